@@ -1,0 +1,78 @@
+//! What the bridge owes a place.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{AnswerTo, Content, DeliveryId, MessageId, Network, Place, Text};
+
+/// One event owed to one place: what a bridge is asked to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Names it, everywhere.
+    pub id: DeliveryId,
+    /// Where it goes.
+    pub to: Place,
+    /// When the event happened at its origin.
+    pub at: Timestamp,
+    /// When the delivery was written down: nothing of it can be at the destination before.
+    pub since: Timestamp,
+    /// What to do there.
+    pub action: Action,
+}
+
+/// What a delivery does at its destination. This is what the ledger keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "do")]
+pub enum Action {
+    /// Say something under somebody's name.
+    Post {
+        /// The network it came from.
+        origin: Network,
+        /// The name to say it under, as it is now: lanes fill it in just before the send.
+        name: String,
+        /// A picture to say it under, likewise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        picture: Option<url::Url>,
+        /// What to say.
+        content: Content,
+        /// Which part it is, where the content did not fit into one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        part: Option<Part>,
+    },
+    /// The bridge itself says something to everybody in the place.
+    Notice {
+        /// What it says.
+        text: Text,
+    },
+    /// The bridge answers a command, to whoever gave it only, where the platform can.
+    Answer {
+        /// Where the answer goes.
+        to: AnswerTo,
+        /// The answer.
+        text: Text,
+    },
+}
+
+/// Which part of a longer message: `(2/3)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// From 1.
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "({}/{})", self.number, self.of)
+    }
+}
+
+/// What the platform said of a send that worked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The message's id there; an answer to a command has none.
+    pub id: Option<MessageId>,
+    /// Its number in the order of its place (see [`Event::ordinal`](crate::Event::ordinal)).
+    pub ordinal: Option<u64>,
+}

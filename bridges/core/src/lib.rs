@@ -1,0 +1,47 @@
+//! The words that every bridge and the daemon share.
+//!
+//! Nothing here knows a platform. A bridge (`partyline-twilio`, `partyline-slack`,
+//! `partyline-matrix`) turns its platform's wire format into an [`Event`], and an
+//! [`Outgoing`] into its platform's wire format; the daemon in between knows neither
+//! format. Dependencies point one way: this crate depends on no other room of the house.
+//!
+//! | word | type |
+//! |---|---|
+//! | where something can be said: a conversation, a channel, a thread, a room | [`Place`] |
+//! | who says it | [`Speaker`], [`PersonId`], [`Address`] |
+//! | what is said | [`Content`], [`Text`] |
+//! | something that happened on a network | [`Event`], with its [`EventKey`] |
+//! | one event owed to one place | [`Outgoing`], with its [`DeliveryId`] |
+//! | how a send failed | [`Failure`], with its [`Verdict`] |
+//! | what a bridge can do | [`Deliver`], [`ReadBack`], [`Profiles`], [`Watch`] |
+//! | the one door in | [`Intake`] |
+
+mod address;
+mod clock;
+mod contact;
+mod content;
+mod delivery;
+mod event;
+mod ids;
+mod link;
+mod text;
+mod traits;
+mod verdict;
+
+pub use address::{Address, AddressError, Channel, mask};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use contact::Contact;
+pub use content::{Content, File, Location};
+pub use delivery::{Action, Outgoing, Part, Sent};
+pub use event::{
+    AnswerTo, CommandLine, ConversationState, Event, Happening, MemberChange, ReceiptStatus,
+    RoomChange, Speaker,
+};
+pub use ids::{DeliveryId, EventKey, MessageId, Network, PersonId, Place, PlaceError};
+pub use link::Link;
+pub use text::{Mark, MarkKind, Text, split_words};
+pub use traits::{
+    Cursor, Deliver, Incoming, Intake, NotStored, Profile, Profiles, Proof, ReadBack, Stored,
+    Watch, WatchState,
+};
+pub use verdict::{Failure, Reason, Verdict};

@@ -1,0 +1,164 @@
+//! What a bridge can do, and the one door in.
+//!
+//! The powers are small traits of their own, so that a new platform can begin with [`Deliver`].
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{Event, Failure, MessageId, Network, Outgoing, PersonId, Place, Sent};
+
+/// Sends to a platform.
+#[async_trait]
+pub trait Deliver: Send + Sync {
+    /// The most characters that one message there may hold, name and part number included.
+    fn limit(&self) -> usize;
+
+    /// Sends it. The bridge keeps the platform's rates itself and waits for its turn here; the
+    /// call is bounded in time. Dropping the future leaves the send unknown.
+    ///
+    /// # Errors
+    /// With the verdict that the lane acts on.
+    async fn send(&self, outgoing: &Outgoing) -> Result<Sent, Failure>;
+
+    /// Looks up whether it was sent before. `None` means that sending it (again) cannot double
+    /// it: it is not there, or the platform itself knows a repeat.
+    ///
+    /// # Errors
+    /// `Later` where the look-up can be tried again, `Unknown` where this delivery can never be
+    /// looked up: a person must decide.
+    async fn find(&self, outgoing: &Outgoing) -> Result<Option<Sent>, Failure>;
+}
+
+/// How far a place has been read: everything up to here went through intake.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The highest [`Event::ordinal`] that intake has, with none missing below it.
+    pub ordinal: Option<u64>,
+    /// The last message that intake has, where the platform has no ordinals.
+    pub last: Option<MessageId>,
+}
+
+/// Reads back what was missed.
+#[async_trait]
+pub trait ReadBack: Send + Sync {
+    /// Everything in the place after the cursor, oldest first, own posts included (as
+    /// [`Happening::Echo`](crate::Happening::Echo)). Given no cursor: the newest message only, so
+    /// that the cursor has somewhere to begin (history is not relayed).
+    ///
+    /// # Errors
+    /// With a verdict; nothing half-read is returned.
+    async fn read_back(
+        &self,
+        place: &Place,
+        after: Option<&Cursor>,
+    ) -> Result<Vec<Incoming>, Failure>;
+}
+
+/// A person as a platform shows them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// The name shown there.
+    pub name: Option<String>,
+    /// The picture shown there.
+    pub picture: Option<url::Url>,
+}
+
+/// Tells who somebody is.
+#[async_trait]
+pub trait Profiles: Send + Sync {
+    /// The person's profile, from a bounded cache where it is fresh. `place` is where they spoke.
+    ///
+    /// # Errors
+    /// With a verdict, when the platform could not be asked.
+    async fn profile(&self, person: &PersonId, place: &Place) -> Result<Profile, Failure>;
+}
+
+/// Whether one direction works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "state", content = "why")]
+pub enum Proof {
+    /// It was seen to work.
+    Proved,
+    /// Nothing speaks against it, but nothing has come yet that proves it; why.
+    Unproved(String),
+    /// It does not work; why, and what to do.
+    Failed(String),
+}
+
+/// The state of a network, for `/ready` and `status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WatchState {
+    /// From the platform to the bridge.
+    pub inbound: Proof,
+    /// From the bridge to the platform.
+    pub outbound: Proof,
+}
+
+/// Tells how a network is doing.
+#[async_trait]
+pub trait Watch: Send + Sync {
+    /// The state as last seen; asks nobody.
+    fn state(&self) -> WatchState;
+
+    /// Asks the platform (credentials, scopes) and notes the result in [`Watch::state`].
+    ///
+    /// # Errors
+    /// What is wrong, with a remedy.
+    async fn probe(&self) -> Result<(), Failure>;
+}
+
+/// What came from a platform in one piece.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// Who sent it.
+    pub network: Network,
+    /// By which way: `webhook`, `socket`, `sync`, `list`; for metrics.
+    pub via: &'static str,
+    /// The bytes as they came.
+    pub raw: Bytes,
+    /// What was understood of them. Empty where nothing was: then the bytes are kept and
+    /// counted, so that a parser's mistake loses nothing.
+    pub events: Vec<Event>,
+}
+
+/// What intake did with an [`Incoming`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// Events that were new.
+    pub fresh: usize,
+    /// Events that had come before.
+    pub repeats: usize,
+}
+
+/// It could not be stored: do not acknowledge it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("what came could not be stored: {0}")]
+pub struct NotStored(pub String);
+
+/// The one door in. Implemented by the daemon, called by bridges that receive by themselves
+/// (sockets, sync); what comes by webhook is handed in by the HTTP routes.
+#[async_trait]
+pub trait Intake: Send + Sync {
+    /// Stores it, with a delivery for each destination. When this returns `Ok`, it is durable and
+    /// may be acknowledged. The events of one call are taken in order; calls for one place that
+    /// must keep an order are made one after another.
+    ///
+    /// # Errors
+    /// Nothing was stored; the platform must be told to try again.
+    async fn accept(&self, incoming: Incoming) -> Result<Stored, NotStored>;
+
+    /// How far this place has been read.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    async fn cursor(&self, place: &Place) -> Result<Option<Cursor>, NotStored>;
+
+    /// The network (re)connected after events may have been missed: its rooms' new events are
+    /// held until each room has been read back from its cursor. Returns when that is noted, before
+    /// the reading is done; call it before the first [`Intake::accept`] of the new connection.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    async fn reconnected(&self, network: Network) -> Result<(), NotStored>;
+}
