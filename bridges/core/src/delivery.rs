@@ -20,6 +20,9 @@ pub struct Outgoing {
     pub action: Action,
 }
 
+/// The longest name that a message is posted under, in characters; longer ones are cut.
+pub const NAME_LIMIT: usize = 64;
+
 /// What a delivery does at its destination. This is what the ledger keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do")]

@@ -32,7 +32,7 @@ pub use address::{Address, AddressError, Channel, mask};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contact::Contact;
 pub use content::{Content, File, Location};
-pub use delivery::{Action, Outgoing, Part, Sent};
+pub use delivery::{Action, NAME_LIMIT, Outgoing, Part, Sent};
 pub use event::{
     AnswerTo, CommandLine, ConversationState, Event, Happening, MemberChange, ReceiptStatus,
     RoomChange, Speaker,

@@ -11,7 +11,8 @@ use crate::{Event, Failure, MessageId, Network, Outgoing, PersonId, Place, Sent}
 /// Sends to a platform.
 #[async_trait]
 pub trait Deliver: Send + Sync {
-    /// The most characters that one message there may hold, name and part number included.
+    /// The most characters of content that one message there can hold, once a name of
+    /// [`NAME_LIMIT`](crate::NAME_LIMIT) characters and a part number stand in front of it.
     fn limit(&self) -> usize;
 
     /// Sends it. The bridge keeps the platform's rates itself and waits for its turn here; the
