@@ -1,1 +1,3 @@
-//! stub
+#![doc = include_str!("../ARCHITECTURE.md")]
+
+pub mod ledger;

@@ -1,0 +1,293 @@
+//! The ledger: what came, what is owed to whom, and what became of it.
+//!
+//! One SQLite file in WAL mode with `synchronous=FULL`. Everything that must not be lost goes
+//! through it before anybody is told that it arrived. What is committed together:
+//!
+//! - an event, under its natural key (a repeat stops there), with a delivery for each
+//!   destination and the cursor of its place ([`Ledger::accept`]);
+//! - a delivery's end, with the remote id, and the place that the message has in the
+//!   destination's own order ([`Ledger::settle`]);
+//! - a command's answer, its effect on the links, and its being done ([`Ledger::finish`]).
+//!
+//! **Order.** A *lane* is the queue of one destination. A delivery takes its position in the lane
+//! when its event is *released*: at once where nothing before it is missing, otherwise when what
+//! is missing came or was read back. The cursor of a place moves with the release, never with
+//! what is held, so that a crash in between reads the gap back again.
+
+mod commands;
+mod deliveries;
+mod intake;
+mod links;
+mod schema;
+mod status;
+#[cfg(test)]
+mod tests;
+mod threads;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use partyline_core::{Action, AnswerTo, Clock, DeliveryId, Event, Place, Speaker, Text};
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+
+pub use commands::PendingCommand;
+pub use deliveries::Delivery;
+pub use intake::Accepted;
+pub use links::{LinkChange, StoredLink, StoredParticipant};
+pub use status::Counts;
+use threads::Threads;
+
+/// The ledger. Cheap to clone; all clones are the same ledger.
+#[derive(Clone)]
+pub struct Ledger {
+    threads: Threads,
+    tag: Arc<str>,
+    clock: Arc<dyn Clock>,
+}
+
+/// Why the ledger could not do something.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Another process has it open.
+    #[error(
+        "the ledger {0} is in use by another partyline: stop that one, or give this one a store of its own (store.url)"
+    )]
+    Locked(String),
+    /// It is not a database, or a damaged one.
+    #[error(
+        "the ledger is damaged ({0}): restore a backup, or move the file away to begin a new one"
+    )]
+    Damaged(String),
+    /// A newer program wrote it.
+    #[error(
+        "the ledger was written by a newer partyline (version {found}, this one knows {known}): run the newer program"
+    )]
+    Newer {
+        /// The version found.
+        found: usize,
+        /// The newest version that this program knows.
+        known: usize,
+    },
+    /// The disk is full.
+    #[error(
+        "the disk with the ledger is full: make room; nothing that came meanwhile was acknowledged"
+    )]
+    Full,
+    /// More is waiting than it can write.
+    #[error("the ledger is busy: more is waiting than it can write")]
+    Busy,
+    /// It is shut, or the write was given up before it began; the log says why.
+    #[error("the ledger did not take the write; see the log for the reason")]
+    Closed,
+    /// Anything else.
+    #[error("the ledger cannot be used: {0}")]
+    Unusable(String),
+}
+
+impl From<rusqlite::Error> for LedgerError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Damaged(error.to_string())
+            }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                Self::Locked(String::new())
+            }
+            _ => Self::Unusable(error.to_string()),
+        }
+    }
+}
+
+/// An event on its way into the ledger.
+#[derive(Debug)]
+pub struct Entry {
+    /// What happened.
+    pub event: Event,
+    /// The bytes that said so.
+    pub raw: Bytes,
+    /// The way by which it came.
+    pub via: &'static str,
+    /// What is owed because of it.
+    pub owed: Vec<Owed>,
+    /// How its turn is found.
+    pub order: Order,
+    /// Whether it came from a conversation that no room is tied to.
+    pub unlinked: bool,
+}
+
+/// How an event's turn among those of its place is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// It is its turn.
+    Arrival,
+    /// Its ordinal counts without holes (a Twilio index): held while a smaller one is missing.
+    Counted,
+    /// Held until [`Ledger::release`]: its place is being read back.
+    Held,
+}
+
+/// What one destination is owed: the store's form of an
+/// [`Outgoing`](partyline_core::Outgoing).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owed {
+    /// Where it goes.
+    pub to: Place,
+    /// Where it comes from.
+    pub from: Place,
+    /// Who is speaking; the name is found when it is sent, so that it is the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speaker: Option<Speaker>,
+    /// When the event happened.
+    pub at: Timestamp,
+    /// What to do.
+    pub action: Action,
+}
+
+impl Owed {
+    /// The bridge's own answer to a command.
+    #[must_use]
+    pub fn answer(to: &AnswerTo, at: Timestamp, text: impl Into<String>) -> Self {
+        Self {
+            to: to.place.clone(),
+            from: to.place.clone(),
+            speaker: None,
+            at,
+            action: Action::Answer { to: to.clone(), text: Text::plain(text) },
+        }
+    }
+
+    /// The queue that it stands in.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        match self.action {
+            Action::Answer { .. } => Lane { place: self.to.clone(), answers: true },
+            Action::Post { .. } | Action::Notice { .. } => Lane::of(self.to.clone()),
+        }
+    }
+}
+
+/// The queue of one destination. Answers to commands have one of their own beside it, so that
+/// nobody waits for an answer behind a backlog.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Lane {
+    /// The destination.
+    pub place: Place,
+    /// Whether it is the one for answers.
+    pub answers: bool,
+}
+
+const ANSWERS: &str = "#answers";
+
+impl Lane {
+    /// The lane of what is said in this place.
+    #[must_use]
+    pub const fn of(place: Place) -> Self {
+        Self { place, answers: false }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (place, answers) = match text.strip_suffix(ANSWERS) {
+            Some(place) => (place, true),
+            None => (text, false),
+        };
+        Some(Self { place: place.parse().ok()?, answers })
+    }
+}
+
+impl std::fmt::Display for Lane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", self.place, if self.answers { ANSWERS } else { "" })
+    }
+}
+
+impl Ledger {
+    /// Opens the ledger in this file, makes it if it is not there, and brings an older one up to
+    /// date.
+    ///
+    /// # Errors
+    /// It is in use, damaged, newer than this program, or the file system refuses.
+    pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, LedgerError> {
+        let named = |error: LedgerError| match error {
+            LedgerError::Locked(_) => LedgerError::Locked(path.display().to_string()),
+            other => other,
+        };
+        let open = || {
+            let lock = lock(path)?;
+            let mut connection = connect(path)?;
+            schema::migrate(&mut connection)?;
+            let tag = tag(&connection)?;
+            Ok((Threads::start(path, connection, lock)?, tag))
+        };
+        let (threads, tag) = open().map_err(named)?;
+        Ok(Self { threads, tag: tag.into(), clock })
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.clock.now().as_millisecond()
+    }
+
+    fn delivery_id(&self, id: i64) -> DeliveryId {
+        DeliveryId::new(format!("{}-{id}", self.tag))
+    }
+}
+
+/// SQLite would let a second process in; two of them would send everything twice.
+fn lock(path: &Path) -> Result<std::fs::File, LedgerError> {
+    let path = path.with_extension("lock");
+    let unusable = |error: &std::io::Error| {
+        LedgerError::Unusable(format!("{} cannot be opened: {error}", path.display()))
+    };
+    let file = std::fs::File::create(&path).map_err(|error| unusable(&error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(LedgerError::Locked(String::new())),
+        Err(std::fs::TryLockError::Error(error)) => Err(unusable(&error)),
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, LedgerError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(2))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "cache_size", -4096)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    Ok(connection)
+}
+
+/// The ledger's own name, made when it is made: delivery ids begin with it, so that what an
+/// older ledger sent is never taken for what this one owes.
+fn tag(connection: &Connection) -> Result<String, LedgerError> {
+    let made: String = rand::Rng::sample_iter(rand::rng(), rand::distr::Alphanumeric)
+        .take(8)
+        .map(char::from)
+        .collect();
+    connection.execute(
+        "INSERT INTO meta (key, value) VALUES ('tag', ?1) ON CONFLICT DO NOTHING",
+        [made],
+    )?;
+    Ok(connection.query_row("SELECT value FROM meta WHERE key = 'tag'", [], |row| row.get(0))?)
+}
+
+/// A JSON column. What this program wrote it can read: if not, the ledger is damaged there.
+fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, rusqlite::Error> {
+    serde_json::from_str(text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
+    })
+}
+
+fn to_json<T: Serialize>(value: &T) -> Result<String, rusqlite::Error> {
+    serde_json::to_string(value)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+fn timestamp(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH)
+}

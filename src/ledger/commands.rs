@@ -1,0 +1,95 @@
+//! Commands that were given and are not done yet, and how they end.
+
+use partyline_core::{Event, Happening, Place};
+use rusqlite::{OptionalExtension, params};
+
+use super::intake::insert_owed;
+use super::links::{self, LinkChange};
+use super::{Accepted, Ledger, LedgerError, Owed, from_json};
+
+/// A command that was given and is not done.
+#[derive(Clone, Debug)]
+pub struct PendingCommand {
+    /// Its event's number in the ledger.
+    pub number: i64,
+    /// The event.
+    pub event: Event,
+}
+
+impl Ledger {
+    /// The oldest command of a place that is not done.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn next_command(&self, place: &Place) -> Result<Option<PendingCommand>, LedgerError> {
+        let place = place.to_string();
+        self.threads
+            .read(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT id, event FROM events WHERE state = 2
+                         AND place = (SELECT id FROM places WHERE place = ?1)
+                         ORDER BY id LIMIT 1",
+                    )?
+                    .query_row([place], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
+                    .optional()?
+                    .map(|(number, event)| Ok(PendingCommand { number, event: from_json(&event)? }))
+                    .transpose()
+            })
+            .await
+    }
+
+    /// The places with commands that are not done: where work goes on after a start.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn places_commanded(&self) -> Result<Vec<Place>, LedgerError> {
+        self.threads
+            .read(|connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT place FROM places WHERE id IN
+                         (SELECT DISTINCT place FROM events WHERE state = 2)",
+                    )?
+                    .query_map([], |row| row.get::<_, String>(0))?
+                    .filter_map(|place| place.map(|place| place.parse().ok()).transpose())
+                    .collect()
+            })
+            .await
+    }
+
+    /// A command is done: its effect on the links, what is owed because of it (the answer first),
+    /// and its being done are one commit, so that it takes effect once however often the program
+    /// is killed.
+    ///
+    /// # Errors
+    /// Nothing took effect: the command is still to be done.
+    pub async fn finish(
+        &self,
+        command: &PendingCommand,
+        owed: Vec<Owed>,
+        change: Option<LinkChange>,
+    ) -> Result<Accepted, LedgerError> {
+        let now = self.now_ms();
+        let number = command.number;
+        debug_assert!(matches!(command.event.happening, Happening::Command(_)));
+        self.threads
+            .write(move |writing| {
+                writing
+                    .connection
+                    .prepare_cached("UPDATE events SET state = 0 WHERE id = ?1")?
+                    .execute(params![number])?;
+                if let Some(change) = &change {
+                    links::apply(writing, change, now)?;
+                }
+                let mut accepted = Accepted::default();
+                for owed in &owed {
+                    let position = Some(writing.next_position());
+                    insert_owed(writing, number, owed, position, now)?;
+                    accepted.wake(owed.lane());
+                }
+                Ok(accepted)
+            })
+            .await
+    }
+}

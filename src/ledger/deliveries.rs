@@ -1,0 +1,179 @@
+//! Deliveries out: what waits in a lane, and how it ends.
+
+use jiff::Timestamp;
+use partyline_core::{DeliveryId, Failure, Outgoing, Sent};
+use rusqlite::{OptionalExtension, params};
+
+use super::intake::{insert_owed, map_message, note_own, place_id};
+use super::{Accepted, Lane, Ledger, LedgerError, Owed, from_json, timestamp};
+
+/// A delivery that waits in its lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its number in the ledger.
+    pub number: i64,
+    /// The id that goes along with it.
+    pub id: DeliveryId,
+    /// When it was written down.
+    pub since: Timestamp,
+    /// What is owed.
+    pub owed: Owed,
+}
+
+impl Delivery {
+    /// What the bridge is asked to send.
+    #[must_use]
+    pub fn outgoing(&self) -> Outgoing {
+        Outgoing {
+            id: self.id.clone(),
+            to: self.owed.to.clone(),
+            at: self.owed.at,
+            since: self.since,
+            action: self.owed.action.clone(),
+        }
+    }
+}
+
+impl Ledger {
+    /// The first deliveries that wait in a lane, in order.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn waiting(&self, lane: &Lane, limit: u32) -> Result<Vec<Delivery>, LedgerError> {
+        let lane = lane.to_string();
+        let rows = self
+            .threads
+            .read(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT id, since, owed FROM deliveries
+                         WHERE state = 0 AND lane = ?1 AND position IS NOT NULL
+                         ORDER BY position, id LIMIT ?2",
+                    )?
+                    .query_map(params![lane, limit], |row| {
+                        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
+                    })?
+                    .map(|row| {
+                        let (number, since, owed) = row?;
+                        Ok((number, since, from_json::<Owed>(&owed)?))
+                    })
+                    .collect::<Result<Vec<_>, rusqlite::Error>>()
+            })
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(number, since, owed)| Delivery {
+                number,
+                id: self.delivery_id(number),
+                since: timestamp(since),
+                owed,
+            })
+            .collect())
+    }
+
+    /// The lanes in which something waits: where work goes on after a start.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn lanes_waiting(&self) -> Result<Vec<Lane>, LedgerError> {
+        self.threads
+            .read(|connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT DISTINCT lane FROM deliveries
+                         WHERE state = 0 AND position IS NOT NULL",
+                    )?
+                    .query_map([], |row| row.get::<_, String>(0))?
+                    .filter_map(|lane| lane.map(|lane| Lane::parse(&lane)).transpose())
+                    .collect()
+            })
+            .await
+    }
+
+    /// It was sent. In a conversation, our message's number in its order is noted too, which can
+    /// let go what waited for it, or show that something before it is missing.
+    ///
+    /// # Errors
+    /// Nothing was noted: the delivery still waits.
+    pub async fn settle(&self, delivery: &Delivery, sent: Sent) -> Result<Accepted, LedgerError> {
+        let now = self.now_ms();
+        let number = delivery.number;
+        let place = delivery.owed.to.clone();
+        self.threads
+            .write(move |writing| {
+                let event: i64 = writing
+                    .connection
+                    .prepare_cached(
+                        "UPDATE deliveries SET state = 1, reason = NULL, sentence = NULL, owed = NULL
+                         WHERE id = ?1 RETURNING event",
+                    )?
+                    .query_row([number], |row| row.get(0))?;
+                let mut accepted = Accepted::default();
+                if let Some(id) = &sent.id {
+                    let row = place_id(writing, &place)?;
+                    map_message(writing, row, id, event, Some(number))?;
+                    if place.is_conversation() {
+                        note_own(writing, &place, id, sent.ordinal, now, &mut accepted)?;
+                    }
+                }
+                Ok(accepted)
+            })
+            .await
+    }
+
+    /// It will not be sent, or nobody knows: it leaves its lane, with the reason, until somebody
+    /// retries or drops it. Whoever must be told is owed `notice` in the same commit.
+    ///
+    /// # Errors
+    /// Nothing was noted: the delivery still waits.
+    pub async fn park(
+        &self,
+        delivery: &Delivery,
+        failure: &Failure,
+        notice: Option<Owed>,
+    ) -> Result<Accepted, LedgerError> {
+        let now = self.now_ms();
+        let number = delivery.number;
+        let reason = failure.reason.as_str();
+        let sentence = failure.sentence.clone();
+        self.threads
+            .write(move |writing| {
+                let event: i64 = writing
+                    .connection
+                    .prepare_cached(
+                        "UPDATE deliveries SET state = 2, reason = ?2, sentence = ?3
+                         WHERE id = ?1 RETURNING event",
+                    )?
+                    .query_row(params![number, reason, sentence], |row| row.get(0))?;
+                let mut accepted = Accepted::default();
+                if let Some(notice) = &notice {
+                    let position = Some(writing.next_position());
+                    insert_owed(writing, event, notice, position, now)?;
+                    accepted.wake(notice.lane());
+                }
+                Ok(accepted)
+            })
+            .await
+    }
+
+    /// How old the oldest waiting delivery of a lane is, and how many wait.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn depth(&self, lane: &Lane) -> Result<(u64, Option<Timestamp>), LedgerError> {
+        let lane = lane.to_string();
+        self.threads
+            .read(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT count(*), min(since) FROM deliveries WHERE state = 0 AND lane = ?1",
+                    )?
+                    .query_row([lane], |row| {
+                        Ok((row.get::<_, u64>(0)?, row.get::<_, Option<i64>>(1)?.map(timestamp)))
+                    })
+                    .optional()
+                    .map(Option::unwrap_or_default)
+            })
+            .await
+    }
+}

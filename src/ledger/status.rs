@@ -1,0 +1,139 @@
+//! What the ledger can say of itself, and what it forgets with time.
+
+use jiff::{SignedDuration, Timestamp};
+use partyline_core::Place;
+use rusqlite::params;
+
+use super::{Ledger, LedgerError, timestamp};
+
+/// Rows that one round of forgetting takes at most, so that no request waits for it.
+const FORGET_BATCH: i64 = 500;
+
+/// Counts for metrics and `status`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Deliveries that wait, those of held events included.
+    pub waiting: u64,
+    /// Lanes in which they wait.
+    pub lanes: u64,
+    /// The most that wait in one lane.
+    pub deepest: u64,
+    /// When the oldest of them was written down.
+    pub oldest: Option<Timestamp>,
+    /// Deliveries that are parked.
+    pub parked: u64,
+    /// Events that wait for one before them.
+    pub held: u64,
+    /// Commands that are not done.
+    pub commands: u64,
+    /// Pieces in which nothing was understood.
+    pub unparsed: u64,
+}
+
+impl Ledger {
+    /// Counts what is open. Reads partial indexes of open work only, so that it costs what is
+    /// open, not what ever was.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn counts(&self) -> Result<Counts, LedgerError> {
+        self.threads
+            .read(|connection| {
+                let mut counts = connection
+                    .prepare_cached(
+                        "SELECT coalesce(sum(n), 0), count(*), coalesce(max(n), 0), min(oldest)
+                         FROM (SELECT count(*) AS n, min(since) AS oldest
+                               FROM deliveries WHERE state = 0 GROUP BY lane)",
+                    )?
+                    .query_row([], |row| {
+                        Ok(Counts {
+                            waiting: row.get(0)?,
+                            lanes: row.get(1)?,
+                            deepest: row.get(2)?,
+                            oldest: row.get::<_, Option<i64>>(3)?.map(timestamp),
+                            ..Counts::default()
+                        })
+                    })?;
+                let count = |sql| connection.prepare_cached(sql)?.query_row([], |row| row.get(0));
+                counts.parked = count("SELECT count(*) FROM deliveries WHERE state = 2")?;
+                counts.held = count("SELECT count(*) FROM events WHERE state = 1")?;
+                counts.commands = count("SELECT count(*) FROM events WHERE state = 2")?;
+                counts.unparsed = count("SELECT count(*) FROM unparsed")?;
+                Ok(counts)
+            })
+            .await
+    }
+
+    /// How many deliveries wait and how many are parked in the lane of a place.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn place_counts(&self, place: &Place) -> Result<(u64, u64), LedgerError> {
+        let lane = place.to_string();
+        self.threads
+            .read(move |connection| {
+                let count = |sql| {
+                    connection.prepare_cached(sql)?.query_row([&lane], |row| row.get::<_, u64>(0))
+                };
+                Ok((
+                    count("SELECT count(*) FROM deliveries WHERE state = 0 AND lane = ?1")?,
+                    count("SELECT count(*) FROM deliveries WHERE state = 2 AND lane = ?1")?,
+                ))
+            })
+            .await
+    }
+
+    /// Conversations from which messages came while no room was tied to them, with how many.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn unlinked(&self, limit: u32) -> Result<Vec<(Place, u64)>, LedgerError> {
+        self.threads
+            .read(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT place, unlinked FROM places WHERE unlinked > 0
+                         ORDER BY place LIMIT ?1",
+                    )?
+                    .query_map([limit], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?
+                    .filter_map(|row| {
+                        row.map(|(place, count)| Some((place.parse().ok()?, count))).transpose()
+                    })
+                    .collect()
+            })
+            .await
+    }
+
+    /// Deletes the bodies of events older than `retention` of which nothing is open, a bounded
+    /// number at a time; keys and message ids stay. Answers whether there is more to do.
+    ///
+    /// # Errors
+    /// Nothing was deleted.
+    pub async fn forget(&self, retention: SignedDuration) -> Result<bool, LedgerError> {
+        let before = self.now_ms() - i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+        self.threads
+            .write(move |writing| {
+                let bodies = writing
+                    .connection
+                    .prepare_cached(
+                        "UPDATE events SET raw = NULL, event = NULL WHERE id IN (
+                             SELECT id FROM events
+                             WHERE raw IS NOT NULL AND received < ?1 AND state = 0
+                               AND NOT EXISTS (SELECT 1 FROM deliveries
+                                   WHERE deliveries.event = events.id AND deliveries.state IN (0, 2))
+                             ORDER BY received LIMIT ?2)",
+                    )?
+                    .execute(params![before, FORGET_BATCH])?;
+                let unparsed = writing
+                    .connection
+                    .prepare_cached(
+                        "DELETE FROM unparsed WHERE id IN (
+                             SELECT id FROM unparsed WHERE received < ?1 LIMIT ?2)",
+                    )?
+                    .execute(params![before, FORGET_BATCH])?;
+                let batch = usize::try_from(FORGET_BATCH).unwrap_or(usize::MAX);
+                Ok(bodies == batch || unparsed == batch)
+            })
+            .await
+    }
+}

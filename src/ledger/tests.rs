@@ -1,0 +1,251 @@
+//! The ledger's promises: once, in order, and still there after a start.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use partyline_core::{
+    Action, Content, Event, EventKey, Happening, MessageId, Network, Place, Sent, Speaker,
+    SystemClock,
+};
+use proptest::prelude::*;
+
+use super::*;
+
+const CONVERSATION: &str = "twilio:CH0123456789abcdef0123456789abcdef";
+
+fn conversation() -> Place {
+    CONVERSATION.parse().unwrap()
+}
+
+fn room() -> Place {
+    "slack:C1".parse().unwrap()
+}
+
+fn open(folder: &tempfile::TempDir) -> Ledger {
+    Ledger::open(&folder.path().join("ledger.db"), Arc::new(SystemClock)).unwrap()
+}
+
+fn entry(place: &Place, index: u64, to: &Place, order: Order) -> Entry {
+    let id = MessageId::new(format!("IM{index}"));
+    let speaker = Speaker::new(place.network(), "whatsapp:+14155550100");
+    let content = Content::plain(format!("{index}"));
+    Entry {
+        event: Event {
+            key: EventKey::new(format!("{place}/IM{index}")),
+            place: place.clone(),
+            at: Timestamp::UNIX_EPOCH,
+            ordinal: Some(index),
+            happening: Happening::Message {
+                id,
+                speaker: speaker.clone(),
+                content: content.clone(),
+            },
+        },
+        raw: Bytes::from_static(b"raw"),
+        via: "test",
+        owed: vec![Owed {
+            to: to.clone(),
+            from: place.clone(),
+            speaker: Some(speaker),
+            at: Timestamp::UNIX_EPOCH,
+            action: Action::Post {
+                origin: Network::Twilio,
+                name: String::new(),
+                picture: None,
+                content,
+                part: None,
+            },
+        }],
+        order,
+        unlinked: false,
+    }
+}
+
+async fn counted(ledger: &Ledger, index: u64) -> Accepted {
+    ledger.accept(vec![entry(&conversation(), index, &room(), Order::Counted)]).await.unwrap()
+}
+
+async fn waiting(ledger: &Ledger) -> Vec<String> {
+    ledger
+        .waiting(&Lane::of(room()), 1000)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|delivery| match delivery.owed.action {
+            Action::Post { content, .. } => content.text.plain,
+            other => panic!("{other:?}"),
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_repeat_is_stored_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    assert_eq!(counted(&ledger, 1).await.fresh, 1);
+    let again = counted(&ledger, 1).await;
+    assert_eq!((again.fresh, again.repeats), (0, 1));
+    assert!(again.wake.is_empty());
+    assert_eq!(waiting(&ledger).await, ["1"]);
+}
+
+#[tokio::test]
+async fn what_comes_too_early_waits_for_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    counted(&ledger, 1).await;
+    let early = counted(&ledger, 4).await;
+    assert_eq!(early.gaps, [conversation()]);
+    counted(&ledger, 3).await;
+    assert_eq!(waiting(&ledger).await, ["1"]);
+    assert!(ledger.holds(&conversation()).await.unwrap());
+    let filled = counted(&ledger, 2).await;
+    assert_eq!(filled.wake, [Lane::of(room())]);
+    assert_eq!(waiting(&ledger).await, ["1", "2", "3", "4"]);
+    assert!(!ledger.holds(&conversation()).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_number_that_does_not_exist_is_given_up_after_a_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    counted(&ledger, 1).await;
+    counted(&ledger, 3).await;
+    counted(&ledger, 4).await;
+    counted(&ledger, 6).await;
+    ledger.release(&conversation(), Some(3)).await.unwrap();
+    assert_eq!(waiting(&ledger).await, ["1", "3", "4"]);
+    assert_eq!(ledger.cursor(&conversation()).await.unwrap().unwrap().ordinal, Some(4));
+    ledger.release(&conversation(), None).await.unwrap();
+    assert_eq!(waiting(&ledger).await, ["1", "3", "4", "6"]);
+}
+
+#[tokio::test]
+async fn our_own_messages_leave_no_hole() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    counted(&ledger, 1).await;
+    let from_room = entry(&room(), 7, &conversation(), Order::Arrival);
+    ledger.accept(vec![from_room]).await.unwrap();
+    let owed = ledger.waiting(&Lane::of(conversation()), 1).await.unwrap().remove(0);
+    let sent = Sent { id: Some(MessageId::new("IMown")), ordinal: Some(2) };
+    ledger.settle(&owed, sent).await.unwrap();
+    assert!(counted(&ledger, 3).await.gaps.is_empty());
+    assert_eq!(waiting(&ledger).await, ["1", "3"]);
+}
+
+#[tokio::test]
+async fn what_is_held_survives_a_start_and_does_not_move_the_cursor() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    counted(&ledger, 1).await;
+    counted(&ledger, 3).await;
+    drop(ledger);
+    let ledger = reopen(&folder).await;
+    assert_eq!(ledger.places_held().await.unwrap(), [conversation()]);
+    assert_eq!(ledger.cursor(&conversation()).await.unwrap().unwrap().ordinal, Some(1));
+    counted(&ledger, 2).await;
+    assert_eq!(waiting(&ledger).await, ["1", "2", "3"]);
+}
+
+/// The threads let the file go a moment after the last handle is dropped.
+async fn reopen(folder: &tempfile::TempDir) -> Ledger {
+    loop {
+        match Ledger::open(&folder.path().join("ledger.db"), Arc::new(SystemClock)) {
+            Ok(ledger) => return ledger,
+            Err(LedgerError::Locked(_)) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_second_program_is_kept_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let _ledger = open(&folder);
+    let second = Ledger::open(&folder.path().join("ledger.db"), Arc::new(SystemClock));
+    assert!(matches!(second, Err(LedgerError::Locked(path)) if path.ends_with("ledger.db")));
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_ledger_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ledger.db"), vec![7; 8192]).unwrap();
+    let error = Ledger::open(&folder.path().join("ledger.db"), Arc::new(SystemClock)).err();
+    assert!(matches!(error, Some(LedgerError::Damaged(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_parked_delivery_lets_the_next_one_go_and_tells_somebody() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    counted(&ledger, 1).await;
+    counted(&ledger, 2).await;
+    let first = ledger.waiting(&Lane::of(room()), 1).await.unwrap().remove(0);
+    let failure = partyline_core::Failure::never(
+        partyline_core::Reason::PlaceClosed,
+        "The channel is archived.",
+    );
+    let notice = Owed {
+        to: conversation(),
+        from: room(),
+        speaker: None,
+        at: Timestamp::UNIX_EPOCH,
+        action: Action::Notice { text: "not delivered".into() },
+    };
+    let parked = ledger.park(&first, &failure, Some(notice)).await.unwrap();
+    assert_eq!(parked.wake, [Lane::of(conversation())]);
+    assert_eq!(waiting(&ledger).await, ["2"]);
+    let counts = ledger.counts().await.unwrap();
+    assert_eq!((counts.waiting, counts.parked, counts.lanes), (2, 1, 2));
+}
+
+#[tokio::test]
+async fn bodies_are_forgotten_once_nothing_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    counted(&ledger, 1).await;
+    counted(&ledger, 2).await;
+    let first = ledger.waiting(&Lane::of(room()), 1).await.unwrap().remove(0);
+    ledger.settle(&first, Sent { id: Some(MessageId::new("1.0")), ordinal: None }).await.unwrap();
+    assert!(!ledger.forget(jiff::SignedDuration::from_secs(-1)).await.unwrap());
+    let left: i64 = ledger
+        .threads
+        .read(|connection| {
+            connection.query_row("SELECT count(*) FROM events WHERE raw IS NOT NULL", [], |row| {
+                row.get(0)
+            })
+        })
+        .await
+        .unwrap();
+    assert_eq!(left, 1, "the event that is still owed keeps its body");
+    assert_eq!(counted(&ledger, 1).await.repeats, 1, "its key is still known");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// However hooks come in, doubled and mixed up, what leaves is each once, in order.
+    #[test]
+    fn any_order_in_is_the_right_order_out(
+        indices in proptest::collection::vec(1u64..24, 1..60),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let ledger = open(&folder);
+            counted(&ledger, 0).await;
+            for index in &indices {
+                counted(&ledger, *index).await;
+            }
+            ledger.release(&conversation(), None).await.unwrap();
+            let mut expected: Vec<u64> = indices.clone();
+            expected.push(0);
+            expected.sort_unstable();
+            expected.dedup();
+            let expected: Vec<String> = expected.iter().map(ToString::to_string).collect();
+            assert_eq!(waiting(&ledger).await, expected);
+        });
+    }
+}
