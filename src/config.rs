@@ -1,0 +1,335 @@
+//! The configuration: one TOML file with the environment laid over it, read into plain types.
+//!
+//! Each section has a file of its own and checks itself. All faults are told at once, each with
+//! its key, the line or variable that it stands in, and a remedy; so nothing here stops at the
+//! first one. Every key is described in `config/partyline.example.toml`.
+//!
+//! Any key can come from the environment: `PARTYLINE_TWILIO__AUTH_TOKEN` is `twilio.auth_token`.
+//! Any secret `x` can be given as `x_file`, the path of a file that holds it.
+
+mod access;
+mod contacts;
+mod fault;
+mod forms;
+mod http;
+mod limits;
+mod links;
+mod logging;
+mod matrix;
+mod relay;
+mod section;
+mod slack;
+mod store;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod twilio;
+
+use std::path::Path;
+
+use partyline_core::{Link, Network};
+
+pub use access::Access;
+pub use contacts::Contacts;
+pub use fault::{Fault, Faults, Origin};
+pub use http::Http;
+pub use limits::Limits;
+pub use logging::{LogFormat, Logging};
+pub use matrix::{Login, Matrix};
+pub use relay::{Attribution, Relay};
+pub use slack::{Slack, Transport};
+pub use store::Store;
+pub use twilio::{Ingest, Twilio};
+
+use section::{Noted, Section};
+use tree::{Node, Table, Value};
+
+/// The largest configuration file, in bytes.
+const FILE_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// The whole configuration, checked. `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the daemon listens.
+    pub http: Http,
+    /// Where it keeps what it must not lose.
+    pub store: Store,
+    /// The Twilio account.
+    pub twilio: Twilio,
+    /// The Slack workspace, where Slack is on.
+    pub slack: Option<Slack>,
+    /// The Matrix account, where Matrix is on.
+    pub matrix: Option<Matrix>,
+    /// Who may do everything.
+    pub access: Access,
+    /// The links made in the file, one for each conversation and room.
+    pub links: Vec<Link>,
+    /// How messages are passed on.
+    pub relay: Relay,
+    /// What of the contacts is held in memory.
+    pub contacts: Contacts,
+    /// What one caller may take.
+    pub limits: Limits,
+    /// What is logged.
+    pub logging: Logging,
+}
+
+impl Config {
+    /// Reads the file, where there is one, with the environment laid over it.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn load(
+        path: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, Faults> {
+        let text = match path {
+            None => String::new(),
+            Some(path) => read_file(path).map_err(|(wrong, remedy)| Faults {
+                file: Some(path.to_owned()),
+                list: vec![Fault { key: String::new(), origin: None, wrong, remedy }],
+            })?,
+        };
+        Self::parse(&text, environment)
+            .map_err(|faults| Faults { file: path.map(Path::to_owned), ..faults })
+    }
+
+    /// Reads the text of a file, with the environment laid over it.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn parse(
+        text: &str,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, Faults> {
+        let mut reader = Reader::new(text, environment);
+        let config = reader.read();
+        let faults = reader.finish();
+        match config {
+            Ok(config) if faults.is_empty() => Ok(config),
+            _ => Err(Faults { file: None, list: faults }),
+        }
+    }
+
+    /// Whether the configuration has a section for this network.
+    #[must_use]
+    pub const fn is_on(&self, network: Network) -> bool {
+        match network {
+            Network::Twilio => true,
+            Network::Slack => self.slack.is_some(),
+            Network::Matrix => self.matrix.is_some(),
+        }
+    }
+
+    /// What is allowed and still looks like an oversight, one sentence each.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let mut warn = |when: bool, sentence: &str| {
+            if when {
+                warnings.push(sentence.to_owned());
+            }
+        };
+        warn(
+            self.slack.is_none() && self.matrix.is_none(),
+            "Neither [slack] nor [matrix] is there: no room can be joined to a conversation.",
+        );
+        warn(
+            self.access.admins.is_empty(),
+            "access.admins is empty: nobody can link rooms or change groups by command.",
+        );
+        warn(
+            self.twilio.senders.is_empty(),
+            "twilio.senders is empty: nobody can be added to a group.",
+        );
+        let example = |url: &url::Url| url.host_str().is_some_and(|host| host.contains("example."));
+        warn(
+            self.http.public_url.as_ref().is_some_and(example),
+            "http.public_url is the example's: no platform can call it.",
+        );
+        warn(
+            self.http.public_url.as_ref().is_some_and(|url| url.scheme() == "http"),
+            "http.public_url is of this machine only: Twilio and Slack cannot call it, only simulators can.",
+        );
+        warn(
+            self.slack.as_ref().is_some_and(|slack| {
+                slack.transport == Transport::Socket && slack.signing_secret.is_some()
+            }),
+            "slack.signing_secret is not used: transport is \"socket\".",
+        );
+        warnings
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, (String, String)> {
+    let remedy = || {
+        "Copy config/partyline.example.toml there and fill it in, or name another file with --config"
+            .to_owned()
+    };
+    let cannot = |error: std::io::Error| (format!("it cannot be read: {error}"), remedy());
+    let size = std::fs::metadata(path).map_err(cannot)?.len();
+    if size > FILE_LIMIT {
+        return Err((format!("it holds {size} bytes, more than any configuration"), remedy()));
+    }
+    std::fs::read_to_string(path).map_err(cannot)
+}
+
+/// The configuration while it is read.
+struct Reader {
+    tree: Table,
+    faults: Vec<Fault>,
+    /// Every key that was asked for.
+    known: Vec<String>,
+    /// Every section that was asked for.
+    sections: Vec<&'static str>,
+}
+
+impl Reader {
+    fn new(text: &str, environment: impl Iterator<Item = (String, String)>) -> Self {
+        let mut faults = Vec::new();
+        let mut tree = tree::parse(text, &mut faults);
+        tree::overlay(&mut tree, environment, &mut faults);
+        Self { tree, faults, known: Vec::new(), sections: Vec::new() }
+    }
+
+    fn read(&mut self) -> Result<Config, Noted> {
+        let http = self.section("http", Http::read);
+        let store = self.section("store", Store::read);
+        let twilio = self.section("twilio", Twilio::read);
+        let slack = self.optional_section("slack", Slack::read);
+        let matrix = self.optional_section("matrix", Matrix::read);
+        let access = self.section("access", Access::read);
+        let links = self.links([
+            (Network::Slack, !matches!(slack, Ok(None))),
+            (Network::Matrix, !matches!(matrix, Ok(None))),
+        ]);
+        let relay = self.section("relay", Relay::read);
+        let contacts = self.section("contacts", Contacts::read);
+        let limits = self.section("limits", Limits::read);
+        let logging = self.section("logging", Logging::read);
+        if let Ok(http) = &http {
+            self.public_url(http, twilio.as_ref().ok(), slack.as_ref().ok());
+        }
+        Ok(Config {
+            http: http?,
+            store: store?,
+            twilio: twilio?,
+            slack: slack?,
+            matrix: matrix?,
+            access: access?,
+            links: links?,
+            relay: relay?,
+            contacts: contacts?,
+            limits: limits?,
+            logging: logging?,
+        })
+    }
+
+    /// Reads a section; a missing one reads as an empty one.
+    fn section<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Section<'_>) -> Result<T, Noted>,
+    ) -> Result<T, Noted> {
+        self.sections.push(name);
+        let node = self.tree.remove(name);
+        let mut section = Section::new(name.to_owned(), node, &mut self.faults);
+        let value = read(&mut section);
+        self.known.extend(section.finish());
+        value
+    }
+
+    /// Reads a section that may be left out.
+    fn optional_section<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Section<'_>) -> Result<T, Noted>,
+    ) -> Result<Option<T>, Noted> {
+        if self.tree.contains_key(name) {
+            self.section(name, read).map(Some)
+        } else {
+            self.sections.push(name);
+            Ok(None)
+        }
+    }
+
+    fn links(&mut self, on: [(Network, bool); 2]) -> Result<Vec<Link>, Noted> {
+        self.sections.push("links");
+        let tables = match self.tree.remove("links") {
+            None => return Ok(Vec::new()),
+            Some(Node { value: Value::List(tables), .. }) => tables,
+            Some(Node { value, at }) => {
+                self.faults.push(Fault {
+                    key: "links".to_owned(),
+                    origin: Some(at),
+                    wrong: format!("a list of tables is expected, not {}", value.kind()),
+                    remedy: "Write [[links]], in two brackets, before each link".to_owned(),
+                });
+                return Err(Noted);
+            }
+        };
+        let mut seen = links::Seen::default();
+        let mut all = Ok(Vec::new());
+        for (index, table) in tables.into_iter().enumerate() {
+            let path = format!("links[{index}]");
+            let mut section = Section::new(path, Some(table), &mut self.faults);
+            match links::read(&mut section) {
+                Ok(links) => {
+                    let is_on = |network| on.contains(&(network, true));
+                    seen.check(index, &links, is_on, &mut section);
+                    if let Ok(all) = &mut all {
+                        all.extend(links);
+                    }
+                }
+                Err(noted) => all = Err(noted),
+            }
+            self.known.extend(section.finish());
+        }
+        all
+    }
+
+    /// Whoever calls us needs an address to call.
+    fn public_url(&mut self, http: &Http, twilio: Option<&Twilio>, slack: Option<&Option<Slack>>) {
+        if http.public_url.is_some() {
+            return;
+        }
+        let by_twilio = twilio.is_some_and(|twilio| twilio.ingest == Ingest::Webhook);
+        let by_slack =
+            slack.and_then(Option::as_ref).is_some_and(|slack| slack.transport == Transport::Http);
+        let (who, instead) = match (by_twilio, by_slack) {
+            (true, true) => ("twilio.ingest = \"webhook\" and slack.transport = \"http\" need", ""),
+            (true, false) => {
+                ("twilio.ingest = \"webhook\" needs", ", or set twilio.ingest = \"poll\"")
+            }
+            (false, true) => {
+                ("slack.transport = \"http\" needs", ", or set slack.transport = \"socket\"")
+            }
+            (false, false) => return,
+        };
+        self.faults.push(Fault {
+            key: "http.public_url".to_owned(),
+            origin: None,
+            wrong: format!("it is missing, and {who} it"),
+            remedy: format!(
+                "Write the address that the internet reaches this daemon by: https://bridge.example.com{instead}"
+            ),
+        });
+    }
+
+    /// Ends the reading: sections that nobody asked for are faults.
+    fn finish(&mut self) -> Vec<Fault> {
+        for (name, node) in std::mem::take(&mut self.tree) {
+            let remedy = match forms::nearest(&name, self.sections.iter().copied()) {
+                Some(near) => format!("Did you mean [{near}]? Otherwise take it out"),
+                None => format!("Take it out: the sections are {}", self.sections.join(", ")),
+            };
+            self.faults.push(Fault {
+                key: name,
+                origin: Some(node.at),
+                wrong: "there is no such section".to_owned(),
+                remedy,
+            });
+        }
+        std::mem::take(&mut self.faults)
+    }
+}

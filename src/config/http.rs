@@ -1,0 +1,46 @@
+//! `[http]`: where the daemon listens, and how it is reached from outside.
+
+use std::net::SocketAddr;
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::forms;
+use super::section::{Noted, Section};
+
+/// The shortest admin token, in characters: 24 random ones cannot be guessed over a network.
+const ADMIN_TOKEN_LEAST: usize = 24;
+
+/// `[http]`.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// The address and port that the daemon listens on.
+    pub listen: SocketAddr,
+    /// The daemon's address as Twilio and Slack call it, with a `/` at its end; webhook
+    /// signatures are checked against it. Always there where a platform calls us.
+    pub public_url: Option<Url>,
+    /// Bearer token of the admin API; without it the API is off.
+    pub admin_token: Option<SecretString>,
+}
+
+impl Http {
+    pub(super) fn read(section: &mut Section<'_>) -> Result<Self, Noted> {
+        let listen = section.or(
+            "listen",
+            "127.0.0.1:8080",
+            "Write an IP address and a port: 127.0.0.1:8080, or 0.0.0.0:8080 in a container",
+            |text| text.parse().map_err(|_| format!("\"{text}\" is no IP address with a port")),
+        );
+        let public_url = section.optional(
+            "public_url",
+            "Write the address that the internet reaches this daemon by: https://bridge.example.com",
+            forms::base_url,
+        );
+        let admin_token = section.secret(
+            ("admin_token", "admin_token_file"),
+            "Make one with: openssl rand -hex 32",
+            forms::long(ADMIN_TOKEN_LEAST),
+        );
+        Ok(Self { listen: listen?, public_url: public_url?, admin_token: admin_token? })
+    }
+}

@@ -1,0 +1,74 @@
+//! `[relay]`: how messages are passed on.
+
+use std::time::Duration;
+
+use super::forms;
+use super::section::{Noted, Section};
+
+/// `[relay]`.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    /// How a message stands on a phone, where nothing else shows who speaks.
+    pub attribution: Attribution,
+    /// How long to wait for a message that is missing in a conversation's order before it is
+    /// fetched.
+    pub gap_wait: Duration,
+    /// How long the bodies of settled messages are kept.
+    pub retention: Duration,
+}
+
+/// A pattern with `{name}` and `{text}` in it, once each: `*{name}*: {text}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribution(String);
+
+impl Attribution {
+    /// The pattern as it was written.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The longest pattern, in characters: it takes its share of the 1600 that Twilio allows.
+const ATTRIBUTION_LIMIT: usize = 100;
+
+impl Relay {
+    pub(super) fn read(section: &mut Section<'_>) -> Result<Self, Noted> {
+        let attribution = section.or(
+            "attribution",
+            "*{name}*: {text}",
+            "Write a pattern with {name} and {text} in it: \"*{name}*: {text}\"",
+            attribution,
+        );
+        let gap_wait = section.or(
+            "gap_wait",
+            "1s",
+            "Write a span such as 1s",
+            forms::duration(Duration::from_millis(10), Duration::from_secs(60)),
+        );
+        let retention = section.or(
+            "retention",
+            "30 days",
+            "Write a span such as 30 days",
+            forms::duration(Duration::from_secs(60), Duration::from_secs(10 * 366 * 86_400)),
+        );
+        Ok(Self { attribution: attribution?, gap_wait: gap_wait?, retention: retention? })
+    }
+}
+
+fn attribution(text: &str) -> Result<Attribution, String> {
+    for word in ["{name}", "{text}"] {
+        match text.matches(word).count() {
+            1 => {}
+            0 => return Err(format!("there is no {word} in it")),
+            _ => return Err(format!("there is more than one {word} in it")),
+        }
+    }
+    if text.matches(['{', '}']).count() > 4 {
+        return Err("there are braces of no meaning in it".to_owned());
+    }
+    if text.chars().count() > ATTRIBUTION_LIMIT {
+        return Err(format!("it is longer than {ATTRIBUTION_LIMIT} characters"));
+    }
+    Ok(Attribution(text.to_owned()))
+}

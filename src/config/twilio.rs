@@ -1,0 +1,164 @@
+//! `[twilio]`: the account, the Conversations service and the senders.
+
+use std::time::Duration;
+
+use partyline_core::Address;
+use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
+use secrecy::SecretString;
+use url::Url;
+
+use super::forms;
+use super::section::{Noted, Section};
+
+/// How events come from Twilio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ingest {
+    /// Twilio calls `http.public_url`.
+    Webhook,
+    /// The daemon asks, every [`Twilio::poll_interval`]: no public address is needed.
+    Poll,
+}
+
+/// `[twilio]`.
+#[derive(Clone, Debug)]
+pub struct Twilio {
+    /// `AC…`.
+    pub account_sid: String,
+    /// `SK…`, the user of REST calls.
+    pub api_key_sid: String,
+    /// The secret of the API key.
+    pub api_key_secret: SecretString,
+    /// Signs Twilio's webhooks. Always there with [`Ingest::Webhook`].
+    pub auth_token: Option<SecretString>,
+    /// `IS…`, the Conversations service.
+    pub service_sid: String,
+    /// The country of numbers in national format; without it, the country of the first sender.
+    pub default_region: Option<Region>,
+    /// The pool of proxy addresses: numbers, for SMS and for WhatsApp.
+    pub senders: Vec<Address>,
+    /// `MG…`, given to the conversations that the bridge makes.
+    pub messaging_service_sid: Option<String>,
+    /// How events come in.
+    pub ingest: Ingest,
+    /// The pause between two readings with [`Ingest::Poll`].
+    pub poll_interval: Duration,
+    /// Calls a second, at most. Twilio gives an account about 30 by default.
+    pub actions_per_second: u32,
+    /// Calls at a time, at most.
+    pub concurrency: usize,
+    /// Base address of the Conversations API.
+    pub conversations_url: Url,
+    /// Base address of the Messaging API.
+    pub messaging_url: Url,
+    /// Base address of the Content API.
+    pub content_url: Url,
+    /// Base address of the Media API.
+    pub media_url: Url,
+}
+
+impl Twilio {
+    pub(super) fn read(section: &mut Section<'_>) -> Result<Self, Noted> {
+        let account_sid = section.required(
+            "account_sid",
+            "Copy the Account SID from the first page of the Twilio console",
+            forms::sid("AC"),
+        );
+        let api_key_sid = section.required(
+            "api_key_sid",
+            "Make a standard API key in the Twilio console (Account, API keys) and copy its SID",
+            forms::sid("SK"),
+        );
+        let api_key_secret = section.required_secret(
+            ("api_key_secret", "api_key_secret_file"),
+            "Copy the secret that Twilio showed once, when the API key was made; or make a new key",
+            forms::long(16),
+        );
+        let service_sid = section.required(
+            "service_sid",
+            "Copy the SID of the Conversations service (Twilio console, Conversations, Services)",
+            forms::sid("IS"),
+        );
+        let messaging_service_sid = section.optional(
+            "messaging_service_sid",
+            "Copy the SID of the Messaging Service, or leave the key out",
+            forms::sid("MG"),
+        );
+        let ingest =
+            section.choice("ingest", &[("webhook", Ingest::Webhook), ("poll", Ingest::Poll)]);
+        let auth_token = section.secret(
+            ("auth_token", "auth_token_file"),
+            "Copy the Auth Token from the first page of the Twilio console",
+            forms::long(16),
+        );
+        if ingest == Ok(Ingest::Webhook) && auth_token.as_ref().is_ok_and(Option::is_none) {
+            section.fault(
+                "auth_token",
+                "it is missing, and the signatures of webhooks are checked with it",
+                "Copy the Auth Token from the first page of the Twilio console, or set ingest = \"poll\"",
+            );
+        }
+        let default_region = section.optional(
+            "default_region",
+            "Write the two letters of a country (ISO 3166): US, DE, BR",
+            region,
+        );
+        let senders = section.list(
+            "senders",
+            "Write Twilio numbers: whatsapp:+14155550000 for WhatsApp, +14155550001 for SMS",
+            sender,
+        );
+        let poll_interval = section.or(
+            "poll_interval",
+            "5s",
+            "Write a span such as 5s",
+            forms::duration(Duration::from_millis(100), Duration::from_secs(3600)),
+        );
+        let actions_per_second = section.number("actions_per_second", 30, 1..=1000);
+        let concurrency = section.number("concurrency", 10, 1..=1000);
+        let mut base = |key, default| {
+            section.or(
+                key,
+                default,
+                "Leave the key out, outside regions and tests",
+                forms::base_url,
+            )
+        };
+        let conversations_url = base("conversations_url", "https://conversations.twilio.com");
+        let messaging_url = base("messaging_url", "https://api.twilio.com");
+        let content_url = base("content_url", "https://content.twilio.com");
+        let media_url = base("media_url", "https://mcs.us1.twilio.com");
+        Ok(Self {
+            account_sid: account_sid?,
+            api_key_sid: api_key_sid?,
+            api_key_secret: api_key_secret?,
+            auth_token: auth_token?,
+            service_sid: service_sid?,
+            default_region: default_region?,
+            senders: senders?,
+            messaging_service_sid: messaging_service_sid?,
+            ingest: ingest?,
+            poll_interval: poll_interval?,
+            actions_per_second: actions_per_second?,
+            concurrency: concurrency?,
+            conversations_url: conversations_url?,
+            messaging_url: messaging_url?,
+            content_url: content_url?,
+            media_url: media_url?,
+        })
+    }
+}
+
+fn region(text: &str) -> Result<Region, String> {
+    text.parse::<Region>()
+        .ok()
+        .filter(|region| PHONE_NUMBER_UTIL.get_country_code_for_region(*region).is_some())
+        .ok_or_else(|| format!("\"{text}\" is no country with telephone numbers"))
+}
+
+fn sender(text: &str) -> Result<Address, String> {
+    let address: Address = text.parse().map_err(|error| format!("{error}"))?;
+    if address.identity().is_some() {
+        return Err("client: identities cannot send, they are people".to_owned());
+    }
+    Ok(address)
+}
