@@ -41,7 +41,7 @@ pub use ids::{DeliveryId, EventKey, MessageId, Network, PersonId, Place, PlaceEr
 pub use link::Link;
 pub use text::{Mark, MarkKind, Text, split_words};
 pub use traits::{
-    Cursor, Deliver, Incoming, Intake, NotStored, Profile, Profiles, Proof, ReadBack, Stored,
-    Watch, WatchState,
+    ConversationInfo, Cursor, Deliver, Groups, Incoming, Intake, MemberInfo, NotStored, Profile,
+    Profiles, Proof, ReadBack, Stored, Watch, WatchState,
 };
 pub use verdict::{Failure, Reason, Verdict};
