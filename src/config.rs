@@ -36,7 +36,7 @@ pub use http::Http;
 pub use limits::Limits;
 pub use logging::{LogFormat, Logging};
 pub use matrix::{Login, Matrix};
-pub use relay::{Attribution, Relay};
+pub use relay::Relay;
 pub use slack::{Slack, Transport};
 pub use store::Store;
 pub use twilio::{Ingest, Twilio};

@@ -26,8 +26,8 @@ pub struct Matrix {
     pub login: Login,
     /// What a command begins with in a room: `!wa`.
     pub command_prefix: String,
-    /// Whose invitations into rooms the bot accepts: users (`@maya:example.org`) and whole
-    /// servers (`example.org`). When empty: everybody on the bot's own server.
+    /// Whose invitations into rooms the bot accepts: users (`@maya:example.org`) and everybody on
+    /// a server (`:example.org`). When empty: everybody on the bot's own server.
     pub inviters: Vec<String>,
 }
 
@@ -76,8 +76,8 @@ impl Matrix {
         );
         let inviters = section.list(
             "inviters",
-            "Write user ids and server names: [\"@maya:example.org\", \"example.org\"]",
-            |text| if text.starts_with('@') { user(text) } else { server(text) },
+            "Write user ids, or a colon and a server for everybody there: [\"@maya:example.org\", \":example.org\"]",
+            inviter,
         );
         Ok(Self {
             homeserver_url: homeserver_url?,
@@ -124,6 +124,13 @@ fn user(text: &str) -> Result<String, String> {
             .and_then(|rest| rest.split_once(':'))
             .is_some_and(|(local, host)| !local.is_empty() && server(host).is_ok());
     if right { Ok(text.to_owned()) } else { Err(format!("\"{text}\" is no Matrix user id")) }
+}
+
+fn inviter(text: &str) -> Result<String, String> {
+    match text.strip_prefix(':') {
+        Some(name) => server(name).map(|_| text.to_owned()),
+        None => user(text),
+    }
 }
 
 /// A server's name, perhaps with a port.

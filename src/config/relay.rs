@@ -8,25 +8,14 @@ use super::section::{Noted, Section};
 /// `[relay]`.
 #[derive(Clone, Debug)]
 pub struct Relay {
-    /// How a message stands on a phone, where nothing else shows who speaks.
-    pub attribution: Attribution,
+    /// How a message stands on a phone, where nothing else shows who speaks: a pattern with
+    /// `{name}` and, after it, `{text}`, once each.
+    pub attribution: String,
     /// How long to wait for a message that is missing in a conversation's order before it is
     /// fetched.
     pub gap_wait: Duration,
     /// How long the bodies of settled messages are kept.
     pub retention: Duration,
-}
-
-/// A pattern with `{name}` and `{text}` in it, once each: `*{name}*: {text}`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attribution(String);
-
-impl Attribution {
-    /// The pattern as it was written.
-    #[must_use]
-    pub fn pattern(&self) -> &str {
-        &self.0
-    }
 }
 
 /// The longest pattern, in characters: it takes its share of the 1600 that Twilio allows.
@@ -56,7 +45,7 @@ impl Relay {
     }
 }
 
-fn attribution(text: &str) -> Result<Attribution, String> {
+fn attribution(text: &str) -> Result<String, String> {
     for word in ["{name}", "{text}"] {
         match text.matches(word).count() {
             1 => {}
@@ -64,11 +53,14 @@ fn attribution(text: &str) -> Result<Attribution, String> {
             _ => return Err(format!("there is more than one {word} in it")),
         }
     }
+    if text.find("{name}") > text.find("{text}") {
+        return Err("{text} stands before {name}".to_owned());
+    }
     if text.matches(['{', '}']).count() > 4 {
         return Err("there are braces of no meaning in it".to_owned());
     }
     if text.chars().count() > ATTRIBUTION_LIMIT {
         return Err(format!("it is longer than {ATTRIBUTION_LIMIT} characters"));
     }
-    Ok(Attribution(text.to_owned()))
+    Ok(text.to_owned())
 }

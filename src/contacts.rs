@@ -1,0 +1,199 @@
+//! Contacts: who is behind an address.
+//!
+//! [`ContactStore`] is what keeps them; [`SledContacts`] keeps them in a folder of this machine.
+//! [`Contacts`] is what the rest of the daemon uses: the store, and in front of it the
+//! [`Names`] that are in use, held in memory and refreshed before a change is acknowledged.
+
+#[cfg(test)]
+mod conformance;
+mod names;
+mod sled;
+mod stranger;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use partyline_core::{Address, Contact, mask};
+
+pub use self::names::{Named, Names};
+pub use self::sled::SledContacts;
+
+/// The longest name and team, in characters.
+pub const NAME_LIMIT: usize = 256;
+
+/// The largest contact as JSON, in bytes: what is kept about a person stays a note.
+pub const CONTACT_LIMIT: usize = 16 * 1024;
+
+/// The most contacts that one call gives.
+pub const PAGE_LIMIT: usize = 1000;
+
+/// Why the contact store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The contact itself is wrong: say so to whoever gave it.
+    #[error("{0}")]
+    Invalid(String),
+    /// The store could not be opened.
+    #[error("{0}")]
+    Open(String),
+    /// A contact is there and cannot be read.
+    #[error("the contact {} cannot be read ({why}): add it again, or restore a backup", mask(key))]
+    Damaged {
+        /// Its key.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The store failed; nothing that was asked for is certain to be kept.
+    #[error("the contact store failed ({0}): look at the disk and its free space, then try again")]
+    Failed(String),
+}
+
+/// A change to the contacts.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// This contact is there now.
+    Put(Arc<Contact>),
+    /// The contact under this key is gone.
+    Removed(String),
+}
+
+/// Told of every change once it is durable, in the order of the changes, before whoever made it
+/// gets an answer. Called on the store's own thread: it must not wait.
+pub type Listener = Box<dyn Fn(&Change) + Send + Sync>;
+
+/// Keeps contacts. A change is durable when the call returns.
+#[async_trait]
+pub trait ContactStore: Send + Sync {
+    /// The contact under this key (see [`Address::contact_key`]).
+    ///
+    /// # Errors
+    /// The store failed, or the contact is damaged.
+    async fn get(&self, key: &str) -> Result<Option<Contact>, StoreError>;
+
+    /// Keeps these contacts, each instead of the one under the same key before. Many are taken in
+    /// steps: after an error, some of them may be kept, and giving all of them again is right.
+    ///
+    /// # Errors
+    /// A contact is wrong (then none is kept), or the store failed.
+    async fn put(&self, contacts: Vec<Contact>) -> Result<(), StoreError>;
+
+    /// Removes the contact under this key; whether there was one.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn remove(&self, key: &str) -> Result<bool, StoreError>;
+
+    /// Contacts of whose name some word begins with `prefix`, in whatever case; in the order of
+    /// names, at most `limit` ([`PAGE_LIMIT`]).
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn find(&self, prefix: &str, limit: usize) -> Result<Vec<Contact>, StoreError>;
+
+    /// Contacts whose team is `team`, in whatever case; in the order of keys, from after the key
+    /// `after` on, at most `limit` ([`PAGE_LIMIT`]).
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn in_team(
+        &self,
+        team: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Contact>, StoreError>;
+
+    /// Teams that begin with `prefix`, in whatever case, lower-cased, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn teams(&self, prefix: &str, limit: usize) -> Result<Vec<String>, StoreError>;
+
+    /// Contacts in the order of keys, from after the key `after` on, at most `limit`
+    /// ([`PAGE_LIMIT`]).
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn page(&self, after: Option<&str>, limit: usize) -> Result<Vec<Contact>, StoreError>;
+
+    /// How many there are; costs no scan.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn count(&self) -> Result<u64, StoreError>;
+
+    /// Who is told of changes from now on; one listener, set once.
+    fn listen(&self, listener: Listener);
+}
+
+/// The contacts as the daemon uses them: the store and the names in front of it.
+#[derive(Clone)]
+pub struct Contacts {
+    store: Arc<dyn ContactStore>,
+    names: Arc<Names>,
+}
+
+impl Contacts {
+    /// Puts names in front of a store. While the store holds at most `names_in_memory` contacts,
+    /// all their names are loaded here, and no name is in doubt after that.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub async fn open(
+        store: Arc<dyn ContactStore>,
+        names_in_memory: usize,
+    ) -> Result<Self, StoreError> {
+        let names = Arc::new(Names::new(store.clone(), names_in_memory));
+        // Weak, because the names hold the store.
+        let refreshed = Arc::downgrade(&names);
+        store.listen(Box::new(move |change| {
+            if let Some(names) = refreshed.upgrade() {
+                names.refresh(change);
+            }
+        }));
+        names.load().await?;
+        Ok(Self { store, names })
+    }
+
+    /// The names in use.
+    #[must_use]
+    pub fn names(&self) -> &Arc<Names> {
+        &self.names
+    }
+
+    /// The store. What is changed there shows in the names at once.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn ContactStore> {
+        &self.store
+    }
+}
+
+/// Checks a contact before it is kept, and gives it as it is kept.
+fn checked(mut contact: Contact) -> Result<Contact, StoreError> {
+    let wrong = |what: String| Err(StoreError::Invalid(what));
+    let address: Address = match contact.key.parse() {
+        Ok(address) => address,
+        Err(error) => return wrong(error.to_string()),
+    };
+    contact.key = address.contact_key().to_owned();
+    contact.name = contact.name.split_whitespace().collect::<Vec<_>>().join(" ");
+    contact.team = contact
+        .team
+        .map(|team| team.split_whitespace().collect::<Vec<_>>().join(" "))
+        .filter(|team| !team.is_empty());
+    if contact.name.is_empty() {
+        return wrong("A contact needs a name: contact add +14155550100 \"Maya Lopez\"".to_owned());
+    }
+    for (what, text) in [("name", Some(&contact.name)), ("team", contact.team.as_ref())] {
+        let Some(text) = text else { continue };
+        if text.chars().count() > NAME_LIMIT {
+            return wrong(format!(
+                "That {what} is longer than {NAME_LIMIT} characters: shorten it"
+            ));
+        }
+        if text.chars().any(char::is_control) {
+            return wrong(format!("That {what} has a control character in it: leave it out"));
+        }
+    }
+    Ok(contact)
+}
