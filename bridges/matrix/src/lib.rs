@@ -1,1 +1,317 @@
-//! stub
+//! The bridge to Matrix: one bot account that speaks for everybody.
+//!
+//! | room of the house | what it does |
+//! |---|---|
+//! | [`Matrix`] | the bridge; implements the traits of `partyline-core` |
+//! | `config` | what it is told |
+//! | `session` | login, the kept session, the device |
+//! | `sync` | the road in: syncs, gaps, invitations (`invites`) |
+//! | `inbound`, `message` | events → ours (pure) |
+//! | `outbound` | ours → content (pure) |
+//! | `text` | bodies, names, HTML (pure) |
+//! | `client`, `history` | requests |
+//! | `error` | answers → verdicts (pure) |
+//! | `health` | how the network is doing |
+//!
+//! Sends are idempotent: the transaction id is the delivery's id, so a repeat gives the first
+//! event again. In an encrypted room the bot reads and writes as far as its keys go; what it
+//! cannot decrypt is counted.
+
+mod client;
+mod config;
+mod error;
+mod health;
+mod history;
+mod inbound;
+mod invites;
+mod members;
+mod message;
+mod outbound;
+mod session;
+mod sync;
+mod text;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use matrix_sdk::deserialized_responses::TimelineEvent;
+use matrix_sdk::ruma::{RoomId, UserId};
+use matrix_sdk::{Client, Room};
+use partyline_core::{
+    Clock, Cursor, Deliver, Failure, Incoming, Intake, Network, Outgoing, PersonId, Place, Profile,
+    Profiles, ReadBack, Reason, Sent, Verdict, Watch, WatchState,
+};
+use secrecy::ExposeSecret;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+pub use config::{Config, Credentials};
+use health::Health;
+use inbound::Reader;
+use members::Members;
+use session::Session;
+
+/// The most characters of content in one message. An event may have 65,536 bytes in all, which
+/// this leaves room for in any script, encrypted or not.
+pub(crate) const LIMIT: usize = 10_000;
+
+/// The bot.
+#[derive(Debug)]
+pub struct Matrix {
+    config: Config,
+    clock: Arc<dyn Clock>,
+    reader: Reader,
+    members: Members,
+    health: Health,
+    /// The session and the client that has it. None before the first login.
+    current: RwLock<Option<(Session, Client)>>,
+    /// One login at a time.
+    logins: Semaphore,
+    /// Turns to send.
+    turns: Semaphore,
+    /// A sync has come through since the start: the rooms are known.
+    rooms_known: AtomicBool,
+    /// A send found that the token is not accepted any longer.
+    token_gone: Notify,
+    /// There are new invitations.
+    invited: Notify,
+}
+
+impl Matrix {
+    /// The bot, with its kept session if there is one. The homeserver need not be up: the rest is
+    /// [`Matrix::run`]'s affair, or [`Watch::probe`]'s.
+    ///
+    /// # Errors
+    /// The store directory cannot be used.
+    pub async fn connect(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+        session::make_store(&config).await?;
+        let current = match session::load(&config).await? {
+            Some(session) => {
+                let client = session::open(&config, &session).await?;
+                Some((session, client))
+            }
+            None => None,
+        };
+        Ok(Self {
+            reader: Reader { own: config.user_id.clone(), prefix: config.command_prefix.clone() },
+            members: Members::new(),
+            health: Health::new(),
+            current: RwLock::new(current),
+            logins: Semaphore::new(1),
+            turns: Semaphore::new(config.concurrency.max(1)),
+            rooms_known: AtomicBool::new(false),
+            token_gone: Notify::new(),
+            invited: Notify::new(),
+            config,
+            clock,
+        })
+    }
+
+    /// Receives until it is told to stop: logs in, follows the homeserver, accepts invitations,
+    /// and begins again after every outage. What is not stored when it stops is read back after
+    /// the next start.
+    pub async fn run(&self, intake: Arc<dyn Intake>, stop: CancellationToken) {
+        stop.run_until_cancelled(async {
+            loop {
+                let client = self.log_in_until_it_works().await;
+                tokio::select! {
+                    () = sync::follow(self, &client, intake.as_ref()) => {}
+                    () = invites::watch(&self.config, &client, &self.invited, self.clock.as_ref()) => {}
+                    () = self.token_gone.notified() => {}
+                }
+            }
+        })
+        .await;
+    }
+
+    async fn log_in_until_it_works(&self) -> Client {
+        let mut waits = sync::waits();
+        loop {
+            match self.log_in().await {
+                Ok(client) => return client,
+                Err(failure) => {
+                    let wait = match failure.verdict {
+                        Verdict::Later(Some(wait)) => wait,
+                        _ => waits.next().unwrap_or_default(),
+                    };
+                    tokio::time::sleep(wait).await;
+                }
+            }
+        }
+    }
+
+    /// Makes sure of a session that the homeserver accepts.
+    async fn log_in(&self) -> Result<Client, Failure> {
+        let _one = self.logins.acquire().await;
+        match self.ensure_session().await {
+            Ok(client) => {
+                self.health.answered();
+                Ok(client)
+            }
+            Err(failure) => {
+                self.health.failed(&failure);
+                Err(failure)
+            }
+        }
+    }
+
+    async fn ensure_session(&self) -> Result<Client, Failure> {
+        let current = self.current();
+        let kept = current.as_ref().map(|(session, _)| session.clone());
+        let session = session::establish(&self.config, kept, self.clock.now()).await?;
+        if let Some((kept, client)) = current
+            && kept.device_id == session.device_id
+            && kept.token.expose_secret() == session.token.expose_secret()
+        {
+            return Ok(client);
+        }
+        session::save(&self.config, &session).await?;
+        let client = session::open(&self.config, &session).await?;
+        tracing::info!(
+            user = session.user_id,
+            device = session.device_id,
+            "the Matrix bot is logged in"
+        );
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) =
+            Some((session, client.clone()));
+        Ok(client)
+    }
+
+    fn current(&self) -> Option<(Session, Client)> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The room, if the bot is in it.
+    fn room(&self, place: &Place) -> Result<Room, Failure> {
+        let Some((_, client)) = self.current() else {
+            return Err(Failure::later(
+                Reason::Unavailable,
+                None,
+                "The Matrix bot is not logged in yet; it is tried again by itself.",
+            ));
+        };
+        let room = match <&RoomId>::try_from(place.id()) {
+            Ok(id) if place.network() == Network::Matrix => client.get_room(id),
+            _ => return Err(error::not_joined()),
+        };
+        match room {
+            Some(room) => Ok(room),
+            None if self.rooms_known.load(Ordering::Relaxed) => Err(error::not_joined()),
+            None => Err(Failure::later(
+                Reason::Unavailable,
+                None,
+                "The Matrix bot has not read its rooms yet; it is tried again by itself.",
+            )),
+        }
+    }
+
+    /// A sync came through.
+    fn synced(&self) {
+        self.rooms_known.store(true, Ordering::Relaxed);
+        self.health.synced();
+    }
+
+    /// An event as it came, and what is understood of it.
+    async fn incoming(
+        &self,
+        room: &Room,
+        place: &Place,
+        event: &TimelineEvent,
+        via: &'static str,
+    ) -> Incoming {
+        let raw = event.raw().json().get();
+        let value = serde_json::from_str(raw).unwrap_or_default();
+        let mut understood = self.reader.read(place, &value, self.clock.now());
+        if let Some(event) = &mut understood {
+            client::count_passed_by(event);
+            if let Some(name) = inbound::speaker_name(event)
+                && let Some(sender) = value["sender"].as_str()
+                && let Ok(sender) = <&UserId>::try_from(sender)
+            {
+                *name = self.members.name(room, sender).await;
+            }
+        }
+        Incoming {
+            network: Network::Matrix,
+            via,
+            raw: Bytes::copy_from_slice(raw.as_bytes()),
+            events: understood.into_iter().collect(),
+        }
+    }
+}
+
+#[async_trait]
+impl Deliver for Matrix {
+    fn limit(&self) -> usize {
+        LIMIT
+    }
+
+    async fn send(&self, outgoing: &Outgoing) -> Result<Sent, Failure> {
+        let room = self.room(&outgoing.to)?;
+        let sent = client::send(self, &room, outgoing).await;
+        if let Err(failure) = &sent {
+            self.health.send_failed(failure);
+            if error::is_token_gone(failure) {
+                self.token_gone.notify_one();
+            }
+        }
+        sent
+    }
+
+    async fn find(&self, outgoing: &Outgoing) -> Result<Option<Sent>, Failure> {
+        if client::is_repeat_known(self, outgoing) {
+            return Ok(None);
+        }
+        let room = self.room(&outgoing.to)?;
+        client::find(self, &room, outgoing).await
+    }
+}
+
+#[async_trait]
+impl ReadBack for Matrix {
+    async fn read_back(
+        &self,
+        place: &Place,
+        after: Option<&Cursor>,
+    ) -> Result<Vec<Incoming>, Failure> {
+        let room = self.room(place)?;
+        client::read_back(self, &room, place, after).await
+    }
+}
+
+#[async_trait]
+impl Profiles for Matrix {
+    async fn profile(&self, person: &PersonId, place: &Place) -> Result<Profile, Failure> {
+        let Ok(user) = <&UserId>::try_from(person.id.as_str()) else {
+            return Ok(Profile::default());
+        };
+        let known = match self.room(place) {
+            Ok(room) => self.members.name(&room, user).await,
+            Err(_) => None,
+        };
+        let name = match known {
+            Some(name) => Some(name),
+            None => client::profile_name(self, user).await?,
+        };
+        // Pictures are mxc addresses, which nobody outside Matrix can fetch.
+        Ok(Profile { name, picture: None })
+    }
+}
+
+#[async_trait]
+impl Watch for Matrix {
+    fn state(&self) -> WatchState {
+        self.health.state()
+    }
+
+    async fn probe(&self) -> Result<(), Failure> {
+        self.log_in().await.map(|_| ())
+    }
+}
+
+/// The place that a room is.
+fn place_of(room: &RoomId) -> Place {
+    Place::new(Network::Matrix, room.as_str())
+}

@@ -1,0 +1,196 @@
+//! The requests of the bridge: sends, look-ups, profiles.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use matrix_sdk::Room;
+use matrix_sdk::ruma::api::client::profile::get_profile;
+use matrix_sdk::ruma::{TransactionId, UserId};
+use partyline_core::{
+    Cursor, Event, Failure, Happening, Incoming, MessageId, Outgoing, Place, Reason, Sent,
+};
+use tokio::time::timeout;
+
+use crate::history::{self, Since};
+use crate::outbound::{self, DELIVERY_KEY};
+use crate::{Matrix, error, text};
+
+/// For how long a repeat under the same transaction id is surely known to the homeserver. The
+/// specification states no time; Synapse keeps transaction ids for half an hour in memory, and for
+/// a day in its database.
+const REPEATS_KNOWN: SignedDuration = SignedDuration::from_mins(20);
+
+/// How much the homeserver's clock may be behind ours when history is searched.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
+
+/// Whether sending it once more cannot make a second message.
+pub(crate) fn is_repeat_known(matrix: &Matrix, outgoing: &Outgoing) -> bool {
+    matrix.clock.now().duration_since(outgoing.since) < REPEATS_KNOWN
+}
+
+/// Sends it, under the delivery's id as the transaction id.
+///
+/// # Errors
+/// With the verdict. What may have been processed is `Later` while a repeat is harmless, and
+/// `Unknown` after.
+pub(crate) async fn send(
+    matrix: &Matrix,
+    room: &Room,
+    outgoing: &Outgoing,
+) -> Result<Sent, Failure> {
+    let content = outbound::content(outgoing);
+    let transaction: &TransactionId = outgoing.id.as_str().into();
+    // In an encrypted room a send can be several requests (members, keys).
+    let bound = 2 * matrix.config.request_timeout;
+    let Ok(Ok(_turn)) = timeout(bound, matrix.turns.acquire()).await else {
+        return Err(Failure::later(
+            Reason::RateLimited,
+            None,
+            "Too many messages to Matrix are under way; it is tried again by itself.",
+        ));
+    };
+    let sending = room.send_raw("m.room.message", content).with_transaction_id(transaction);
+    let failure = match timeout(bound, sending.into_future()).await {
+        Ok(Ok(answer)) => {
+            let id = MessageId::new(answer.response.event_id.as_str());
+            return Ok(Sent { id: Some(id), ordinal: None });
+        }
+        Ok(Err(error)) => error::failure(&error, "post in the room", matrix.clock.now()),
+        Err(_) => Failure::unknown(
+            Reason::Unavailable,
+            "The Matrix homeserver was asked to post in the room, but it took too long.",
+        ),
+    };
+    Err(if is_repeat_known(matrix, outgoing) { error::repeatable(failure) } else { failure })
+}
+
+/// Looks for the delivery in the room's newest messages, back to when it was written down.
+///
+/// # Errors
+/// The homeserver could not be asked, or there are too many messages since.
+pub(crate) async fn find(
+    matrix: &Matrix,
+    room: &Room,
+    outgoing: &Outgoing,
+) -> Result<Option<Sent>, Failure> {
+    let begin = outgoing.since.saturating_sub(CLOCKS_APART).unwrap_or(outgoing.since);
+    let own = matrix.reader.own.as_str();
+    let found = history::walk_back(room, None, matrix.clock.now(), |event| {
+        let value: serde_json::Value =
+            serde_json::from_str(event.raw().json().get()).unwrap_or_default();
+        if value["sender"] == own && value["content"][DELIVERY_KEY] == outgoing.id.as_str() {
+            return ControlFlow::Break(value["event_id"].as_str().map(MessageId::new));
+        }
+        let at = value["origin_server_ts"].as_i64().map(Timestamp::from_millisecond);
+        match at {
+            Some(Ok(at)) if at < begin => ControlFlow::Break(None),
+            _ => ControlFlow::Continue(()),
+        }
+    })
+    .await
+    .map_err(|failure| match failure.reason {
+        // More messages since than are ever read back: this one cannot be looked up.
+        Reason::Refused => Failure::unknown(Reason::Uncertain, failure.sentence),
+        _ => failure,
+    })?;
+    Ok(found.flatten().map(|id| Sent { id: Some(id), ordinal: None }))
+}
+
+/// What the room holds after the cursor; see [`partyline_core::ReadBack`].
+///
+/// # Errors
+/// The homeserver could not be asked.
+pub(crate) async fn read_back(
+    matrix: &Matrix,
+    room: &Room,
+    place: &Place,
+    after: Option<&Cursor>,
+) -> Result<Vec<Incoming>, Failure> {
+    let Some(last) = after.and_then(|cursor| cursor.last.as_ref()) else {
+        return newest(matrix, room, place).await;
+    };
+    let events = match history::since(room, last.as_str(), None, matrix.clock.now()).await? {
+        Since::Found(events) => events,
+        Since::Gone(newest) => {
+            metrics::counter!("partyline_matrix_gaps_total", "outcome" => "lost").increment(1);
+            tracing::error!(
+                room = %room.room_id(),
+                "the last message that was read is no longer in this Matrix room's history: \
+                 reading goes on from its newest"
+            );
+            newest.into_iter().collect()
+        }
+    };
+    let mut read = Vec::with_capacity(events.len());
+    for event in &events {
+        read.push(matrix.incoming(room, place, event, "list").await);
+    }
+    Ok(read)
+}
+
+/// The newest message of a room that has no cursor yet. Not a command: an old one must not be
+/// carried out.
+async fn newest(matrix: &Matrix, room: &Room, place: &Place) -> Result<Vec<Incoming>, Failure> {
+    let now = matrix.clock.now();
+    let mut looked_at = 0;
+    let found = history::walk_back(room, None, now, |event| {
+        looked_at += 1;
+        let value = serde_json::from_str(event.raw().json().get()).unwrap_or_default();
+        let happening = matrix.reader.read(place, &value, now).map(|event| event.happening);
+        match happening {
+            Some(Happening::Message { .. } | Happening::Echo { .. }) => {
+                ControlFlow::Break(Some(event))
+            }
+            // A room in which nobody has said anything for long has no newest message.
+            _ if looked_at >= 500 => ControlFlow::Break(None),
+            _ => ControlFlow::Continue(()),
+        }
+    })
+    .await?;
+    Ok(match found.flatten() {
+        Some(event) => vec![matrix.incoming(room, place, &event, "list").await],
+        None => Vec::new(),
+    })
+}
+
+/// The person's name on the homeserver, for somebody who is not known in the room.
+///
+/// # Errors
+/// The homeserver could not be asked.
+pub(crate) async fn profile_name(
+    matrix: &Matrix,
+    user: &UserId,
+) -> Result<Option<String>, Failure> {
+    let Some((_, client)) = matrix.current() else {
+        return Err(Failure::later(
+            Reason::Unavailable,
+            Some(Duration::from_secs(5)),
+            "The Matrix bot is not logged in yet.",
+        ));
+    };
+    match client.send(get_profile::v3::Request::new(user.to_owned())).await {
+        Ok(profile) => {
+            Ok(profile.get("displayname").and_then(|name| name.as_str()).and_then(text::name))
+        }
+        Err(error) => {
+            let failure = error::repeatable(error::http_failure(
+                &error,
+                "tell somebody's name",
+                matrix.clock.now(),
+            ));
+            // Somebody without a profile, or whom we may not see, has no name.
+            match failure.reason {
+                Reason::NoSuchPlace | Reason::Forbidden => Ok(None),
+                _ => Err(failure),
+            }
+        }
+    }
+}
+
+/// Counts what is of no consequence, and what could not be decrypted.
+pub(crate) fn count_passed_by(event: &Event) {
+    if let Happening::Other { name } = &event.happening {
+        metrics::counter!("partyline_matrix_passed_by_total", "event" => name.clone()).increment(1);
+    }
+}

@@ -1,0 +1,205 @@
+//! What an answer of the homeserver means for us (pure): error → [`Failure`].
+//!
+//! Codes: client-server API, "Standard error response". `Retry-After` goes before
+//! `retry_after_ms`; ruma reads both in that order.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use matrix_sdk::ruma::api::error::Error as ApiError;
+use matrix_sdk::ruma::api::error::{ErrorKind, FromHttpResponseError, RetryAfter};
+use matrix_sdk::{Error, HttpError};
+use partyline_core::{Failure, Reason, Verdict};
+
+/// The code of a token that the homeserver does not (any longer) know.
+const UNKNOWN_TOKEN: &str = "M_UNKNOWN_TOKEN";
+
+/// Turns an error of the SDK into a failure. `doing` completes "The homeserver could not …".
+///
+/// A call that may have been processed although it failed has the verdict [`Verdict::Unknown`];
+/// whoever repeats it under one transaction id may make it `Later`.
+pub(crate) fn failure(error: &Error, doing: &str, now: Timestamp) -> Failure {
+    match error {
+        Error::Http(error) => http_failure(error, doing, now),
+        Error::AuthenticationRequired => {
+            Failure::later(Reason::Credentials, None, "The Matrix bot is not logged in yet.")
+        }
+        Error::WrongRoomState(_) => not_joined(),
+        Error::Timeout | Error::ConcurrentRequestFailed => unclear(doing, "it did not answer"),
+        // What is left fails within this process: the store, encryption, a wrong id.
+        other => Failure::later(
+            Reason::Unavailable,
+            Some(Duration::from_secs(5)),
+            format!("The Matrix client could not {doing}: {}.", kind_of(other)),
+        ),
+    }
+}
+
+/// The same for an error of a bare request.
+pub(crate) fn http_failure(error: &HttpError, doing: &str, now: Timestamp) -> Failure {
+    match error {
+        HttpError::Reqwest(error) if error.is_connect() || error.is_builder() => Failure::later(
+            Reason::Unavailable,
+            None,
+            format!(
+                "The Matrix homeserver is out of reach, so it could not {doing}. Check that it \
+                 runs and that matrix.homeserver_url is right; it is tried again by itself."
+            ),
+        ),
+        HttpError::Reqwest(error) if error.is_timeout() => unclear(doing, "it took too long"),
+        HttpError::Reqwest(_) => unclear(doing, "the connection broke"),
+        HttpError::Cached(error) => http_failure(error, doing, now),
+        HttpError::Api(_) => match error.as_client_api_error() {
+            Some(error) => api_failure(error, doing, now),
+            None => bad_answer(doing),
+        },
+        HttpError::IntoHttp(_) => Failure::never(
+            Reason::Refused,
+            format!("The Matrix bridge could not put together the request to {doing}."),
+        ),
+        HttpError::RefreshToken(_) => token_gone(),
+    }
+}
+
+/// The same for an answer that did not come through the SDK.
+pub(crate) fn answer_failure(
+    error: FromHttpResponseError<ApiError>,
+    doing: &str,
+    now: Timestamp,
+) -> Failure {
+    http_failure(&HttpError::from(error), doing, now)
+}
+
+/// Whether the token is not known any longer.
+pub(crate) fn is_token_gone(failure: &Failure) -> bool {
+    failure.code.as_deref() == Some(UNKNOWN_TOKEN)
+}
+
+/// The bot is not in the room.
+pub(crate) fn not_joined() -> Failure {
+    Failure::never(
+        Reason::NoSuchPlace,
+        "The Matrix bot is not in this room, or the room does not exist. Invite the bot, then \
+         retry what waits for the room.",
+    )
+}
+
+fn api_failure(error: &ApiError, doing: &str, now: Timestamp) -> Failure {
+    let status = error.status_code.as_u16();
+    let Some(kind) = error.error_kind() else {
+        return status_failure(status, doing);
+    };
+    let failure = match kind {
+        ErrorKind::LimitExceeded(limit) => Failure::later(
+            Reason::RateLimited,
+            limit.retry_after.as_ref().and_then(|wait| until(wait, now)),
+            format!(
+                "The Matrix homeserver says that the bot is too fast, so it could not {doing}; it \
+                 is tried again when the homeserver allows it."
+            ),
+        ),
+        ErrorKind::UnknownToken(_) | ErrorKind::MissingToken => token_gone(),
+        ErrorKind::UserDeactivated | ErrorKind::UserLocked | ErrorKind::UserSuspended => {
+            Failure::later(
+                Reason::Credentials,
+                Some(Duration::from_secs(60)),
+                "The Matrix bot's account is locked, suspended or deactivated: ask the \
+                 homeserver's administrator.",
+            )
+        }
+        ErrorKind::ResourceLimitExceeded(_) => Failure::later(
+            Reason::Unavailable,
+            Some(Duration::from_secs(60)),
+            "The Matrix homeserver has reached a limit of its own: ask its administrator.",
+        ),
+        ErrorKind::Forbidden | ErrorKind::GuestAccessForbidden => Failure::never(
+            Reason::Forbidden,
+            format!(
+                "The Matrix homeserver does not allow the bot to {doing}. Invite the bot to the \
+                 room, or raise its power level there, then retry."
+            ),
+        ),
+        ErrorKind::NotFound => not_joined(),
+        ErrorKind::TooLarge => Failure::never(
+            Reason::Content,
+            "The message is too large for Matrix: send it in shorter pieces.",
+        ),
+        _ => status_failure(status, doing),
+    };
+    failure.with_code(kind.errcode().as_str())
+}
+
+/// What the bare status says.
+fn status_failure(status: u16, doing: &str) -> Failure {
+    let failure = match status {
+        401 => token_gone(),
+        413 => Failure::never(Reason::Content, "The message is too large for Matrix."),
+        429 => Failure::later(
+            Reason::RateLimited,
+            None,
+            format!("The Matrix homeserver was asked too often to {doing}."),
+        ),
+        500.. => return unclear(doing, "it is out of order").with_code(status.to_string()),
+        _ => Failure::never(
+            Reason::Refused,
+            format!("The Matrix homeserver refused to {doing} (HTTP status {status})."),
+        ),
+    };
+    if failure.code.is_some() { failure } else { failure.with_code(status.to_string()) }
+}
+
+fn token_gone() -> Failure {
+    Failure::later(
+        Reason::Credentials,
+        Some(Duration::from_secs(5)),
+        "The Matrix homeserver no longer accepts the bot's access token. Put a new one into \
+         matrix.access_token, or matrix.password so that the bot can log in by itself, and restart.",
+    )
+    .with_code(UNKNOWN_TOKEN)
+}
+
+fn unclear(doing: &str, how: &str) -> Failure {
+    Failure::unknown(
+        Reason::Unavailable,
+        format!("The Matrix homeserver was asked to {doing}, but {how}."),
+    )
+}
+
+fn bad_answer(doing: &str) -> Failure {
+    Failure::unknown(
+        Reason::BadAnswer,
+        format!("The Matrix homeserver was asked to {doing}; its answer was not understood."),
+    )
+}
+
+/// How long until then.
+fn until(wait: &RetryAfter, now: Timestamp) -> Option<Duration> {
+    match wait {
+        RetryAfter::Delay(wait) => Some(*wait),
+        RetryAfter::DateTime(at) => {
+            Some(at.duration_since(SystemTime::from(now)).unwrap_or_default())
+        }
+    }
+}
+
+/// A local error without what it may quote.
+fn kind_of(error: &Error) -> &'static str {
+    match error {
+        Error::StateStore(_) | Error::CryptoStoreError(_) | Error::EventCacheStore(_) => {
+            "its store in the store directory failed; check the disk"
+        }
+        Error::OlmError(_) | Error::MegolmError(_) | Error::NoOlmMachine => {
+            "the message could not be encrypted"
+        }
+        Error::Io(_) => "its files could not be read or written; check the disk",
+        _ => "it refused; its log says more",
+    }
+}
+
+/// Makes an unclear failure one to try later: for calls that can be repeated without harm.
+pub(crate) fn repeatable(mut failure: Failure) -> Failure {
+    if failure.verdict == Verdict::Unknown {
+        failure.verdict = Verdict::Later(None);
+    }
+    failure
+}

@@ -1,0 +1,93 @@
+//! Reading a room's history (`GET /rooms/{id}/messages`), newest first, page by page.
+
+use std::ops::ControlFlow;
+
+use jiff::Timestamp;
+use matrix_sdk::Room;
+use matrix_sdk::deserialized_responses::TimelineEvent;
+use matrix_sdk::room::MessagesOptions;
+use matrix_sdk::ruma::uint;
+use partyline_core::{Failure, Reason};
+
+use crate::error;
+
+/// The most events that are read back at a time. A room that missed more has been cut off for so
+/// long that a person must look at it.
+pub(crate) const MOST: usize = 20_000;
+
+/// What was found on the way back.
+#[derive(Debug)]
+pub(crate) enum Since {
+    /// The event that was looked for is there; these came after it, oldest first.
+    Found(Vec<TimelineEvent>),
+    /// It is not there (any longer); this is the newest that is.
+    Gone(Option<TimelineEvent>),
+}
+
+/// Everything after the event with this id, from the end of the room or from a token of a sync.
+///
+/// # Errors
+/// The homeserver could not be asked, or the event lies more than [`MOST`] events back. Nothing
+/// half-read is returned.
+pub(crate) async fn since(
+    room: &Room,
+    event: &str,
+    from: Option<String>,
+    now: Timestamp,
+) -> Result<Since, Failure> {
+    let mut newer = Vec::new();
+    let found = walk_back(room, from, now, |seen| {
+        if seen.event_id().is_some_and(|id| id == event) {
+            return ControlFlow::Break(());
+        }
+        newer.push(seen);
+        ControlFlow::Continue(())
+    })
+    .await?;
+    if found.is_none() {
+        return Ok(Since::Gone(newer.into_iter().next()));
+    }
+    newer.reverse();
+    Ok(Since::Found(newer))
+}
+
+/// Goes back through the room until `look` has what it looks for. `None` where the room's (visible)
+/// beginning came first.
+///
+/// # Errors
+/// The homeserver could not be asked, or [`MOST`] events were not enough.
+pub(crate) async fn walk_back<T: Send>(
+    room: &Room,
+    mut from: Option<String>,
+    now: Timestamp,
+    mut look: impl FnMut(TimelineEvent) -> ControlFlow<T> + Send,
+) -> Result<Option<T>, Failure> {
+    let mut seen = 0;
+    loop {
+        let mut options = MessagesOptions::backward().from(from.as_deref());
+        options.limit = uint!(100);
+        let page = room.messages(options).await.map_err(|error| {
+            error::repeatable(error::failure(&error, "read the room's history", now))
+        })?;
+        seen += page.chunk.len();
+        for event in page.chunk {
+            if let ControlFlow::Break(found) = look(event) {
+                return Ok(Some(found));
+            }
+        }
+        // A page may be empty and yet not the last; the same token twice would go on for ever.
+        if page.end.is_none() || page.end == from {
+            return Ok(None);
+        }
+        if seen >= MOST {
+            return Err(Failure::never(
+                Reason::Refused,
+                format!(
+                    "The Matrix room has more than {MOST} messages that were not read yet. Unlink \
+                     it and link it again to go on from its newest message."
+                ),
+            ));
+        }
+        from = page.end;
+    }
+}

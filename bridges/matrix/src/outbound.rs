@@ -1,0 +1,222 @@
+//! Deliveries in Matrix's words (pure): an [`Outgoing`] becomes the content of an
+//! `m.room.message`.
+//!
+//! The bot speaks for everybody, so the speaker's name stands in front of the body, and beside it
+//! as a per-message profile (MSC4144) for clients that show one; those strip the name again, which
+//! is why it must stand there exactly as `displayname`, a colon and a space. `m.mentions` is there
+//! and empty, so that `@room` in a text from a phone pings nobody (client-server API, "User and
+//! room mentions").
+
+use partyline_core::{Action, Content, Network, Outgoing, Part, Text};
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::text;
+
+/// The key of a message's content that holds the delivery's id, so that history shows it too (the
+/// transaction id comes back to the sending device only, and not for ever).
+pub(crate) const DELIVERY_KEY: &str = "org.partyline.delivery";
+
+/// An event may have 65,536 bytes in all (client-server API, "Size limits"), and encryption makes
+/// a third more of it: the HTML twin is left out where both together would come near that.
+const HTML_FITS: usize = 40_000;
+
+/// The content to send.
+pub(crate) fn content(outgoing: &Outgoing) -> Value {
+    let mut content = match &outgoing.action {
+        Action::Post { origin, name, picture, content, part } => {
+            post(*origin, name, picture.as_ref(), content, *part)
+        }
+        Action::Notice { text } => notice(text),
+        Action::Answer { to, text } => {
+            let mut content = notice(text);
+            // The handle is the event that gave the command.
+            reply(&mut content, &to.handle);
+            content
+        }
+    };
+    content[DELIVERY_KEY] = json!(outgoing.id.as_str());
+    content
+}
+
+fn notice(text: &Text) -> Value {
+    json!({
+        "msgtype": "m.notice",
+        "body": text::without_controls(&text.plain),
+        "m.mentions": {},
+    })
+}
+
+fn post(
+    origin: Network,
+    name: &str,
+    picture: Option<&Url>,
+    content: &Content,
+    part: Option<Part>,
+) -> Value {
+    let name = text::name(name).unwrap_or_else(|| "Somebody".to_owned());
+    let mut words = text::without_controls(&content.in_words().plain);
+    if let Some(part) = part {
+        words = format!("{part} {words}");
+    }
+    let (body, html) = if content.emote {
+        // Not m.emote: clients would put the bot's own name in front.
+        (
+            format!("* {name} {words}"),
+            format!("* <strong>{}</strong> {}", text::html(&name), text::html(&words)),
+        )
+    } else {
+        (
+            format!("{name}: {words}"),
+            format!(
+                "<strong data-mx-profile-fallback>{}: </strong>{}",
+                text::html(&name),
+                text::html(&words)
+            ),
+        )
+    };
+    let mut message = json!({ "msgtype": "m.text", "m.mentions": {} });
+    if body.len() + html.len() <= HTML_FITS {
+        message["format"] = json!("org.matrix.custom.html");
+        message["formatted_body"] = json!(html);
+    }
+    message["body"] = json!(body);
+    if !content.emote {
+        message["com.beeper.per_message_profile"] = profile(origin, &name, picture);
+    }
+    if let Some(to) = &content.reply_to {
+        reply(&mut message, to.as_str());
+    }
+    message
+}
+
+/// The per-message profile. Its id is what clients tell speakers apart by.
+fn profile(origin: Network, name: &str, picture: Option<&Url>) -> Value {
+    let mut profile = json!({
+        "id": format!("{origin}:{name}"),
+        "displayname": name,
+        "has_fallback": true,
+    });
+    if let Some(picture) = picture.filter(|picture| picture.scheme() == "mxc") {
+        profile["avatar_url"] = json!(picture.as_str());
+    }
+    profile
+}
+
+/// Makes it a reply, where `event` is an event id.
+fn reply(message: &mut Value, event: &str) {
+    if event.starts_with('$') {
+        message["m.relates_to"] = json!({ "m.in_reply_to": { "event_id": event } });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use partyline_core::{AnswerTo, DeliveryId, MessageId, NAME_LIMIT, Place};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::LIMIT;
+
+    fn outgoing(action: Action) -> Outgoing {
+        Outgoing {
+            id: DeliveryId::new("L-7"),
+            to: Place::new(Network::Matrix, "!room:hs.test"),
+            at: Timestamp::UNIX_EPOCH,
+            since: Timestamp::UNIX_EPOCH,
+            action,
+        }
+    }
+
+    fn post_of(name: &str, content: Content) -> Value {
+        super::content(&outgoing(Action::Post {
+            origin: Network::Twilio,
+            name: name.to_owned(),
+            picture: None,
+            content,
+            part: None,
+        }))
+    }
+
+    #[test]
+    fn a_post_stands_under_its_speakers_name() {
+        assert_eq!(
+            post_of("Maya <3", Content::plain("hi @room\n<b>&")),
+            json!({
+                "msgtype": "m.text",
+                "body": "Maya <3: hi @room\n<b>&",
+                "format": "org.matrix.custom.html",
+                "formatted_body": "<strong data-mx-profile-fallback>Maya &lt;3: </strong>\
+                                   hi @room<br>&lt;b&gt;&amp;",
+                "m.mentions": {},
+                "com.beeper.per_message_profile": {
+                    "id": "twilio:Maya <3", "displayname": "Maya <3", "has_fallback": true,
+                },
+                "org.partyline.delivery": "L-7",
+            })
+        );
+    }
+
+    #[test]
+    fn a_picture_goes_along_only_where_clients_can_fetch_it() {
+        let with = |picture: &str| {
+            let picture = Url::parse(picture).unwrap();
+            super::profile(Network::Slack, "Ravi", Some(&picture))["avatar_url"].clone()
+        };
+        assert_eq!(with("mxc://hs.test/abc"), json!("mxc://hs.test/abc"));
+        assert_eq!(with("https://example.org/ravi.png"), Value::Null);
+    }
+
+    #[test]
+    fn an_emote_and_a_part_are_said_in_words() {
+        let emote = post_of("Maya", Content { emote: true, ..Content::plain("waves") });
+        assert_eq!(emote["body"], "* Maya waves");
+        assert_eq!(emote["formatted_body"], "* <strong>Maya</strong> waves");
+        assert_eq!(emote["com.beeper.per_message_profile"], Value::Null);
+
+        let part = super::content(&outgoing(Action::Post {
+            origin: Network::Slack,
+            name: "Ravi".into(),
+            picture: None,
+            content: Content { reply_to: Some(MessageId::new("$e")), ..Content::plain("end") },
+            part: Some(Part { number: 2, of: 2 }),
+        }));
+        assert_eq!(part["body"], "Ravi: (2/2) end");
+        assert_eq!(part["m.relates_to"]["m.in_reply_to"]["event_id"], "$e");
+    }
+
+    #[test]
+    fn an_answer_replies_to_its_command() {
+        let answer = |handle: &str| {
+            super::content(&outgoing(Action::Answer {
+                to: AnswerTo {
+                    place: Place::new(Network::Matrix, "!room:hs.test"),
+                    handle: handle.into(),
+                },
+                text: Text::plain("done"),
+            }))
+        };
+        assert_eq!(
+            answer("$cmd"),
+            json!({
+                "msgtype": "m.notice", "body": "done", "m.mentions": {},
+                "m.relates_to": { "m.in_reply_to": { "event_id": "$cmd" } },
+                "org.partyline.delivery": "L-7",
+            })
+        );
+        assert_eq!(answer("https://elsewhere")["m.relates_to"], Value::Null);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        /// What the daemon may hand over is never refused as too large, encrypted or not.
+        #[test]
+        fn the_longest_content_fits_into_an_event(c in prop_oneof![any::<char>(), Just('\u{1f600}'), Just('"'), Just('<'), Just('\n')]) {
+            let name: String = std::iter::repeat_n(c, NAME_LIMIT).collect();
+            let body: String = std::iter::repeat_n(c, LIMIT).collect();
+            let size = post_of(&name, Content::plain(body)).to_string().len();
+            prop_assert!(size * 4 / 3 < 64_000, "{size} bytes of {c:?}");
+        }
+    }
+}

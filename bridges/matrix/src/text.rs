@@ -1,0 +1,106 @@
+//! Text between Matrix and the rest: what people write stays text, whatever is in it.
+//!
+//! Inbound the plain `body` is read; outbound a body and its HTML twin are written, the HTML with
+//! everything escaped (`org.matrix.custom.html`, client-server API, "m.room.message msgtypes").
+
+/// The text as HTML that says just that: markup escaped, lines broken.
+pub(crate) fn html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 8);
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\n' => out.push_str("<br>"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The text without characters that steer a terminal or a parser; line breaks and tabs stay.
+pub(crate) fn without_controls(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+}
+
+/// A name on one line, without characters that turn the reading direction of what follows it (a
+/// name must not rewrite the message behind it). `None` where nothing readable is left.
+pub(crate) fn name(name: &str) -> Option<String> {
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let readable: String =
+        name.chars().map(|c| if c.is_control() { ' ' } else { c }).filter(|c| !turns(*c)).collect();
+    let words: Vec<&str> = readable.split_whitespace().collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+/// The body of a reply without the quotation that older clients put in front of it (client-server
+/// API, "Fallbacks for rich replies"). A body that is nothing but a quotation stays as it is.
+pub(crate) fn without_quotation(body: &str) -> &str {
+    let mut rest = body;
+    while rest.starts_with("> ") || rest.starts_with(">\n") {
+        match rest.split_once('\n') {
+            Some((_, after)) => rest = after,
+            None => return body,
+        }
+    }
+    let own = if rest.len() < body.len() { rest.strip_prefix('\n').unwrap_or(rest) } else { rest };
+    if own.trim().is_empty() { body } else { own }
+}
+
+/// What stands behind the prefix, where the body is a command: the prefix alone, or followed by
+/// white space.
+pub(crate) fn command<'a>(body: &'a str, prefix: &str) -> Option<&'a str> {
+    let rest = body.trim_start().strip_prefix(prefix)?;
+    (rest.is_empty() || rest.starts_with(char::is_whitespace)).then(|| rest.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_quotation_in_front_of_a_reply_is_taken_off() {
+        assert_eq!(without_quotation("> <@a:hs> hi\n> there\n\nyes"), "yes");
+        assert_eq!(without_quotation("> <@a:hs> hi\n\nyes\n> and mine"), "yes\n> and mine");
+        assert_eq!(without_quotation("yes"), "yes");
+        assert_eq!(without_quotation("\nyes"), "\nyes");
+        assert_eq!(without_quotation("> only a quotation"), "> only a quotation");
+        assert_eq!(without_quotation("> only\n\n"), "> only\n\n");
+    }
+
+    #[test]
+    fn a_command_is_the_prefix_and_white_space() {
+        assert_eq!(command("!wa", "!wa"), Some(""));
+        assert_eq!(command("!wa group list ", "!wa"), Some("group list"));
+        assert_eq!(command("!wa\nhelp", "!wa"), Some("help"));
+        assert_eq!(command("!wait for me", "!wa"), None);
+        assert_eq!(command("say !wa", "!wa"), None);
+    }
+
+    #[test]
+    fn a_name_cannot_reach_beyond_itself() {
+        assert_eq!(name(" Maya\n\t Rao ").as_deref(), Some("Maya Rao"));
+        assert_eq!(name("\u{202e}ayaM\u{0}").as_deref(), Some("ayaM"));
+        assert_eq!(name("\u{2067} \n"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn html_holds_no_markup_of_the_writers(text in "(?s).{0,80}") {
+            let shown = html(&text).replace("<br>", "");
+            prop_assert!(!shown.contains(['<', '>', '"', '\'']));
+        }
+
+        #[test]
+        fn no_body_panics(text in "(> |>|\n|[a-z@:<]|!wa| ){0,40}") {
+            let own = without_quotation(&text);
+            prop_assert!(text.ends_with(own));
+            let _ = command(&text, "!wa");
+            let _ = name(&text);
+        }
+    }
+}
