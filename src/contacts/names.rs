@@ -5,6 +5,8 @@
 //! learned again from the next event.
 
 mod number;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;

@@ -16,6 +16,8 @@
 
 mod index;
 mod open;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::collections::HashSet;

@@ -9,11 +9,14 @@ pub(super) fn in_words(address: &Address) -> String {
     let Some(number) = address.number() else {
         return address.identity().unwrap_or(address.as_str()).to_owned();
     };
-    match number.parse::<PhoneNumber>() {
-        Ok(parsed) => parsed.format_as(PhoneNumberFormat::International).into_owned(),
-        // A number of no country's plan.
-        Err(_) => number.to_owned(),
-    }
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    number
+        .parse::<PhoneNumber>()
+        .map(|parsed| parsed.format_as(PhoneNumberFormat::International).into_owned())
+        .ok()
+        // In a number that is none, a zero can be taken for a prefix and dropped.
+        .filter(|shown| digits(shown) == digits(number))
+        .unwrap_or_else(|| number.to_owned())
 }
 
 #[cfg(test)]

@@ -1,0 +1,158 @@
+//! The store in sled: the suite of all stores, and what is particular to this one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::super::conformance::{contact, suite};
+use super::*;
+
+fn open(folder: &Path) -> SledContacts {
+    SledContacts::open(folder, 8).expect("the store opens")
+}
+
+#[tokio::test]
+async fn it_does_what_every_store_does() {
+    let folder = tempfile::tempdir().unwrap();
+    suite(&open(folder.path())).await;
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    store.put(vec![contact("+14155550100", "Maya", Some("day"))]).await.unwrap();
+    drop(store);
+    let store = open(folder.path());
+    assert_eq!(store.count().await.unwrap(), 1);
+    assert_eq!(store.find("may", 1).await.unwrap()[0].key, "+14155550100");
+    assert_eq!(store.get_now("+14155550100").unwrap().unwrap().name, "Maya");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_at_once_all_get_their_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(open(folder.path()));
+    let puts = (0..64).map(|n| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let key = format!("+1415555{n:04}");
+            store.put(vec![contact(&key, "Somebody", Some("all"))]).await.unwrap();
+            assert!(store.get(&key).await.unwrap().is_some());
+        })
+    });
+    for put in puts.collect::<Vec<_>>() {
+        put.await.unwrap();
+    }
+    assert_eq!(store.count().await.unwrap(), 64);
+    assert_eq!(store.in_team("all", None, 100).await.unwrap().len(), 64);
+}
+
+#[test]
+fn an_open_store_is_refused_with_one_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let _first = open(folder.path());
+    let error = SledContacts::open(folder.path(), 8).err().expect("a fault").to_string();
+    assert!(error.contains("open in another process"), "{error}");
+    assert!(!error.contains('\n'), "{error}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_is_refused_with_one_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "not a folder").unwrap();
+    let error = SledContacts::open(&file, 8).err().expect("a fault").to_string();
+    assert!(error.contains("cannot be opened"), "{error}");
+}
+
+#[tokio::test]
+async fn damage_is_told_and_never_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let many = (0..500).map(|n| contact(&format!("+1415555{n:04}"), "Somebody", None));
+    store.put(many.collect()).await.unwrap();
+    drop(store);
+    let db = std::fs::OpenOptions::new().write(true).open(folder.path().join("db")).unwrap();
+    let size = db.metadata().unwrap().len();
+    let noise: Vec<u8> = (0..size).map(|n| (n * 31 % 251) as u8).collect();
+    db.write_all_at(&noise, 0).unwrap();
+    drop(db);
+    std::fs::write(folder.path().join("conf"), "no configuration of sled's").unwrap();
+    let error = SledContacts::open(folder.path(), 8).err().expect("a fault").to_string();
+    assert!(error.contains("damaged"), "{error}");
+}
+
+#[tokio::test]
+async fn a_contact_that_cannot_be_read_holds_up_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let both = ["+14155550100", "+14155550101"].map(|key| contact(key, "Somebody", None));
+    store.put(both.to_vec()).await.unwrap();
+    store.trees.contacts.insert("+14155550100", b"{\"key\":").unwrap();
+    let error = store.get("+14155550100").await.unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { .. }));
+    assert!(!error.to_string().contains("+14155550100"), "{error}");
+    assert_eq!(store.page(None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.find("some", 10).await.unwrap().len(), 1);
+    store.put(vec![contact("+14155550100", "Again", None)]).await.unwrap();
+    assert_eq!(store.find("again", 10).await.unwrap().len(), 1);
+    assert_eq!(store.count().await.unwrap(), 2);
+}
+
+/// What is done to the store and to a plain map beside it.
+#[derive(Clone, Debug)]
+enum Step {
+    Put { key: u8, name: String, team: Option<String> },
+    Remove(u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let name = "[abAÉ]{1,3}( [abAÉ]{1,2}){0,2}";
+    prop_oneof![
+        3 => (0..6u8, name, proptest::option::of("[xX]{1,2}"))
+            .prop_map(|(key, name, team)| Step::Put { key, name, team }),
+        1 => (0..6u8).prop_map(Step::Remove),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn the_trees_always_agree(steps in proptest::collection::vec(step(), 1..20)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        runtime.block_on(async {
+            let store = open(folder.path());
+            let mut model = BTreeMap::new();
+            let full = |key: u8| format!("+1415555010{key}");
+            for step in steps {
+                match step {
+                    Step::Put { key, name, team } => {
+                        let contact = contact(&full(key), &name, team.as_deref());
+                        store.put(vec![contact.clone()]).await.unwrap();
+                        model.insert(full(key), contact);
+                    }
+                    Step::Remove(key) => {
+                        let was = model.remove(&full(key)).is_some();
+                        assert_eq!(store.remove(&full(key)).await.unwrap(), was);
+                    }
+                }
+            }
+            assert_eq!(store.count().await.unwrap(), model.len() as u64);
+            let kept: Vec<_> = model.values().cloned().collect();
+            assert_eq!(store.page(None, 100).await.unwrap(), kept);
+            let entries: BTreeSet<_> = kept.iter().flat_map(index::names).collect();
+            let in_tree: BTreeSet<_> =
+                store.trees.names.iter().keys().map(|key| key.unwrap().to_vec()).collect();
+            assert_eq!(in_tree, entries);
+            let teams: BTreeSet<_> = kept.iter().filter_map(index::team).collect();
+            let in_tree: BTreeSet<_> =
+                store.trees.teams.iter().keys().map(|key| key.unwrap().to_vec()).collect();
+            assert_eq!(in_tree, teams);
+        });
+    }
+}
