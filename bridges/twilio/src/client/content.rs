@@ -1,0 +1,18 @@
+//! Templates.
+
+use partyline_core::Failure;
+
+use super::{Client, Pages, address, pages::PAGE_SIZE};
+use crate::wire::content::Template;
+
+impl Client {
+    /// The account's templates, with WhatsApp's approval of each.
+    ///
+    /// # Errors
+    /// See [`Client`].
+    pub fn templates(&self) -> Result<Pages<'_, Template>, Failure> {
+        let mut url = address(&self.bases.content, &["v1", "ContentAndApprovals"])?;
+        url.query_pairs_mut().append_pair("PageSize", &PAGE_SIZE.to_string());
+        Ok(self.pages("templates", "contents", url))
+    }
+}

@@ -1,0 +1,62 @@
+//! Direct messages, without a conversation (the Messaging API of 2010-04-01).
+
+use partyline_core::{Address, Failure};
+use url::Url;
+
+use super::{Client, address};
+use crate::wire::Form;
+use crate::wire::messaging::DirectMessage;
+
+const RESOURCE: &str = "direct_messages";
+
+/// A direct message: words, or a template.
+#[derive(Clone)]
+pub struct DirectSend {
+    /// The sender.
+    pub from: Address,
+    /// The phone.
+    pub to: Address,
+    /// What it says, at most 1600 characters.
+    pub body: Option<String>,
+    /// A template, `HX…`.
+    pub content_sid: Option<String>,
+    /// The template's variables, a JSON object of texts.
+    pub content_variables: Option<String>,
+    /// Files that Twilio fetches, 10 at most.
+    pub media_urls: Vec<Url>,
+    /// Who is told what becomes of it.
+    pub status_callback: Option<Url>,
+}
+
+impl Client {
+    /// Sends a direct message.
+    ///
+    /// # Errors
+    /// See [`Client`].
+    pub async fn send_direct(&self, send: &DirectSend) -> Result<DirectMessage, Failure> {
+        let mut form =
+            Form::default().with("From", send.from.as_str()).with("To", send.to.as_str());
+        form.push_some("Body", send.body.as_deref());
+        form.push_some("ContentSid", send.content_sid.as_deref());
+        form.push_some("ContentVariables", send.content_variables.as_deref());
+        for url in &send.media_urls {
+            form.push("MediaUrl", url.as_str());
+        }
+        form.push_some("StatusCallback", send.status_callback.as_ref().map(Url::as_str));
+        self.post(RESOURCE, self.direct_url("Messages.json")?, &form).await
+    }
+
+    /// A direct message that was sent.
+    ///
+    /// # Errors
+    /// See [`Client`].
+    pub async fn direct(&self, sid: &str) -> Result<DirectMessage, Failure> {
+        let path =
+            ["2010-04-01", "Accounts", &self.account_sid, "Messages", &format!("{sid}.json")];
+        self.get(RESOURCE, address(&self.bases.messaging, &path)?).await
+    }
+
+    fn direct_url(&self, last: &str) -> Result<Url, Failure> {
+        address(&self.bases.messaging, &["2010-04-01", "Accounts", &self.account_sid, last])
+    }
+}

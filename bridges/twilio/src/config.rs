@@ -1,0 +1,94 @@
+//! What the bridge must be told. The daemon reads it from its TOML file; nothing here reads
+//! files.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::Attribution;
+
+/// The settings of the Twilio bridge.
+///
+/// `Debug` shows no secret (`secrecy` sees to it).
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The account, `AC…`.
+    pub account_sid: String,
+    /// The API key that REST calls are made with, `SK…`. The account's SID works too, with the
+    /// auth token for a secret.
+    pub api_key_sid: String,
+    /// The API key's secret.
+    pub api_key_secret: SecretString,
+    /// The account's auth token, which webhooks are signed with; or the secret of the shared key
+    /// that they are signed with.
+    pub auth_token: SecretString,
+    /// The Conversations service, `IS…`.
+    pub service_sid: String,
+    /// Where the Conversations API is, <https://conversations.twilio.com>.
+    pub conversations_url: Url,
+    /// Where the Messaging API of 2010 is, <https://api.twilio.com>.
+    pub messaging_url: Url,
+    /// Where the Content API is, <https://content.twilio.com>.
+    pub content_url: Url,
+    /// Where the media are, <https://mcs.us1.twilio.com>.
+    pub media_url: Url,
+    /// The daemon's own address as Twilio calls it: signatures cover it.
+    pub public_url: Url,
+    /// How what comes from Twilio reaches the bridge.
+    pub ingest: Ingest,
+    /// How the speaker's name stands before the words on a phone.
+    pub attribution: Attribution,
+    /// The most REST calls that are begun in a second. Twilio lets an account do about 30.
+    pub actions_per_second: u32,
+    /// The most REST calls under way at once.
+    pub concurrency: usize,
+    /// How long a call may take.
+    pub timeouts: Timeouts,
+}
+
+/// How what comes from Twilio reaches the bridge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ingest {
+    /// Twilio calls the daemon.
+    #[default]
+    Webhook,
+    /// The daemon reads lists, and no public address is needed.
+    Poll,
+}
+
+/// How long a call may take, in each of its steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until there is a connection.
+    pub connect: Duration,
+    /// From the request's first byte to the answer's last.
+    pub call: Duration,
+    /// The wait for a turn among the bridge's own calls.
+    pub turn: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            call: Duration::from_secs(15),
+            turn: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Config {
+    /// The default of [`Config::actions_per_second`].
+    pub const ACTIONS_PER_SECOND: u32 = 30;
+    /// The default of [`Config::concurrency`].
+    pub const CONCURRENCY: usize = 10;
+    /// The default of [`Config::conversations_url`].
+    pub const CONVERSATIONS_URL: &str = "https://conversations.twilio.com";
+    /// The default of [`Config::messaging_url`].
+    pub const MESSAGING_URL: &str = "https://api.twilio.com";
+    /// The default of [`Config::content_url`].
+    pub const CONTENT_URL: &str = "https://content.twilio.com";
+    /// The default of [`Config::media_url`].
+    pub const MEDIA_URL: &str = "https://mcs.us1.twilio.com";
+}

@@ -1,0 +1,222 @@
+//! Webhooks: the door through which the daemon's HTTP routes hand them in.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+use partyline_core::{Event, Incoming, Network, Place, Speaker};
+use sha2::{Digest, Sha256};
+
+use crate::inbound::{self, Envelope};
+use crate::wire::hooks::{HookEvent, MessageHook, Stage};
+use crate::wire::messaging::MessagingHook;
+use crate::wire::{Attributes, Form};
+use crate::{Twilio, hook, signature};
+
+/// The event of the bridge's own check of its public address (see [`Twilio::self_check`]).
+const SELF_CHECK: &str = "onPartylineSelfCheck";
+
+/// The header that tells a repeat of a webhook, where Twilio sends one.
+const IDEMPOTENCY: &str = "i-twilio-idempotency-token";
+
+/// A request to one of the webhook routes.
+#[derive(Clone, Copy, Debug)]
+pub struct Webhook<'a> {
+    /// Path and query as they stood in the request line, undecoded: the signature covers them.
+    pub path_and_query: &'a str,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The body, bounded by whoever read it.
+    pub body: &'a Bytes,
+}
+
+/// What a webhook was.
+#[derive(Clone, Debug)]
+pub enum Received {
+    /// A member's message is about to be given to the others; the answer can put a name in front
+    /// of it ([`Twilio::answer`]). It will come again, as an event, once it is added.
+    MessageAdd(MessageAdd),
+    /// Something else is about to happen: answer 200 without a body, which lets it.
+    Before,
+    /// Something happened.
+    Event(Incoming),
+}
+
+/// A member's message that is about to be given to the others.
+#[derive(Clone, Debug)]
+pub struct MessageAdd {
+    /// Where it is said.
+    pub conversation: Place,
+    /// Who says it.
+    pub speaker: Speaker,
+    /// What is said.
+    pub body: partyline_core::Text,
+    /// Its attributes.
+    pub attributes: Attributes,
+}
+
+/// Why a webhook is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Reject {
+    /// It is not signed, or not by whoever has our token: 403.
+    #[error(
+        "the request is not signed with twilio.auth_token for http.public_url: if it came from Twilio, check both"
+    )]
+    Signature,
+    /// It is signed, and no form of a webhook: 400.
+    #[error("the request is not a webhook of Twilio Conversations: its form has no EventType")]
+    Unparsable,
+}
+
+/// A request by which the daemon can check that its public address leads to itself, and that
+/// signatures are checked against the right one.
+#[derive(Clone, Debug)]
+pub struct SelfCheck {
+    /// The address to POST to.
+    pub url: String,
+    /// The headers, the signature among them.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Twilio {
+    /// Takes a webhook of Conversations, before or after the fact.
+    ///
+    /// # Errors
+    /// It is not Twilio's, or not a webhook.
+    pub fn receive(&self, request: &Webhook<'_>) -> Result<Received, Reject> {
+        let form = self.signed_form(request)?;
+        let Some(name) = form.get("EventType") else {
+            return Err(reject("unnamed", Reject::Unparsable));
+        };
+        if name == SELF_CHECK {
+            count("self_check", "before");
+            return Ok(Received::Before);
+        }
+        self.client.health.webhook();
+        let event = HookEvent::read(name, &form);
+        let label = if event == HookEvent::Unknown { "unknown" } else { name };
+        match event {
+            HookEvent::Message(Stage::Add, message) => {
+                count(label, "before");
+                Ok(message_add(message).map_or(Received::Before, Received::MessageAdd))
+            }
+            HookEvent::Message(stage, _)
+            | HookEvent::Conversation(stage, _)
+            | HookEvent::Participant(stage, _)
+            | HookEvent::User(stage, _)
+                if stage.is_before() =>
+            {
+                count(label, "before");
+                Ok(Received::Before)
+            }
+            event => {
+                let token = token(request);
+                let event = inbound::event(event, &self.envelope(name, &token));
+                count(label, if event.is_some() { "event" } else { "incomplete" });
+                Ok(Received::Event(self.incoming_webhook(request, event)))
+            }
+        }
+    }
+
+    /// Takes a classic Messaging webhook: an inbound message, of which the profile name is taken
+    /// and never a second copy of the message, or what became of an outbound one.
+    ///
+    /// # Errors
+    /// It is not Twilio's.
+    pub fn receive_messaging(&self, request: &Webhook<'_>) -> Result<Incoming, Reject> {
+        let form = self.signed_form(request)?;
+        let token = token(request);
+        let hook = MessagingHook::read(&form);
+        let event = inbound::messaging(hook, &self.envelope("messaging", &token));
+        count("messaging", if event.is_some() { "event" } else { "incomplete" });
+        Ok(self.incoming_webhook(request, event))
+    }
+
+    /// The answer that puts this name in front of a member's message, and keeps the bare body in
+    /// its attributes. `None`: answer without a body, which lets it through as it is.
+    #[must_use]
+    pub fn answer(&self, name: &str, message: &MessageAdd) -> Option<String> {
+        hook::answer(name, &self.config.attribution, &message.body.plain, &message.attributes)
+    }
+
+    /// A request that the daemon can send to its own public address, to this path. A daemon that
+    /// gets it answers 200 and does nothing else about it.
+    #[must_use]
+    pub fn self_check(&self, path: &str) -> SelfCheck {
+        let base = self.config.public_url.as_str().trim_end_matches('/');
+        let url = format!("{base}{path}");
+        let form = Form::default()
+            .with("EventType", SELF_CHECK)
+            .with("AccountSid", self.config.account_sid.as_str());
+        let mut headers = HeaderMap::new();
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        headers.insert(header::CONTENT_TYPE, kind);
+        let signed = signature::sign(&self.config.auth_token, &url, &form);
+        if let Ok(value) = signed.parse() {
+            headers.insert(signature::SIGNATURE, value);
+        }
+        SelfCheck { headers, body: form.encode().into(), url }
+    }
+
+    /// The fields of a request, once its signature is found right.
+    fn signed_form<'a>(&self, request: &Webhook<'a>) -> Result<Form<'a>, Reject> {
+        let Webhook { path_and_query, headers, body } = *request;
+        let token = &self.config.auth_token;
+        if !signature::verify(token, &self.config.public_url, path_and_query, headers, body) {
+            return Err(reject("unsigned", Reject::Signature));
+        }
+        if signature::is_form(headers) {
+            return Ok(Form::parse(body));
+        }
+        Form::from_json(body).ok_or_else(|| reject("unnamed", Reject::Unparsable))
+    }
+
+    fn envelope<'a>(&'a self, name: &'a str, token: &'a str) -> Envelope<'a> {
+        Envelope {
+            name,
+            token,
+            service: &self.service,
+            now: self.clock.now(),
+            pattern: &self.config.attribution,
+        }
+    }
+
+    fn incoming_webhook(&self, request: &Webhook<'_>, event: Option<Event>) -> Incoming {
+        let (network, raw) = (Network::Twilio, request.body.clone());
+        Incoming { network, via: "webhook", raw, events: event.into_iter().collect() }
+    }
+}
+
+fn message_add(hook: MessageHook) -> Option<MessageAdd> {
+    let conversation = Place::conversation(hook.conversation_sid.as_deref()?);
+    Some(MessageAdd {
+        conversation,
+        speaker: inbound::speaker(hook.author.as_deref(), hook.participant_sid),
+        body: hook.body.unwrap_or_default().as_str().into(),
+        attributes: hook.attributes,
+    })
+}
+
+/// Equal for equal requests: Twilio's own token, or the body's digest.
+fn token(request: &Webhook<'_>) -> String {
+    request
+        .headers
+        .get(IDEMPOTENCY)
+        .and_then(|token| token.to_str().ok())
+        .map_or_else(|| signature::hex(&Sha256::digest(request.body)[..16]), str::to_owned)
+}
+
+fn reject(event: &str, reject: Reject) -> Reject {
+    let outcome = match reject {
+        Reject::Signature => "signature",
+        Reject::Unparsable => "unparsable",
+    };
+    count(event, outcome);
+    reject
+}
+
+/// Counts a webhook. The events are Twilio's own names, a bounded set.
+fn count(event: &str, outcome: &'static str) {
+    metrics::counter!("partyline_twilio_webhooks_total", "event" => event.to_owned(), "outcome" => outcome)
+        .increment(1);
+}

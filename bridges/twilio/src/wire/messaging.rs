@@ -1,0 +1,59 @@
+//! The Messaging API of 2010-04-01: its webhook and its answers (Twilio's documentation of the
+//! Messaging webhooks and of the Message resource).
+
+use serde::Deserialize;
+
+use super::{Form, lenient};
+
+/// The classic Messaging webhook: an inbound message, or what became of an outbound one.
+///
+/// It comes beside the Conversations webhooks for the same message, so it never is a message
+/// itself. `Debug` shows no body, name or number.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct MessagingHook {
+    /// `SM…` or `MM…`.
+    pub message_sid: Option<String>,
+    /// Who wrote it.
+    pub from: Option<String>,
+    /// Which of our senders it went to.
+    pub to: Option<String>,
+    /// `received`, `queued`, `sent`, `delivered`, `read`, `failed`, `undelivered` …
+    pub status: Option<String>,
+    /// Twilio's error code.
+    pub error_code: Option<u32>,
+    /// The name that the person chose in WhatsApp.
+    pub profile_name: Option<String>,
+    /// The message that this one answers, `SM…`.
+    pub replied_to: Option<String>,
+}
+
+impl MessagingHook {
+    /// Reads the webhook's form.
+    #[must_use]
+    pub fn read(form: &Form<'_>) -> Self {
+        Self {
+            message_sid: form.text("MessageSid").or_else(|| form.text("SmsSid")),
+            from: form.text("From"),
+            to: form.text("To"),
+            status: form.text("MessageStatus").or_else(|| form.text("SmsStatus")),
+            error_code: form.get("ErrorCode").and_then(|code| code.parse().ok()),
+            profile_name: form.text("ProfileName"),
+            replied_to: form.text("OriginalRepliedMessageSid"),
+        }
+    }
+}
+
+/// A message that went out directly, without a conversation.
+#[derive(Clone, Debug, Deserialize)]
+pub struct DirectMessage {
+    /// `SM…` or `MM…`.
+    pub sid: String,
+    /// `queued`, `accepted`, `sent` …
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub status: Option<String>,
+    /// Twilio's error code.
+    #[serde(default, deserialize_with = "lenient::number")]
+    pub error_code: Option<u64>,
+}
+
+super::sids_only!(MessagingHook: message_sid, status, error_code);
