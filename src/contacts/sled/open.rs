@@ -2,41 +2,88 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use sled::{Db, Error};
 
 use super::super::StoreError;
 use super::{Trees, index};
 
+/// The file that says that a store was made here, so that one which lost everything is not taken
+/// for a new one.
+const MADE: &str = "made";
+
+/// How long a store that somebody else has open is waited for: a process that is just ending lets
+/// go of it in this time.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Opens or makes the store, and reads through it once, since sled finds damage only where it
+/// reads. What cannot be told from here: a file cut off at its end, which to sled is the store as
+/// it was earlier.
 pub(super) fn open(folder: &Path, cache_mib: u64) -> Result<(Db, Trees), StoreError> {
-    let config = sled::Config::new()
+    let began = Instant::now();
+    loop {
+        // sled panics on some kinds of damage instead of saying so.
+        let opened = catch_unwind(AssertUnwindSafe(|| try_open(folder, cache_mib)))
+            .unwrap_or_else(|_| Err(damaged()));
+        match opened {
+            Err(error) if is_locked(&error) && began.elapsed() < PATIENCE => {
+                std::thread::sleep(PATIENCE / 100);
+            }
+            opened => {
+                return opened.map_err(|error| StoreError::Open(sentence(folder, &error)));
+            }
+        }
+    }
+}
+
+fn try_open(folder: &Path, cache_mib: u64) -> Result<(Db, Trees), Error> {
+    let db = sled::Config::new()
         .path(folder)
         .cache_capacity(cache_mib * 1024 * 1024)
         // The writer flushes; a second one beside it would only take time.
-        .flush_every_ms(None);
-    // sled panics on some kinds of damage instead of saying so.
-    catch_unwind(AssertUnwindSafe(|| {
-        let db = config.open()?;
-        let trees = Trees {
-            contacts: db.open_tree("contacts")?,
-            names: db.open_tree("names")?,
-            teams: db.open_tree("teams")?,
-            meta: db.open_tree("meta")?,
-        };
-        if trees.meta.get(index::COUNT)?.is_none() {
+        .flush_every_ms(None)
+        .open()?;
+    let trees = Trees {
+        contacts: db.open_tree("contacts")?,
+        names: db.open_tree("names")?,
+        teams: db.open_tree("teams")?,
+        meta: db.open_tree("meta")?,
+    };
+    match trees.meta.get(index::COUNT)? {
+        Some(count) => {
+            let mut found = 0;
+            for key in trees.contacts.iter().keys() {
+                key?;
+                found += 1;
+            }
+            if found != index::read_count(&count) {
+                return Err(damaged());
+            }
+        }
+        // sled takes a file that it cannot make sense of for an empty one.
+        None if folder.join(MADE).exists() => return Err(damaged()),
+        None => {
             trees.meta.insert(index::COUNT, &0u64.to_be_bytes())?;
             db.flush()?;
+            std::fs::File::create(folder.join(MADE))?.sync_all()?;
         }
-        Ok((db, trees))
-    }))
-    .unwrap_or_else(|_| Err(Error::Corruption { at: None, bt: () }))
-    .map_err(|error| StoreError::Open(sentence(folder, &error)))
+    }
+    Ok((db, trees))
+}
+
+const fn damaged() -> Error {
+    Error::Corruption { at: None, bt: () }
+}
+
+fn is_locked(error: &Error) -> bool {
+    matches!(error, Error::Io(io) if io.to_string().contains("could not acquire lock"))
 }
 
 fn sentence(folder: &Path, error: &Error) -> String {
     let folder = folder.display();
     match error {
-        Error::Io(io) if io.to_string().contains("could not acquire lock") => format!(
+        error if is_locked(error) => format!(
             "The contact store in {folder} is open in another process: stop that one first, or give this one a store of its own (store.url)."
         ),
         Error::Io(io) => format!(

@@ -68,21 +68,32 @@ fn a_folder_that_cannot_be_used_is_refused_with_one_sentence() {
     assert!(error.contains("cannot be opened"), "{error}");
 }
 
-#[tokio::test]
-async fn damage_is_told_and_never_a_panic() {
+/// Makes a store of some size, spoils its file, and gives what is said when it is opened again.
+async fn opened_after(spoil: impl FnOnce(std::fs::File, u64)) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
-    let many = (0..500).map(|n| contact(&format!("+1415555{n:04}"), "Somebody", None));
+    let many = (0..5000).map(|n| contact(&format!("+1415555{n:04}"), "Somebody", None));
     store.put(many.collect()).await.unwrap();
     drop(store);
     let db = std::fs::OpenOptions::new().write(true).open(folder.path().join("db")).unwrap();
     let size = db.metadata().unwrap().len();
-    let noise: Vec<u8> = (0..size).map(|n| (n * 31 % 251) as u8).collect();
-    db.write_all_at(&noise, 0).unwrap();
-    drop(db);
-    std::fs::write(folder.path().join("conf"), "no configuration of sled's").unwrap();
-    let error = SledContacts::open(folder.path(), 8).err().expect("a fault").to_string();
-    assert!(error.contains("damaged"), "{error}");
+    spoil(db, size);
+    SledContacts::open(folder.path(), 8).err().map(|error| error.to_string())
+}
+
+fn noise(length: u64) -> Vec<u8> {
+    (0..length).map(|n| (n * 31 % 251) as u8).collect()
+}
+
+#[tokio::test]
+async fn damage_is_told_and_never_taken_for_an_empty_store() {
+    assert_eq!(opened_after(|_, _| {}).await, None);
+    let all = opened_after(|db, size| db.write_all_at(&noise(size), 0).unwrap()).await;
+    let nothing = opened_after(|db, _| db.set_len(0).unwrap()).await;
+    for told in [all, nothing] {
+        let told = told.expect("a fault");
+        assert!(told.contains("damaged: restore a backup"), "{told}");
+    }
 }
 
 #[tokio::test]
