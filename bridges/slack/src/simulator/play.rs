@@ -1,0 +1,380 @@
+//! What people in the workspace do, and what they see: the hands and eyes of a test.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::message::rich_text;
+use super::outbox::Kind;
+use super::respond::{self, Request};
+use super::sockets::uuid;
+use super::workspace::Workspace;
+use super::{Author, Ephemeral, Failed, Message, Run, Simulator, StoredFile, Ts, User, View};
+
+/// The result of something a person did.
+type Done<T = ()> = Result<T, Failed>;
+
+impl Simulator {
+    /// Adds a user under this name and picture; gives the id. Handle and e-mail address are made
+    /// of the name (`Maya Ellis`: `maya.ellis`, `maya.ellis@example.com`).
+    pub fn add_user(&self, name: &str, picture: Option<&str>) -> String {
+        let mut workspace = self.shared.workspace();
+        let id = workspace.id("U");
+        let mut handle = name.to_lowercase().split_whitespace().collect::<Vec<_>>().join(".");
+        if workspace.handles.contains_key(&handle) {
+            handle = format!("{handle}.{}", id.to_lowercase());
+        }
+        let updated = workspace.seconds();
+        workspace.put_user(User {
+            id: id.clone(),
+            name: name.to_owned(),
+            picture: picture.map(str::to_owned),
+            email: format!("{handle}@example.com"),
+            handle,
+            is_bot: false,
+            deleted: false,
+            updated,
+        });
+        id
+    }
+
+    /// Changes a user's name and picture, as they would in their profile.
+    ///
+    /// # Errors
+    /// There is no such user.
+    pub fn change_user(&self, id: &str, name: &str, picture: Option<&str>) -> Done {
+        let mut workspace = self.shared.workspace();
+        let updated = workspace.seconds();
+        let team = workspace.options.identity.team.clone();
+        let user = workspace.users.get_mut(id).ok_or(Failed::Unknown("user"))?;
+        user.name = name.to_owned();
+        user.picture = picture.map(str::to_owned);
+        user.updated = updated;
+        let object = user.object(&team);
+        workspace.emit(id, json!({"type": "user_change", "user": object, "cache_ts": updated}));
+        workspace.outbox.changed();
+        Ok(())
+    }
+
+    /// Makes a public channel with these members and the app; gives the id.
+    pub fn add_channel(&self, name: &str, members: &[&str]) -> String {
+        self.new_channel(name, members, false)
+    }
+
+    /// Makes a private channel with these members and the app; gives the id.
+    pub fn add_private_channel(&self, name: &str, members: &[&str]) -> String {
+        self.new_channel(name, members, true)
+    }
+
+    fn new_channel(&self, name: &str, members: &[&str], private: bool) -> String {
+        let mut workspace = self.shared.workspace();
+        let app = workspace.options.identity.user.clone();
+        let id = workspace.make_channel(name, &app, private);
+        if let Some(channel) = workspace.channels.get_mut(&id) {
+            channel.members.extend(members.iter().map(|&member| member.to_owned()));
+        }
+        id
+    }
+
+    /// Somebody types a message; gives its `ts`. `@handle`, `#channel` and addresses become
+    /// links, the rest is escaped, as Slack's own client does.
+    ///
+    /// # Errors
+    /// There is no such channel or user, or the channel is archived.
+    pub fn user_says(&self, channel: &str, user: &str, text: &str) -> Done<Ts> {
+        self.say(channel, user, text, None, false)
+    }
+
+    /// Somebody answers in a thread, with or without sending it to the channel too.
+    ///
+    /// # Errors
+    /// There is no such channel, user or message, or the channel is archived.
+    pub fn user_replies(
+        &self,
+        channel: &str,
+        user: &str,
+        head: Ts,
+        text: &str,
+        broadcast: bool,
+    ) -> Done<Ts> {
+        self.say(channel, user, text, Some(head), broadcast)
+    }
+
+    fn say(
+        &self,
+        channel: &str,
+        user: &str,
+        text: &str,
+        head: Option<Ts>,
+        broadcast: bool,
+    ) -> Done<Ts> {
+        let mut workspace = self.shared.workspace();
+        let mut message = typed(&mut workspace, channel, user, text)?;
+        if head.is_some_and(|head| workspace.channels[channel].message(head).is_none()) {
+            return Err(Failed::Unknown("message"));
+        }
+        (message.thread_ts, message.broadcast) = (head, broadcast && head.is_some());
+        workspace.post(message).map(|message| message.ts).ok_or(Failed::Unknown("channel"))
+    }
+
+    /// Somebody says `/me …`.
+    ///
+    /// # Errors
+    /// There is no such channel or user, or the channel is archived.
+    pub fn user_emotes(&self, channel: &str, user: &str, text: &str) -> Done<Ts> {
+        let mut workspace = self.shared.workspace();
+        let mut message = typed(&mut workspace, channel, user, text)?;
+        message.subtype = Some("me_message");
+        workspace.post(message).map(|message| message.ts).ok_or(Failed::Unknown("channel"))
+    }
+
+    /// Somebody sends a file, with a comment or an empty one.
+    ///
+    /// # Errors
+    /// There is no such channel or user, or the channel is archived.
+    pub fn user_sends_file(
+        &self,
+        channel: &str,
+        user: &str,
+        name: &str,
+        bytes: impl Into<Bytes>,
+        comment: &str,
+    ) -> Done<Ts> {
+        let mut workspace = self.shared.workspace();
+        let mut message = typed(&mut workspace, channel, user, comment)?;
+        let id = workspace.id("F");
+        message.files = vec![workspace.store_file(id, name, None, user, bytes.into())];
+        message.subtype = Some("file_share");
+        workspace.share(message).map(|message| message.ts).ok_or(Failed::Unknown("channel"))
+    }
+
+    /// Somebody changes a message.
+    ///
+    /// # Errors
+    /// There is no such message.
+    pub fn user_edits(&self, channel: &str, user: &str, ts: Ts, text: &str) -> Done {
+        let mut workspace = self.shared.workspace();
+        let after = typed(&mut workspace, channel, user, text)?;
+        let changed = workspace.change(channel, ts, |message, now| {
+            (message.text, message.blocks) = (after.text, after.blocks);
+            message.edited = Some((user.to_owned(), now));
+        });
+        changed.map(|_| ()).ok_or(Failed::Unknown("message"))
+    }
+
+    /// Slack unfurls a link: the message changes, its text does not.
+    ///
+    /// # Errors
+    /// There is no such message.
+    pub fn unfurl(&self, channel: &str, ts: Ts, title: &str) -> Done {
+        let attachment = json!([{"id": 1, "fallback": title, "title": title}]);
+        let change = |message: &mut Message, _| message.attachments = Some(attachment);
+        let changed = self.shared.workspace().change(channel, ts, change);
+        changed.map(|_| ()).ok_or(Failed::Unknown("message"))
+    }
+
+    /// Somebody deletes a message.
+    ///
+    /// # Errors
+    /// There is no such message.
+    pub fn user_deletes(&self, channel: &str, ts: Ts) -> Done {
+        self.shared.workspace().delete(channel, ts).ok_or(Failed::Unknown("message"))
+    }
+
+    /// Somebody puts a reaction on a message (`on`) or takes it off.
+    ///
+    /// # Errors
+    /// There is no such message.
+    pub fn user_reacts(&self, channel: &str, user: &str, ts: Ts, emoji: &str, on: bool) -> Done {
+        let done = self.shared.workspace().react(channel, ts, user, emoji, on);
+        done.map(|_| ()).ok_or(Failed::Unknown("message"))
+    }
+
+    /// Somebody gives a slash command. Returns at once; the [`Run`] tells what comes back.
+    ///
+    /// # Errors
+    /// The app has no such command, or there is no such channel or user.
+    pub fn command(&self, channel: &str, user: &str, command: &str, text: &str) -> Done<Run> {
+        let payload = respond::command(&self.shared.workspace(), channel, user, command, text)?;
+        let request = Request { kind: Kind::Command, channel, user, original: None, payload };
+        Ok(respond::start(&self.shared, request))
+    }
+
+    /// Somebody presses a button, or uses another element, in a message.
+    ///
+    /// # Errors
+    /// There is no such message or user.
+    pub fn press(
+        &self,
+        channel: &str,
+        user: &str,
+        ts: Ts,
+        action_id: &str,
+        value: &str,
+    ) -> Done<Run> {
+        let payload = {
+            let workspace = self.shared.workspace();
+            let place = workspace.channels.get(channel).ok_or(Failed::Unknown("channel"))?;
+            let message = place.message(ts).ok_or(Failed::Unknown("message"))?;
+            let mut payload = respond::interaction(&workspace, "block_actions", user)?;
+            payload["channel"] = json!({"id": channel, "name": place.name});
+            payload["message"] = message.object(&workspace.options.identity, true).into();
+            payload["container"] = json!({
+                "type": "message", "message_ts": ts, "channel_id": channel, "is_ephemeral": false,
+            });
+            payload["actions"] = json!([{
+                "type": "button", "action_id": action_id, "block_id": "b1", "value": value,
+                "action_ts": Ts::at(workspace.now()),
+                "text": {"type": "plain_text", "text": value, "emoji": true},
+            }]);
+            payload
+        };
+        let kind = Kind::Interactive;
+        Ok(respond::start(
+            &self.shared,
+            Request { kind, channel, user, original: Some(ts), payload },
+        ))
+    }
+
+    /// Somebody submits a view, with these values (`state.values`).
+    ///
+    /// # Errors
+    /// There is no such view.
+    pub fn submit(&self, view: &str, values: &Value) -> Done<Run> {
+        let (user, payload) = {
+            let workspace = self.shared.workspace();
+            let view = workspace.views.get(view).ok_or(Failed::Unknown("view"))?;
+            let mut payload = respond::interaction(&workspace, "view_submission", &view.user)?;
+            payload["view"] = view.object(&workspace.options.identity);
+            payload["view"]["state"] = json!({"values": values});
+            payload["response_urls"] = json!([]);
+            (view.user.clone(), payload)
+        };
+        let kind = Kind::Interactive;
+        let request = Request { kind, channel: "", user: &user, original: None, payload };
+        Ok(respond::start(&self.shared, request))
+    }
+
+    /// Somebody uses a global shortcut.
+    ///
+    /// # Errors
+    /// There is no such user.
+    pub fn shortcut(&self, user: &str, callback_id: &str) -> Done<Run> {
+        let payload = {
+            let workspace = self.shared.workspace();
+            let mut payload = respond::interaction(&workspace, "shortcut", user)?;
+            payload["callback_id"] = callback_id.into();
+            payload["action_ts"] = Ts::at(workspace.now()).to_string().into();
+            payload
+        };
+        let kind = Kind::Interactive;
+        let request = Request { kind, channel: "", user, original: None, payload };
+        Ok(respond::start(&self.shared, request))
+    }
+
+    /// Lets somebody into a channel; the app too, by its id in [`Identity`](super::Identity).
+    pub fn join(&self, channel: &str, user: &str) -> bool {
+        self.shared.workspace().join(channel, user, None)
+    }
+
+    /// Takes somebody out of a channel.
+    pub fn leave(&self, channel: &str, user: &str) -> bool {
+        self.shared.workspace().leave(channel, user)
+    }
+
+    /// Takes the app out of a channel.
+    pub fn remove_bot(&self, channel: &str) -> bool {
+        let app = self.shared.options.identity.user.clone();
+        self.leave(channel, &app)
+    }
+
+    /// Archives a channel, or opens it again.
+    pub fn archive(&self, channel: &str, on: bool) {
+        let mut workspace = self.shared.workspace();
+        workspace.archive(channel, "U06SIMADMIN", on);
+    }
+
+    /// Gives a channel another name.
+    pub fn rename(&self, channel: &str, name: &str) {
+        self.shared.workspace().rename(channel, name);
+    }
+
+    /// Deletes a channel.
+    pub fn delete_channel(&self, channel: &str) -> bool {
+        self.shared.workspace().delete_channel(channel)
+    }
+
+    /// Revokes the bot's token.
+    pub fn revoke_token(&self) {
+        self.shared.workspace().revoke();
+    }
+
+    /// Gives the app its token back.
+    pub fn restore_token(&self) {
+        self.shared.workspace().revoked = false;
+    }
+
+    /// All messages of a channel that are kept, replies too, oldest first.
+    #[must_use]
+    pub fn messages(&self, channel: &str) -> Vec<Arc<Message>> {
+        let workspace = self.shared.workspace();
+        workspace.channels.get(channel).map_or_else(Vec::new, |c| c.messages().cloned().collect())
+    }
+
+    /// What single people were shown in a channel, oldest first.
+    #[must_use]
+    pub fn ephemerals(&self, channel: &str) -> Vec<Ephemeral> {
+        let workspace = self.shared.workspace();
+        let channel = workspace.channels.get(channel);
+        channel.map_or_else(Vec::new, |c| c.ephemerals.iter().cloned().collect())
+    }
+
+    /// The channels, by id and name.
+    #[must_use]
+    pub fn channels(&self) -> Vec<(String, String)> {
+        let workspace = self.shared.workspace();
+        workspace.channels.values().map(|c| (c.id.clone(), c.name.clone())).collect()
+    }
+
+    /// A user.
+    #[must_use]
+    pub fn user(&self, id: &str) -> Option<User> {
+        self.shared.workspace().users.get(id).cloned()
+    }
+
+    /// A file.
+    #[must_use]
+    pub fn file(&self, id: &str) -> Option<Arc<StoredFile>> {
+        self.shared.workspace().files.get(id).cloned()
+    }
+
+    /// The views that the app opened or published, oldest first.
+    #[must_use]
+    pub fn views(&self) -> Vec<View> {
+        self.shared.workspace().views.all().cloned().collect()
+    }
+}
+
+/// A message as somebody types it.
+fn typed(workspace: &mut Workspace, channel: &str, user: &str, text: &str) -> Done<Message> {
+    if !workspace.users.contains_key(user) {
+        return Err(Failed::Unknown("user"));
+    }
+    let place = workspace.channels.get(channel).ok_or(Failed::Unknown("channel"))?;
+    if place.archived {
+        return Err(Failed::Archived);
+    }
+    let written = super::typed::written(
+        text,
+        |handle| workspace.handles.get(handle).cloned(),
+        |name| workspace.names.get(name).cloned(),
+    );
+    let mut message = Message::new(channel, Author::User(user.to_owned()), written);
+    let nonce = workspace.nonce();
+    message.client_msg_id = u128::from_str_radix(&nonce, 16).ok().map(uuid);
+    if !text.is_empty() {
+        message.blocks = Some(rich_text(text, &nonce[..5]));
+    }
+    Ok(message)
+}
