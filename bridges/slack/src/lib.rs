@@ -1,1 +1,323 @@
-//! stub
+//! The bridge to Slack.
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | `config` | what must be told to it |
+//! | `wire` | Slack's JSON, read so that an odd field costs itself only |
+//! | `inbound` | JSON → events (pure) |
+//! | `outbound` | deliveries → posts (pure) |
+//! | `text` | Slack's markup, read and written (pure) |
+//! | `error` | refusals → verdicts (pure) |
+//! | `signature`, `webhooks` | the HTTP transport |
+//! | `socket` | the socket transport |
+//! | `connector`, `client` | the Web API, by way of slack-morphism |
+//! | `rates` | turns to post |
+//! | `history` | reading back, and looking up posts whose answer was lost |
+//! | `profiles`, `watch` | names; the state of the connection |
+//!
+//! Slack's limits, events and codes are those of <https://docs.slack.dev> as of November 2026.
+//!
+//! The socket speaks TLS by rustls: whoever runs it installs a default `CryptoProvider` first.
+
+mod backoff;
+mod client;
+mod config;
+mod connector;
+mod error;
+mod history;
+mod inbound;
+mod outbound;
+mod profiles;
+mod rates;
+mod signature;
+mod socket;
+mod text;
+mod ts;
+mod watch;
+mod webhooks;
+mod wire;
+
+#[cfg(feature = "simulator")]
+pub mod simulator;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use partyline_core::{
+    Action, AnswerTo, Clock, Cursor, Deliver, Failure, Incoming, Intake, Network, Outgoing,
+    PersonId, Place, Profile, Profiles, Proof, ReadBack, Reason, Sent, Text, Verdict, Watch,
+    WatchState,
+};
+use tokio_util::sync::CancellationToken;
+
+pub use config::{Config, ConfigError, Rates, Timeouts, Transport};
+pub use inbound::Identity;
+pub use signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, TOLERANCE_SECONDS, sign};
+pub use webhooks::{EventsRequest, Reject};
+
+use inbound::{Called, Meaning, Reader, Reading, Signal};
+
+/// The wait after a 429 that names none.
+const UNNAMED_WAIT: Duration = Duration::from_secs(1);
+
+/// The bridge to one Slack workspace.
+pub struct Slack {
+    config: Config,
+    clock: Arc<dyn Clock>,
+    client: client::Client,
+    rates: rates::Rates,
+    profiles: profiles::Profiles,
+    board: watch::Board,
+}
+
+impl fmt::Debug for Slack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slack").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Slack {
+    /// A bridge with these settings. Nothing is called yet.
+    ///
+    /// # Errors
+    /// The first of [`Config::faults`].
+    pub fn new(config: Config, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
+        if let Some(fault) = config.faults().into_iter().next() {
+            return Err(fault);
+        }
+        Ok(Self {
+            client: client::Client::new(&config)?,
+            rates: rates::Rates::new(config.rates, config.timeouts.turn),
+            profiles: profiles::Profiles::new(),
+            board: watch::Board::new(config.transport),
+            clock,
+            config,
+        })
+    }
+
+    /// Receives until it is told to stop. In the socket transport it keeps a socket open and
+    /// hands what comes to `intake`; in the HTTP transport it only learns who the bridge is, since
+    /// Slack's calls come in by the daemon's routes.
+    ///
+    /// It begins when Slack has said who the bridge is: own posts could not be told from others'
+    /// before.
+    pub async fn run(&self, intake: Arc<dyn Intake>, stop: CancellationToken) {
+        let mut backoff = backoff::Backoff::default();
+        while self.board.identity().is_none() {
+            let Err(failure) = self.probe().await else { break };
+            if self.board.identity().is_some() {
+                break;
+            }
+            tracing::warn!(reason = failure.reason.as_str(), "{}", failure.sentence);
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(backoff.after(&failure)) => {}
+            }
+        }
+        match self.config.transport {
+            Transport::Socket => socket::run(self, intake.as_ref(), &stop).await,
+            Transport::Http => stop.cancelled().await,
+        }
+    }
+
+    /// Who the bridge is in its workspace, once Slack has said it.
+    #[must_use]
+    pub fn identity(&self) -> Option<Arc<Identity>> {
+        self.board.identity()
+    }
+
+    /// Reads something with what is known now.
+    fn reading<T>(&self, read: impl FnOnce(&Reader<'_>) -> T) -> T {
+        let identity = self.board.identity();
+        let name_of = |user: &str| self.profiles.any(user)?.name;
+        read(&Reader {
+            identity: identity.as_deref(),
+            command: &self.config.command,
+            name_of: &name_of,
+            now: self.clock.now(),
+        })
+    }
+
+    /// What a frame of the socket brings to intake; nothing where there is nothing to store.
+    fn on_socket(&self, kind: &str, envelope: &wire::Envelope, frame: &str) -> Option<Incoming> {
+        let payload = envelope.payload.as_ref().map_or("null", |payload| payload.get());
+        let reading = self.reading(|reader| match kind {
+            "events_api" => match reader.events(payload.as_bytes()) {
+                Ok(Called::Read(reading)) => Some(reading),
+                Ok(Called::Challenge(_)) | Err(_) => None,
+            },
+            "slash_commands" => {
+                let command = serde_json::from_str::<wire::SlashCommand>(payload).ok()?;
+                Some(reader.command(&command))
+            }
+            "interactive" => reader.interaction(payload.as_bytes()).ok(),
+            _ => None,
+        });
+        let unclear =
+            || Reading { meaning: Meaning::Unclear, signal: None, name: "unknown".into() };
+        let raw = Bytes::copy_from_slice(frame.as_bytes());
+        self.incoming(reading.unwrap_or_else(unclear), "socket", raw)
+    }
+
+    /// What is to be stored of something that was read, if anything.
+    fn incoming(&self, reading: Reading, via: &'static str, raw: Bytes) -> Option<Incoming> {
+        let Reading { meaning, signal, name } = reading;
+        metrics::counter!("partyline_slack_events_total", "name" => name, "via" => via)
+            .increment(1);
+        if let Some(signal) = signal {
+            self.heed(signal);
+        }
+        let events = match meaning {
+            Meaning::Event(event) => vec![*event],
+            Meaning::Unclear => {
+                metrics::counter!("partyline_slack_unclear_total", "via" => via).increment(1);
+                Vec::new()
+            }
+            Meaning::Nowhere => return None,
+        };
+        Some(Incoming { network: Network::Slack, via, raw, events })
+    }
+
+    /// The same for what is stored in any case.
+    fn kept(&self, reading: Reading, via: &'static str, raw: Bytes) -> Incoming {
+        let empty = Incoming { network: Network::Slack, via, raw: raw.clone(), events: Vec::new() };
+        self.incoming(reading, via, raw).unwrap_or(empty)
+    }
+
+    fn heed(&self, signal: Signal) {
+        match signal {
+            Signal::UserChanged(user, profile) => self.profiles.changed(&user, profile),
+            Signal::RateLimited => {
+                tracing::warn!("Slack holds events back: over 30,000 came within an hour");
+                metrics::counter!("partyline_slack_rate_limited_total").increment(1);
+            }
+            Signal::TokenRevoked => self.put_out("Slack's bot token was revoked"),
+            Signal::Uninstalled => self.put_out("the app was removed from the Slack workspace"),
+        }
+    }
+
+    fn put_out(&self, what: &str) {
+        let sentence = format!(
+            "{what}: install the app again, put the new token in the configuration and restart."
+        );
+        tracing::error!("{sentence}");
+        self.board.outbound(Proof::Failed(sentence.clone()));
+        self.board.inbound(Proof::Failed(sentence));
+    }
+
+    async fn post(&self, outgoing: &Outgoing) -> Result<Sent, Failure> {
+        let Some(request) = outbound::post(outgoing) else {
+            return Err(Failure::never(Reason::Refused, "This is nothing to post in Slack."));
+        };
+        let channel = &request.channel.0;
+        self.rates.turn(channel).await.map_err(|wait| {
+            Failure::later(
+                Reason::RateLimited,
+                Some(wait),
+                format!("Channel {channel} has to wait for its turn; it goes on by itself."),
+            )
+        })?;
+        let posted = self.client.post(&request).await;
+        if let Err(Failure { reason: Reason::RateLimited, verdict, .. }) = &posted {
+            let asked = if let Verdict::Later(wait) = verdict { *wait } else { None };
+            self.rates.hold(channel, asked.unwrap_or(UNNAMED_WAIT));
+        }
+        posted.map(|stamp| history::sent(&stamp))
+    }
+
+    async fn answer(&self, to: &AnswerTo, text: &Text) -> Result<Sent, Failure> {
+        let Some(url) = outbound::answer_address(&to.handle, &self.config.api_url) else {
+            return Err(Failure::never(
+                Reason::Refused,
+                "The command did not come with an address of Slack's to answer at.",
+            ));
+        };
+        self.client.respond(url, &outbound::answer(text)).await?;
+        Ok(Sent { id: None, ordinal: None })
+    }
+}
+
+#[async_trait]
+impl Deliver for Slack {
+    fn limit(&self) -> usize {
+        outbound::LIMIT
+    }
+
+    async fn send(&self, outgoing: &Outgoing) -> Result<Sent, Failure> {
+        if let Action::Answer { to, text } = &outgoing.action {
+            // An answer goes without the token and says nothing of it.
+            return self.answer(to, text).await;
+        }
+        let sent = self.post(outgoing).await;
+        self.board.called(&sent);
+        sent
+    }
+
+    async fn find(&self, outgoing: &Outgoing) -> Result<Option<Sent>, Failure> {
+        if let Action::Answer { .. } = &outgoing.action {
+            return Err(Failure::unknown(
+                Reason::Uncertain,
+                "Slack keeps no list of answers to commands: this one may not have arrived. Give \
+                 the command again if it did not.",
+            ));
+        }
+        history::find(&self.client, outgoing).await
+    }
+}
+
+#[async_trait]
+impl ReadBack for Slack {
+    async fn read_back(
+        &self,
+        place: &Place,
+        after: Option<&Cursor>,
+    ) -> Result<Vec<Incoming>, Failure> {
+        let identity = self.board.identity();
+        let name_of = |user: &str| self.profiles.any(user)?.name;
+        let reader = Reader {
+            identity: identity.as_deref(),
+            command: &self.config.command,
+            name_of: &name_of,
+            now: self.clock.now(),
+        };
+        history::read_back(&self.client, &reader, place, after).await
+    }
+}
+
+#[async_trait]
+impl Profiles for Slack {
+    async fn profile(&self, person: &PersonId, _place: &Place) -> Result<Profile, Failure> {
+        let user = person.id.as_str();
+        if let Some(profile) = self.profiles.fresh(user) {
+            return Ok(profile);
+        }
+        let profile = match self.client.user(user).await {
+            Ok(found) => profiles::profile(&found),
+            // Bots and people of other workspaces: nothing is known of them, so remember that.
+            Err(failure) if failure.reason == Reason::Unreachable => Profile::default(),
+            Err(failure) => return self.profiles.any(user).ok_or(failure),
+        };
+        self.profiles.learn(user, profile.clone());
+        Ok(profile)
+    }
+}
+
+#[async_trait]
+impl Watch for Slack {
+    fn state(&self) -> WatchState {
+        self.board.state()
+    }
+
+    async fn probe(&self) -> Result<(), Failure> {
+        match self.client.who_am_i().await {
+            Ok((identity, scopes)) => self.board.introduced(identity, scopes.as_deref()),
+            Err(failure) => {
+                self.board.outbound(Proof::Failed(failure.sentence.clone()));
+                Err(failure)
+            }
+        }
+    }
+}

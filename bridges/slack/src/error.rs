@@ -1,0 +1,360 @@
+//! What Slack's refusals mean: the answer's error string, or the way a call broke, to a verdict,
+//! a reason and a sentence. Pure.
+//!
+//! The strings are those of docs.slack.dev for `chat.postMessage`, `conversations.history`,
+//! `users.info`, `auth.test` and `apps.connections.open`. Slack adds new ones without notice, so
+//! a string that is not in the table is judged by its form.
+
+use std::time::Duration;
+
+use partyline_core::{Failure, Reason};
+use slack_morphism::errors::SlackClientError;
+
+/// A call of the Web API, as far as its failure must say which one it was.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call<'a> {
+    /// `chat.postMessage`.
+    pub(crate) method: &'static str,
+    /// What it was about, in words: `channel C0123ABC`.
+    pub(crate) about: &'a str,
+    /// Whether it changes anything, so that it must not be repeated blindly.
+    pub(crate) writes: bool,
+}
+
+/// How a call broke before an answer was whole.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Break {
+    /// No connection: nothing was sent.
+    #[error("no connection: {0}")]
+    NotConnected(String),
+    /// The connection broke, or time ran out, after the request may have been sent.
+    #[error("no answer: {0}")]
+    NoAnswer(String),
+    /// The answer was longer than any that Slack gives.
+    #[error("the answer is longer than {0} bytes")]
+    TooLong(usize),
+}
+
+/// What a failed call means.
+pub(crate) fn failure(error: &SlackClientError, call: Call<'_>) -> Failure {
+    match error {
+        SlackClientError::ApiError(error) => refused(&error.code, call),
+        SlackClientError::RateLimitError(error) => limited(error.retry_after, call),
+        SlackClientError::HttpError(error) => http_status(error.status_code.as_u16(), call),
+        SlackClientError::HttpProtocolError(error) => {
+            match error.cause.as_ref().and_then(|cause| cause.downcast_ref::<Break>()) {
+                Some(Break::NotConnected(why)) => Failure::later(
+                    Reason::Unavailable,
+                    None,
+                    format!(
+                        "Slack could not be reached for {} ({why}); it is tried again.",
+                        call.about
+                    ),
+                ),
+                Some(broken) => uncertain(Reason::Unavailable, &broken.to_string(), call),
+                None => uncertain(Reason::Unavailable, "the call broke", call),
+            }
+        }
+        SlackClientError::ProtocolError(_) => {
+            uncertain(Reason::BadAnswer, "the answer could not be read", call)
+        }
+        _ => uncertain(Reason::Unavailable, "the call broke", call),
+    }
+}
+
+fn limited(retry_after: Option<Duration>, call: Call<'_>) -> Failure {
+    Failure::later(
+        Reason::RateLimited,
+        retry_after,
+        format!("Slack asks the bridge to slow down in {}; it goes on by itself.", call.about),
+    )
+    .with_code("ratelimited")
+}
+
+fn http_status(status: u16, call: Call<'_>) -> Failure {
+    let failure = match status {
+        408 | 500.. => uncertain(Reason::Unavailable, &format!("HTTP status {status}"), call),
+        300..=399 => Failure::later(
+            Reason::Unavailable,
+            None,
+            format!(
+                "Slack's address sends {} elsewhere (HTTP {status}): check slack.api_url.",
+                call.method
+            ),
+        ),
+        401 | 403 => credentials(&format!("HTTP status {status}"), call),
+        404 => Failure::later(
+            Reason::Unavailable,
+            None,
+            format!("There is no {} at that address (HTTP 404): check slack.api_url.", call.method),
+        ),
+        413 => Failure::never(
+            Reason::Content,
+            format!(
+                "Slack found the message for {} too large: send it in smaller parts.",
+                call.about
+            ),
+        ),
+        _ => Failure::never(
+            Reason::Refused,
+            format!("Slack refused {} for {} with HTTP status {status}.", call.method, call.about),
+        ),
+    };
+    failure.with_code(format!("HTTP {status}"))
+}
+
+/// Nobody knows whether it was done. What changes nothing can simply be tried again.
+fn uncertain(reason: Reason, why: &str, call: Call<'_>) -> Failure {
+    if call.writes {
+        Failure::unknown(
+            reason,
+            format!(
+                "Slack did not confirm {} for {} ({why}); it is looked up.",
+                call.method, call.about
+            ),
+        )
+    } else {
+        Failure::later(
+            reason,
+            None,
+            format!(
+                "Slack did not answer {} for {} ({why}); it is tried again.",
+                call.method, call.about
+            ),
+        )
+    }
+}
+
+/// The whole network waits; once the token is right, everything goes on.
+fn credentials(what: &str, call: Call<'_>) -> Failure {
+    Failure::later(
+        Reason::Credentials,
+        None,
+        format!(
+            "Slack no longer takes the bridge's token for {} ({what}): reinstall the app in the \
+             workspace, put the new token in the configuration and restart.",
+            call.method
+        ),
+    )
+}
+
+/// What an answer with `ok: false` means.
+pub(crate) fn refused(code: &str, call: Call<'_>) -> Failure {
+    let about = call.about;
+    let failure = match code {
+        "ratelimited" | "rate_limited" | "rate_limit_exceeded" => return limited(None, call),
+        "missing_scope" | "no_permission" => Failure::later(
+            Reason::Credentials,
+            None,
+            format!(
+                "Slack's token lacks a right that {} needs ({code}): add the scopes of \
+                 config/slack-manifest.yaml to the app and reinstall it.",
+                call.method
+            ),
+        ),
+        "invalid_auth"
+        | "not_authed"
+        | "token_revoked"
+        | "token_expired"
+        | "account_inactive"
+        | "not_allowed_token_type"
+        | "org_login_required"
+        | "ekm_access_denied"
+        | "access_denied"
+        | "team_access_not_granted"
+        | "two_factor_setup_required"
+        | "team_not_found"
+        | "app_not_installed"
+        | "forbidden_team"
+        | "user_is_bot" => credentials(code, call),
+        "internal_error" | "fatal_error" | "service_unavailable" | "request_timeout" => {
+            uncertain(Reason::Unavailable, code, call)
+        }
+        "team_added_to_org" | "accesslimited" | "too_many_websockets" => Failure::later(
+            Reason::Unavailable,
+            None,
+            format!("Slack cannot serve {about} just now ({code}); it is tried again."),
+        ),
+        "channel_not_found" | "thread_not_found" | "message_not_found" => Failure::never(
+            Reason::NoSuchPlace,
+            format!(
+                "Slack knows no {about}, or does not show it to the bridge ({code}): check the \
+                 link's id, or invite the bridge into the private channel."
+            ),
+        ),
+        "not_in_channel" => Failure::never(
+            Reason::Forbidden,
+            format!("The bridge is not in {about}: invite it there with /invite, then retry."),
+        ),
+        "is_archived" => Failure::never(
+            Reason::PlaceClosed,
+            format!("In Slack, {about} is archived: unarchive it, then retry."),
+        ),
+        _ if code.starts_with("restricted_action")
+            || code.starts_with("cannot_")
+            || matches!(code, "not_allowed" | "method_not_supported_for_channel_type") =>
+        {
+            Failure::never(
+                Reason::Forbidden,
+                format!(
+                    "Slack does not let the bridge write in {about} ({code}): ask a workspace \
+                     admin to allow it, then retry."
+                ),
+            )
+        }
+        "msg_too_long"
+        | "no_text"
+        | "too_many_attachments"
+        | "metadata_too_large"
+        | "metadata_must_be_sent_from_app"
+        | "message_limit_exceeded"
+        | "posting_to_general_channel_denied" => content_or_place(code, about),
+        "user_not_found" | "user_not_visible" | "users_not_found" => {
+            Failure::never(Reason::Unreachable, format!("Slack knows no {about} ({code})."))
+        }
+        "used_url" | "expired_url" | "expired_trigger_id" | "trigger_expired" => expired(),
+        _ => unlisted(code, call),
+    };
+    failure.with_code(code)
+}
+
+fn content_or_place(code: &str, about: &str) -> Failure {
+    match code {
+        "posting_to_general_channel_denied" => Failure::never(
+            Reason::Forbidden,
+            format!("Slack lets only some people write in {about}: ask an admin, then retry."),
+        ),
+        "message_limit_exceeded" => Failure::never(
+            Reason::Refused,
+            format!("The workspace has used up its messages, so {about} gets none: see its plan."),
+        ),
+        _ => Failure::never(
+            Reason::Content,
+            format!("Slack does not take this message for {about} ({code})."),
+        ),
+    }
+}
+
+/// The answer to a command came too late, or too often.
+pub(crate) fn expired() -> Failure {
+    Failure::never(
+        Reason::Expired,
+        "Slack takes answers to a command for 30 minutes and five times at most; this one is \
+         past that. Give the command again.",
+    )
+}
+
+/// A string that is in no table. One that sounds like trouble within Slack leaves the call
+/// uncertain, which is looked up; anything else is a refusal.
+fn unlisted(code: &str, call: Call<'_>) -> Failure {
+    metrics::counter!("partyline_slack_unknown_errors_total").increment(1);
+    let sounds = |parts: &[&str]| parts.iter().any(|part| code.contains(part));
+    if sounds(&["timeout", "unavailable", "internal", "fatal", "overload", "temporar"]) {
+        return uncertain(Reason::Unavailable, code, call);
+    }
+    if sounds(&["token", "auth", "scope"]) {
+        return credentials(code, call);
+    }
+    let reason = if code.ends_with("_not_found") {
+        Reason::NoSuchPlace
+    } else if code.starts_with("invalid_") || code.contains("too_l") {
+        Reason::Content
+    } else {
+        Reason::Refused
+    };
+    Failure::never(reason, format!("Slack refused {} for {} ({code}).", call.method, call.about))
+}
+
+#[cfg(test)]
+mod tests {
+    use partyline_core::Verdict;
+    use slack_morphism::errors::{
+        SlackClientApiError, SlackClientHttpError, SlackClientHttpProtocolError,
+        SlackRateLimitError,
+    };
+
+    use super::*;
+
+    const POST: Call<'_> = Call { method: "chat.postMessage", about: "channel C1", writes: true };
+    const READ: Call<'_> =
+        Call { method: "conversations.history", about: "channel C1", writes: false };
+
+    #[test]
+    fn each_refusal_has_a_verdict_of_its_own() {
+        let later = Verdict::Later(None);
+        for (code, verdict, reason) in [
+            ("invalid_auth", later, Reason::Credentials),
+            ("token_revoked", later, Reason::Credentials),
+            ("account_inactive", later, Reason::Credentials),
+            ("missing_scope", later, Reason::Credentials),
+            ("channel_not_found", Verdict::Never, Reason::NoSuchPlace),
+            ("not_in_channel", Verdict::Never, Reason::Forbidden),
+            ("restricted_action_read_only_channel", Verdict::Never, Reason::Forbidden),
+            ("is_archived", Verdict::Never, Reason::PlaceClosed),
+            ("msg_too_long", Verdict::Never, Reason::Content),
+            ("no_text", Verdict::Never, Reason::Content),
+            ("internal_error", Verdict::Unknown, Reason::Unavailable),
+            ("fatal_error", Verdict::Unknown, Reason::Unavailable),
+            ("service_unavailable", Verdict::Unknown, Reason::Unavailable),
+            ("request_timeout", Verdict::Unknown, Reason::Unavailable),
+            ("ratelimited", later, Reason::RateLimited),
+            ("used_url", Verdict::Never, Reason::Expired),
+            ("something_temporarily_wrong", Verdict::Unknown, Reason::Unavailable),
+            ("new_token_rule", later, Reason::Credentials),
+            ("canvas_not_found", Verdict::Never, Reason::NoSuchPlace),
+            ("invalid_blocks", Verdict::Never, Reason::Content),
+            ("never_heard_of", Verdict::Never, Reason::Refused),
+        ] {
+            let failure = refused(code, POST);
+            assert_eq!((failure.verdict, failure.reason), (verdict, reason), "{code}");
+            assert!(failure.code.is_some() && failure.sentence.ends_with('.'), "{code}");
+        }
+        assert_eq!(refused("internal_error", READ).verdict, later);
+    }
+
+    #[test]
+    fn a_call_that_broke_is_judged_by_whether_it_was_sent() {
+        let broke = |cause: Break| {
+            SlackClientError::HttpProtocolError(
+                SlackClientHttpProtocolError::new().with_cause(Box::new(cause)),
+            )
+        };
+        let verdict = |error: &SlackClientError, call| failure(error, call).verdict;
+        let refused = broke(Break::NotConnected("refused".into()));
+        let timed_out = broke(Break::NoAnswer("timed out".into()));
+        assert_eq!(verdict(&refused, POST), Verdict::Later(None));
+        assert_eq!(verdict(&timed_out, POST), Verdict::Unknown);
+        assert_eq!(verdict(&timed_out, READ), Verdict::Later(None));
+        assert_eq!(verdict(&broke(Break::TooLong(1)), POST), Verdict::Unknown);
+    }
+
+    #[test]
+    fn a_status_is_judged_by_its_hundred() {
+        let verdict = |status: u16| {
+            let status = http::StatusCode::from_u16(status).expect("status");
+            failure(&SlackClientError::HttpError(SlackClientHttpError::new(status)), POST).verdict
+        };
+        assert_eq!(verdict(500), Verdict::Unknown);
+        assert_eq!(verdict(503), Verdict::Unknown);
+        assert_eq!(verdict(302), Verdict::Later(None));
+        assert_eq!(verdict(403), Verdict::Later(None));
+        assert_eq!(verdict(413), Verdict::Never);
+        assert_eq!(verdict(418), Verdict::Never);
+    }
+
+    #[test]
+    fn the_wait_that_slack_asks_for_is_kept() {
+        let wait = Duration::from_secs(7);
+        let error =
+            SlackClientError::RateLimitError(SlackRateLimitError::new().with_retry_after(wait));
+        assert_eq!(failure(&error, POST).verdict, Verdict::Later(Some(wait)));
+    }
+
+    #[test]
+    fn a_body_is_in_no_sentence() {
+        let error = SlackClientError::ApiError(
+            SlackClientApiError::new("is_archived".into()).with_http_response_body("sesame".into()),
+        );
+        assert!(!format!("{:?}", failure(&error, POST)).contains("sesame"));
+    }
+}

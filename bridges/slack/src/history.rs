@@ -1,0 +1,212 @@
+//! What a channel's history is read for: messages that were missed, and posts whose answer was
+//! lost.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use jiff::SignedDuration;
+use partyline_core::{
+    Cursor, DeliveryId, Event, Failure, Incoming, MessageId, Network, Outgoing, Place, Reason, Sent,
+};
+use serde_json::value::RawValue;
+
+use crate::client::{Client, Span};
+use crate::inbound::Reader;
+use crate::{ts, wire};
+
+/// How many messages are read back at once; of more, the oldest. Whoever reads on from the last
+/// of them gets the rest.
+const AT_ONCE: usize = 10_000;
+
+/// How many pages are read for one answer, whatever a server says of more.
+const PAGES: usize = 100;
+
+/// How long before the cursor the threads may have begun whose replies are read back too. A
+/// channel's history does not list replies, only which threads have new ones.
+const THREADS_SINCE: SignedDuration = SignedDuration::from_hours(24);
+
+/// How much earlier than the delivery a post is looked for, should the clocks differ.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
+
+/// A message, and the bytes that it was read from.
+struct Found {
+    message: wire::Message,
+    raw: Bytes,
+}
+
+/// What is found, by its place in the order of the channel.
+type InOrder = BTreeMap<u64, (Event, Bytes)>;
+
+/// Looks for the post of a delivery, by the id in its metadata.
+pub(crate) async fn find(client: &Client, outgoing: &Outgoing) -> Result<Option<Sent>, Failure> {
+    let (channel, thread) = ts::parts(&outgoing.to);
+    let earliest = outgoing.since.saturating_sub(CLOCKS_DIFFER).unwrap_or(outgoing.since);
+    let oldest = ts::from_ordinal(ts::at(earliest));
+    let span = Span { channel, thread, oldest: Some(&oldest), newest_only: false };
+    let mut cursor: Option<String> = None;
+    for _ in 0..PAGES {
+        let page = client.page(&span, cursor.as_deref()).await?;
+        if let Some(sent) = page.messages.iter().find_map(|raw| post_of(raw, &outgoing.id)) {
+            return Ok(Some(sent));
+        }
+        match page.next() {
+            Some(next) => cursor = Some(next.to_owned()),
+            None => return Ok(None),
+        }
+    }
+    Err(Failure::unknown(
+        Reason::Uncertain,
+        format!(
+            "Too much was said in channel {channel} since to find out whether this message \
+             arrived: look there, then retry or drop it."
+        ),
+    ))
+}
+
+fn post_of(raw: &RawValue, delivery: &DeliveryId) -> Option<Sent> {
+    let message: wire::Message = serde_json::from_str(raw.get()).ok()?;
+    if message.metadata?.delivery()? != delivery.as_str() {
+        return None;
+    }
+    Some(sent(&message.ts?))
+}
+
+/// What is known of a post by its time stamp.
+pub(crate) fn sent(stamp: &str) -> Sent {
+    Sent { id: Some(MessageId::new(stamp)), ordinal: ts::ordinal(stamp) }
+}
+
+/// Everything in a place after the cursor, oldest first; without a cursor the newest message only.
+pub(crate) async fn read_back(
+    client: &Client,
+    reader: &Reader<'_>,
+    place: &Place,
+    after: Option<&Cursor>,
+) -> Result<Vec<Incoming>, Failure> {
+    let (channel_id, thread) = ts::parts(place);
+    let Some(channel) = ts::channel(channel_id) else {
+        return Err(Failure::never(Reason::NoSuchPlace, format!("{place} is no Slack channel.")));
+    };
+    let after = after
+        .and_then(|cursor| cursor.ordinal.or_else(|| ts::ordinal(cursor.last.as_ref()?.as_str())));
+    let mut found = InOrder::new();
+    match (after, thread) {
+        (Some(after), None) => {
+            let threads = messages(client, reader, &channel, after, &mut found).await?;
+            for thread in threads {
+                replies(client, reader, &channel, &thread, after, &mut found).await?;
+            }
+        }
+        (Some(after), Some(thread)) => {
+            replies(client, reader, &channel, thread, after, &mut found).await?;
+        }
+        (None, None) => {
+            let span = Span { channel: channel_id, newest_only: true, ..Span::default() };
+            let page = client.page(&span, None).await?;
+            for one in page.messages.iter().filter_map(|raw| read(raw)) {
+                keep(reader, &channel, one, 0, &mut found);
+            }
+        }
+        (None, Some(thread)) => {
+            replies(client, reader, &channel, thread, 0, &mut found).await?;
+        }
+    }
+    if after.is_none() {
+        let newest = found.pop_last();
+        found.clear();
+        found.extend(newest);
+    }
+    Ok(found
+        .into_values()
+        .map(|(event, raw)| Incoming {
+            network: Network::Slack,
+            via: "list",
+            raw,
+            events: vec![event],
+        })
+        .collect())
+}
+
+/// Reads the channel's messages after the cursor, and gives the threads that have replies after
+/// it.
+async fn messages(
+    client: &Client,
+    reader: &Reader<'_>,
+    channel: &Place,
+    after: u64,
+    found: &mut InOrder,
+) -> Result<Vec<String>, Failure> {
+    let lookback = u64::try_from(THREADS_SINCE.as_micros()).unwrap_or(0);
+    let oldest = ts::from_ordinal(after.saturating_sub(lookback));
+    let span =
+        Span { channel: channel.id(), thread: None, oldest: Some(&oldest), newest_only: false };
+    let mut threads = Vec::new();
+    pages(client, &span, |one| {
+        let newest_reply = one.message.latest_reply.as_deref().and_then(ts::ordinal);
+        if newest_reply.is_some_and(|reply| reply > after)
+            && let Some(thread) = &one.message.ts
+        {
+            threads.push(thread.clone());
+        }
+        keep(reader, channel, one, after, found);
+    })
+    .await?;
+    Ok(threads)
+}
+
+/// Reads a thread's messages after the cursor. Slack puts the message that began the thread in
+/// front, however old it is.
+async fn replies(
+    client: &Client,
+    reader: &Reader<'_>,
+    channel: &Place,
+    thread: &str,
+    after: u64,
+    found: &mut InOrder,
+) -> Result<(), Failure> {
+    let oldest = ts::from_ordinal(after);
+    let span = Span {
+        channel: channel.id(),
+        thread: Some(thread),
+        oldest: Some(&oldest),
+        newest_only: false,
+    };
+    pages(client, &span, |one| keep(reader, channel, one, after, found)).await
+}
+
+async fn pages(
+    client: &Client,
+    span: &Span<'_>,
+    mut each: impl FnMut(Found),
+) -> Result<(), Failure> {
+    let mut cursor: Option<String> = None;
+    for _ in 0..PAGES {
+        let page = client.page(span, cursor.as_deref()).await?;
+        page.messages.iter().filter_map(|raw| read(raw)).for_each(&mut each);
+        match page.next() {
+            Some(next) => cursor = Some(next.to_owned()),
+            None => return Ok(()),
+        }
+    }
+    Err(Failure::later(
+        Reason::BadAnswer,
+        None,
+        format!("Slack's history of channel {} does not end; it is read again.", span.channel),
+    ))
+}
+
+fn read(raw: &RawValue) -> Option<Found> {
+    let message = serde_json::from_str(raw.get())
+        .inspect_err(|_| metrics::counter!("partyline_slack_odd_fields_total").increment(1))
+        .ok()?;
+    Some(Found { message, raw: Bytes::copy_from_slice(raw.get().as_bytes()) })
+}
+
+fn keep(reader: &Reader<'_>, channel: &Place, one: Found, after: u64, found: &mut InOrder) {
+    let Some(event) = reader.said(&one.message, channel) else { return };
+    let Some(ordinal) = event.ordinal.filter(|ordinal| *ordinal > after) else { return };
+    found.insert(ordinal, (event, one.raw));
+    if found.len() > AT_ONCE {
+        found.pop_last();
+    }
+}

@@ -1,0 +1,1 @@
+//! Fixtures of each kind of event.

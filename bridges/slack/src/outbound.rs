@@ -1,0 +1,212 @@
+//! Deliveries, as Slack takes them. Pure.
+
+use partyline_core::{Action, Content, NAME_LIMIT, Outgoing, Part, Text};
+use slack_morphism::api::SlackApiChatPostMessageRequest;
+use slack_morphism::events::SlackCommandEventResponse;
+use slack_morphism::{SlackChannelId, SlackMessageContent, SlackMessageResponseType, SlackTs};
+use url::Url;
+
+use crate::{text, ts, wire};
+
+/// The longest text of one post, in characters before escaping. Slack takes 40,000 bytes but
+/// advises 4,000 characters (docs.slack.dev, `chat.postMessage`); escaping makes it five times as
+/// long at most, which is still below.
+const TEXT_LIMIT: usize = 4000;
+
+/// Room for a part number and the signs of an emote in front: `(9999/9999) __`.
+const PART_ROOM: usize = 16;
+
+/// The most characters of content that one post holds. The name stands beside the text, not in it.
+pub(crate) const LIMIT: usize = TEXT_LIMIT - PART_ROOM;
+
+/// The post that a delivery is: `None` for an answer to a command, which is no post.
+///
+/// Nothing in it can ping (`parse` none, `link_names` off, everything escaped) or make Slack
+/// fetch what a link leads to (unfurling off).
+pub(crate) fn post(outgoing: &Outgoing) -> Option<SlackApiChatPostMessageRequest> {
+    let (text, name, picture) = match &outgoing.action {
+        Action::Post { name, picture, content, part, .. } => {
+            (said(content, *part), shown_name(name), picture.as_ref())
+        }
+        Action::Notice { text } => (text::write(text), None, None),
+        Action::Answer { .. } => return None,
+    };
+    let (channel, thread) = ts::parts(&outgoing.to);
+    let content = SlackMessageContent::new()
+        .with_text(text)
+        .with_metadata(wire::metadata(outgoing.id.as_str()));
+    let picture = picture.filter(|url| matches!(url.scheme(), "http" | "https"));
+    Some(
+        SlackApiChatPostMessageRequest::new(SlackChannelId(channel.to_owned()), content)
+            .opt_thread_ts(thread.map(|ts| SlackTs(ts.to_owned())))
+            .opt_username(name)
+            .opt_icon_url(picture.map(Url::to_string))
+            .with_link_names(false)
+            .with_parse("none".to_owned())
+            .with_unfurl_links(false)
+            .with_unfurl_media(false),
+    )
+}
+
+/// The answer to a command, for whoever gave it only.
+pub(crate) fn answer(text: &Text) -> SlackCommandEventResponse {
+    SlackCommandEventResponse::new(SlackMessageContent::new().with_text(text::write(text)))
+        .with_response_type(SlackMessageResponseType::Ephemeral)
+}
+
+/// The address of an answer, if it is one that may be called: of Slack's own, by HTTPS, or, in
+/// tests, of the very server that `api_url` names. What came with a command must not make the
+/// bridge call just anybody.
+pub(crate) fn answer_address(handle: &str, api_url: &Url) -> Option<Url> {
+    let url = Url::parse(handle).ok()?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return None;
+    }
+    let host = url.host_str()?;
+    let api_host = api_url.host_str()?;
+    // hooks.slack.com beside slack.com, hooks.slack-gov.com beside slack-gov.com.
+    let of_slack = url.scheme() == "https"
+        && api_url.scheme() == "https"
+        && url.port().is_none()
+        && host
+            .strip_suffix(api_host)
+            .is_some_and(|front| front.is_empty() || front.ends_with('.'));
+    (of_slack || url.origin() == api_url.origin()).then_some(url)
+}
+
+fn said(content: &Content, part: Option<Part>) -> String {
+    let words = text::write(&content.in_words());
+    let words = if content.emote { format!("_{words}_") } else { words };
+    match part {
+        Some(part) => format!("{part} {words}"),
+        None => words,
+    }
+}
+
+/// The name to post under: one line, not too long. Without any, the app's own name stands there.
+fn shown_name(name: &str) -> Option<String> {
+    let line: Vec<&str> = name
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|w| !w.is_empty())
+        .collect();
+    let name: String = line.join(" ").chars().take(NAME_LIMIT).collect();
+    if name.is_empty() { None } else { Some(name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use partyline_core::{AnswerTo, DeliveryId, File, Network, Place};
+
+    use super::*;
+
+    fn outgoing(to: &str, action: Action) -> Outgoing {
+        let at = "2026-11-01T12:00:00Z".parse().expect("time");
+        let to: Place = to.parse().expect("place");
+        Outgoing { id: DeliveryId::new("a1b2-7"), to, at, since: at, action }
+    }
+
+    fn json(outgoing: &Outgoing) -> String {
+        serde_json::to_string_pretty(&post(outgoing).expect("a post")).expect("JSON")
+    }
+
+    fn words(content: Content, part: Option<Part>) -> Action {
+        let picture = Some("https://pictures.example/maya.png".parse().expect("address"));
+        Action::Post { origin: Network::Twilio, name: "Maya".into(), picture, content, part }
+    }
+
+    #[test]
+    fn a_post_carries_name_picture_and_delivery_and_pings_nobody() {
+        let part = Some(Part { number: 2, of: 3 });
+        let action = words(Content::plain("<!channel> fish & chips"), part);
+        insta::assert_snapshot!(json(&outgoing("slack:C0123ABC/1712345678.000100", action)), @r#"
+        {
+          "channel": "C0123ABC",
+          "text": "(2/3) &lt;!channel&gt; fish &amp; chips",
+          "metadata": {
+            "event_type": "partyline_delivery",
+            "event_payload": {
+              "id": "a1b2-7"
+            }
+          },
+          "icon_url": "https://pictures.example/maya.png",
+          "link_names": false,
+          "parse": "none",
+          "thread_ts": "1712345678.000100",
+          "username": "Maya",
+          "unfurl_links": false,
+          "unfurl_media": false
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_notice_is_the_bots_own() {
+        let action = Action::Notice { text: "linked".into() };
+        insta::assert_snapshot!(json(&outgoing("slack:C0123ABC", action)), @r#"
+        {
+          "channel": "C0123ABC",
+          "text": "linked",
+          "metadata": {
+            "event_type": "partyline_delivery",
+            "event_payload": {
+              "id": "a1b2-7"
+            }
+          },
+          "link_names": false,
+          "parse": "none",
+          "unfurl_links": false,
+          "unfurl_media": false
+        }
+        "#);
+    }
+
+    #[test]
+    fn an_answer_is_ephemeral_and_no_post() {
+        let to = AnswerTo { place: "slack:C1".parse().expect("place"), handle: String::new() };
+        let action = Action::Answer { to, text: "a < b".into() };
+        assert!(post(&outgoing("slack:C1", action)).is_none());
+        let json = serde_json::to_string(&answer(&"a < b".into())).expect("JSON");
+        assert_eq!(json, r#"{"text":"a &lt; b","response_type":"ephemeral"}"#);
+    }
+
+    #[test]
+    fn files_and_emotes_are_put_in_words() {
+        let file = File { id: "ME1".into(), name: Some("plan.pdf".into()), ..File::default() };
+        let content = Content { emote: true, files: vec![file], ..Content::default() };
+        assert_eq!(said(&content, None), "_[file: plan.pdf]_");
+    }
+
+    #[test]
+    fn a_name_is_one_short_line() {
+        assert_eq!(shown_name(" Maya\n<!here>\t").as_deref(), Some("Maya <!here>"));
+        assert_eq!(shown_name(&"x".repeat(100)).map(|name| name.len()), Some(NAME_LIMIT));
+        assert_eq!(shown_name(" \n"), None);
+    }
+
+    #[test]
+    fn only_slacks_own_addresses_are_answered() {
+        let slack = Url::parse("https://slack.com/api/").expect("address");
+        for right in ["https://hooks.slack.com/commands/T1/2/abc", "https://slack.com/x"] {
+            assert!(answer_address(right, &slack).is_some(), "{right}");
+        }
+        for wrong in [
+            "http://hooks.slack.com/commands/T1/2/abc",
+            "https://hooks.slack.com:8443/commands",
+            "https://user@hooks.slack.com/commands",
+            "https://notslack.com/commands",
+            "https://slack.com.example/commands",
+            "https://169.254.169.254/latest",
+            "file:///etc/passwd",
+            "nonsense",
+        ] {
+            assert!(answer_address(wrong, &slack).is_none(), "{wrong}");
+        }
+        let local = Url::parse("http://127.0.0.1:4000/api/").expect("address");
+        assert!(answer_address("http://127.0.0.1:4000/commands/1", &local).is_some());
+        for wrong in
+            ["http://127.0.0.1:4001/x", "https://127.0.0.1:4000/x", "https://hooks.slack.com/x"]
+        {
+            assert!(answer_address(wrong, &local).is_none(), "{wrong}");
+        }
+    }
+}
