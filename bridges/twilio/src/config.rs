@@ -21,8 +21,8 @@ pub struct Config {
     /// The API key's secret.
     pub api_key_secret: SecretString,
     /// The account's auth token, which webhooks are signed with; or the secret of the shared key
-    /// that they are signed with.
-    pub auth_token: SecretString,
+    /// that they are signed with. Without it every webhook is refused.
+    pub auth_token: Option<SecretString>,
     /// The Conversations service, `IS…`.
     pub service_sid: String,
     /// Where the Conversations API is, <https://conversations.twilio.com>.
@@ -33,8 +33,9 @@ pub struct Config {
     pub content_url: Url,
     /// Where the media are, <https://mcs.us1.twilio.com>.
     pub media_url: Url,
-    /// The daemon's own address as Twilio calls it: signatures cover it.
-    pub public_url: Url,
+    /// The daemon's own address as Twilio calls it: signatures cover it. Without it every webhook
+    /// is refused.
+    pub public_url: Option<Url>,
     /// How what comes from Twilio reaches the bridge.
     pub ingest: Ingest,
     /// How the speaker's name stands before the words on a phone.

@@ -5,8 +5,8 @@
 
 use jiff::Timestamp;
 use partyline_core::{
-    Address, Content, ConversationState, DeliveryId, Event, EventKey, Happening, MemberChange,
-    MessageId, Network, Place, ReceiptStatus, Speaker, Text,
+    Address, Content, ConversationState, DeliveryId, Event, EventKey, File, Happening,
+    MemberChange, MessageId, Network, Place, ReceiptStatus, Speaker, Text,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -154,20 +154,22 @@ pub(crate) fn speaker(author: Option<&str>, participant: Option<String>) -> Spea
     Speaker { participant, ..Speaker::new(Network::Twilio, id) }
 }
 
-/// What is said. Where our hook has put the name in front, it is the body from before that; but
-/// not if the body was changed since.
+/// What is said. Where our hook has put the name in front, it is the body from before that, as
+/// long as the body still is what the hook made of it: an SDK client can change it, or claim in
+/// its attributes what was never said.
 fn content(
     body: Option<String>,
-    files: Vec<partyline_core::File>,
+    files: Vec<File>,
     attributes: &Attributes,
     pattern: &Attribution,
 ) -> Content {
     let body = body.unwrap_or_default();
     let bare = attributes.ours().and_then(|ours| {
-        let bare = ours.body?;
-        let named = ours.name.map(|name| pattern.fill(&name, None, &bare));
-        // The pattern may have changed since, so that the end of the body is a sign as well.
-        (named.as_ref() == Some(&body) || body.contains(&bare)).then_some(bare)
+        let (name, bare) = (ours.name?, ours.body?);
+        // The pattern may be another one by now.
+        let is_named = pattern.fill(&name, None, &bare) == body
+            || body.strip_suffix(&bare).is_some_and(|front| front.contains(&name));
+        is_named.then_some(bare)
     });
     Content { text: Text::plain(bare.unwrap_or(body)), files, ..Content::default() }
 }
@@ -182,7 +184,7 @@ fn conversation(stage: Stage, hook: ConversationHook, envelope: &Envelope<'_>) -
     };
     let Some(state) = state else { return Some(envelope.other(place)) };
     let date = match stage {
-        Stage::Removed => None.or(hook.date_removed),
+        Stage::Removed => hook.date_removed,
         Stage::Updated => hook.date_updated,
         _ => hook.date_created,
     };

@@ -18,10 +18,10 @@ pub mod attribution;
 pub mod client;
 mod config;
 pub mod error;
+mod groups;
 mod health;
 pub mod hook;
 mod inbound;
-mod members;
 mod outbound;
 mod readback;
 mod receive;
@@ -40,7 +40,6 @@ use partyline_core::{
 pub use attribution::{Attribution, AttributionError};
 pub use client::Client;
 pub use config::{Config, Ingest, Timeouts};
-pub use members::{Conversation, Participant};
 pub use receive::{MessageAdd, Received, Reject, SelfCheck, Webhook};
 
 /// The bridge to Twilio.

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use partyline_core::{Event, Incoming, Network, Place, Speaker};
+use secrecy::SecretString;
 use sha2::{Digest, Sha256};
+use url::Url;
 
 use crate::inbound::{self, Envelope};
 use crate::wire::hooks::{HookEvent, MessageHook, Stage};
@@ -141,9 +143,11 @@ impl Twilio {
 
     /// A request that the daemon can send to its own public address, to this path. A daemon that
     /// gets it answers 200 and does nothing else about it.
+    /// `None` where the bridge has no public address.
     #[must_use]
-    pub fn self_check(&self, path: &str) -> SelfCheck {
-        let base = self.config.public_url.as_str().trim_end_matches('/');
+    pub fn self_check(&self, path: &str) -> Option<SelfCheck> {
+        let (public_url, auth_token) = self.webhook_settings()?;
+        let base = public_url.as_str().trim_end_matches('/');
         let url = format!("{base}{path}");
         let form = Form::default()
             .with("EventType", SELF_CHECK)
@@ -151,18 +155,25 @@ impl Twilio {
         let mut headers = HeaderMap::new();
         let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
         headers.insert(header::CONTENT_TYPE, kind);
-        let signed = signature::sign(&self.config.auth_token, &url, &form);
+        let signed = signature::sign(auth_token, &url, &form);
         if let Ok(value) = signed.parse() {
             headers.insert(signature::SIGNATURE, value);
         }
-        SelfCheck { headers, body: form.encode().into(), url }
+        Some(SelfCheck { headers, body: form.encode().into(), url })
+    }
+
+    /// What signatures are checked with, where the bridge takes webhooks at all.
+    fn webhook_settings(&self) -> Option<(&Url, &SecretString)> {
+        Some((self.config.public_url.as_ref()?, self.config.auth_token.as_ref()?))
     }
 
     /// The fields of a request, once its signature is found right.
     fn signed_form<'a>(&self, request: &Webhook<'a>) -> Result<Form<'a>, Reject> {
         let Webhook { path_and_query, headers, body } = *request;
-        let token = &self.config.auth_token;
-        if !signature::verify(token, &self.config.public_url, path_and_query, headers, body) {
+        let right = self.webhook_settings().is_some_and(|(public_url, token)| {
+            signature::verify(token, public_url, path_and_query, headers, body)
+        });
+        if !right {
             return Err(reject("unsigned", Reject::Signature));
         }
         if signature::is_form(headers) {
