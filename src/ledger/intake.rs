@@ -66,8 +66,29 @@ impl Ledger {
             .await
     }
 
-    /// Lets go what is held in a place: everything where `through` is `None`, otherwise up to
-    /// this ordinal and whatever follows it without a hole. The cursor moves along.
+    /// From now on, until [`Ledger::release`], what comes with an ordinal in these places is held:
+    /// they are about to be read back, and what was missed goes first.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub async fn hold(&self, places: Vec<Place>) -> Result<(), LedgerError> {
+        self.threads
+            .write(move |writing| {
+                for place in &places {
+                    let row = PlaceRow::of(writing, place)?;
+                    writing
+                        .connection
+                        .prepare_cached("UPDATE places SET holding = 1 WHERE id = ?1")?
+                        .execute([row.id])?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// Lets go what is held in a place: everything where `through` is `None` (and nothing is held
+    /// there any more), otherwise up to this ordinal and whatever follows it without a hole. The
+    /// cursor moves along.
     ///
     /// # Errors
     /// Nothing was released.
@@ -81,6 +102,12 @@ impl Ledger {
             .write(move |writing| {
                 let mut accepted = Accepted::default();
                 let row = PlaceRow::of(writing, &place)?;
+                if through.is_none() {
+                    writing
+                        .connection
+                        .prepare_cached("UPDATE places SET holding = 0 WHERE id = ?1")?
+                        .execute([row.id])?;
+                }
                 let through = through.map_or(i64::MAX, to_i64);
                 release_through(writing, &row, through, &mut accepted)?;
                 // A read-back up to here proves that what is missing below does not exist.
@@ -211,7 +238,7 @@ fn accept_one(writing: &Writing<'_>, entry: &Entry, now: i64, accepted: &mut Acc
     let place = PlaceRow::of(writing, &event.place)?;
     let ordinal = event.ordinal.map(to_i64);
     let is_command = matches!(event.happening, Happening::Command(_));
-    let turn = turn(entry.order, place.ordinal, ordinal);
+    let turn = turn(entry.order, &place, ordinal);
     let state = match turn {
         Turn::Held { .. } => State::Held,
         Turn::Now if is_command => State::Todo,
@@ -293,8 +320,9 @@ enum Turn {
 }
 
 /// Whether it is this event's turn, given how far its place has been read.
-fn turn(order: Order, cursor: Option<i64>, ordinal: Option<i64>) -> Turn {
-    match (order, cursor, ordinal) {
+fn turn(order: Order, place: &PlaceRow, ordinal: Option<i64>) -> Turn {
+    match (order, place.ordinal, ordinal) {
+        (Order::Arrival, _, Some(_)) if place.holding => Turn::Held { gap: false },
         (Order::Held, _, _) => Turn::Held { gap: false },
         (Order::Counted, Some(cursor), Some(ordinal)) if ordinal > cursor + 1 => {
             Turn::Held { gap: true }
@@ -314,6 +342,7 @@ enum State {
 struct PlaceRow {
     id: i64,
     ordinal: Option<i64>,
+    holding: bool,
     place: Place,
 }
 
@@ -322,17 +351,22 @@ impl PlaceRow {
         let text = place.to_string();
         let found = writing
             .connection
-            .prepare_cached("SELECT id, ordinal FROM places WHERE place = ?1")?
-            .query_row([&text], |row| Ok((row.get(0)?, row.get(1)?)))
+            .prepare_cached("SELECT id, ordinal, holding FROM places WHERE place = ?1")?
+            .query_row([&text], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
-        if let Some((id, ordinal)) = found {
-            return Ok(Self { id, ordinal, place: place.clone() });
+        if let Some((id, ordinal, holding)) = found {
+            return Ok(Self { id, ordinal, holding, place: place.clone() });
         }
         writing
             .connection
             .prepare_cached("INSERT INTO places (place) VALUES (?1)")?
             .execute([&text])?;
-        Ok(Self { id: writing.connection.last_insert_rowid(), ordinal: None, place: place.clone() })
+        Ok(Self {
+            id: writing.connection.last_insert_rowid(),
+            ordinal: None,
+            holding: false,
+            place: place.clone(),
+        })
     }
 }
 

@@ -11,13 +11,15 @@ const STEPS: &[&str] = &[STEP_1];
 const STEP_1: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
--- Conversations and rooms that something came from. `ordinal` and `last` are the cursor.
+-- Conversations and rooms that something came from. `ordinal` and `last` are the cursor; what
+-- comes while `holding` is held, because the place is being read back.
 CREATE TABLE places (
     id INTEGER PRIMARY KEY,
     place TEXT NOT NULL UNIQUE,
     ordinal INTEGER,
     last TEXT,
-    unlinked INTEGER NOT NULL DEFAULT 0
+    unlinked INTEGER NOT NULL DEFAULT 0,
+    holding INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX places_unlinked ON places (place) WHERE unlinked > 0;
 

@@ -249,3 +249,31 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn a_room_that_is_read_back_holds_what_is_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    let from_room = |index, order| entry(&room(), index, &conversation(), order);
+    let lane = Lane::of(conversation());
+    ledger.accept(vec![from_room(1, Order::Arrival)]).await.unwrap();
+    ledger.hold(vec![room()]).await.unwrap();
+    ledger.accept(vec![from_room(9, Order::Arrival)]).await.unwrap();
+    ledger.accept(vec![from_room(5, Order::Held), from_room(9, Order::Held)]).await.unwrap();
+    assert_eq!(ledger.cursor(&room()).await.unwrap().unwrap().ordinal, Some(1));
+    assert_eq!(ledger.waiting(&lane, 10).await.unwrap().len(), 1);
+    ledger.release(&room(), None).await.unwrap();
+    ledger.accept(vec![from_room(10, Order::Arrival)]).await.unwrap();
+    let ids: Vec<_> = ledger
+        .waiting(&lane, 10)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|d| match d.owed.action {
+            Action::Post { content, .. } => content.text.plain,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(ids, ["1", "5", "9", "10"]);
+    assert_eq!(ledger.cursor(&room()).await.unwrap().unwrap().ordinal, Some(10));
+}

@@ -1,0 +1,196 @@
+//! Reads back what was missed: after a start, a reconnect, or a hole in a conversation's count.
+//!
+//! It is the same road as everything else: what is read goes through intake, whose keys make
+//! repeats harmless, and is released in the order of its place.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use partyline_core::{Cursor, Failure, Happening, Incoming, Network, Place, Verdict};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::intake::{Door, Wakers};
+use crate::ledger::{Ledger, LedgerError};
+use crate::links::Links;
+use crate::networks::Networks;
+
+/// Places that are read at once. The bridges keep the platforms' rates; this bounds the memory.
+const AT_ONCE: usize = 8;
+/// Events that go into the ledger in one commit.
+const CHUNK: usize = 200;
+/// After so many failures in a row, what is held is let go: late and perhaps with a hole is better
+/// than never. It is logged, counted, and read again at the next reconnect.
+const TRIES: u32 = 10;
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Reads places back, a bounded number at once.
+pub struct CatchUp {
+    door: Door,
+    ledger: Ledger,
+    links: Arc<Links>,
+    networks: Networks,
+    wakers: Wakers,
+    stop: CancellationToken,
+    /// How long a missing message may still come by itself before it is read.
+    gap_wait: Duration,
+    places: Semaphore,
+}
+
+enum Trouble {
+    Platform(Failure),
+    Ledger(String),
+}
+
+impl CatchUp {
+    /// A reader of these networks. Nothing is read before [`CatchUp::start`].
+    #[must_use]
+    pub fn new(
+        door: Door,
+        ledger: Ledger,
+        links: Arc<Links>,
+        networks: Networks,
+        wakers: Wakers,
+        stop: CancellationToken,
+        gap_wait: Duration,
+    ) -> Arc<Self> {
+        let places = Semaphore::new(AT_ONCE);
+        Arc::new(Self { door, ledger, links, networks, wakers, stop, gap_wait, places })
+    }
+
+    /// Reads back every linked conversation, and every place in which something is held. Slack's
+    /// rooms follow when it is connected, and Matrix reads its own in its sync.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn start(self: &Arc<Self>) -> Result<(), LedgerError> {
+        let catch_up = Arc::clone(self);
+        self.wakers.reads.runs(move |place| {
+            let catch_up = Arc::clone(&catch_up);
+            async move { catch_up.run(&place).await }
+        });
+        let held = self.ledger.places_held().await?;
+        for place in self.links.places(Network::Twilio).into_iter().chain(held) {
+            self.wakers.reads.wake(place);
+        }
+        Ok(())
+    }
+
+    async fn run(&self, place: &Place) {
+        // A hook that overtook another: most often the other comes by itself.
+        self.pause(self.gap_wait).await;
+        let Ok(_turn) = self.places.acquire().await else { return };
+        let mut pause = Duration::from_millis(500);
+        for tries in 1..=TRIES {
+            if self.stop.is_cancelled() {
+                return;
+            }
+            let failure = match self.read(place).await {
+                Ok(()) => return,
+                Err(Trouble::Ledger(error)) => {
+                    tracing::error!(%place, error, "what was read back could not be stored; trying again");
+                    None
+                }
+                Err(Trouble::Platform(failure)) => {
+                    tracing::warn!(%place, tries, "could not be read back: {failure}");
+                    Some(failure)
+                }
+            };
+            let asked = match failure.map(|failure| failure.verdict) {
+                Some(Verdict::Never) => break,
+                Some(Verdict::Later(Some(wait))) => wait,
+                _ => Duration::ZERO,
+            };
+            self.pause(pause.max(asked)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        self.give_up(place).await;
+    }
+
+    async fn read(&self, place: &Place) -> Result<(), Trouble> {
+        let Some(powers) = self.networks.get(place.network()) else { return Ok(()) };
+        let cursor = self.ledger.cursor(place).await.map_err(Trouble::from)?;
+        let pieces =
+            powers.read_back.read_back(place, cursor.as_ref()).await.map_err(Trouble::Platform)?;
+        metrics::counter!("partyline_read_back_total", "network" => place.network().as_str())
+            .increment(pieces.len() as u64);
+        let newest = newest(&pieces);
+        if cursor.is_none() {
+            // The first time: what was said before the link is not relayed.
+            self.ledger.begin(place, newest).await.map_err(Trouble::from)?;
+            return self.release(place, None).await;
+        }
+        let mut pieces = pieces.into_iter();
+        loop {
+            let chunk: Vec<Incoming> = pieces.by_ref().take(CHUNK).collect();
+            if chunk.is_empty() {
+                break;
+            }
+            self.door
+                .accept_read_back(chunk)
+                .await
+                .map_err(|error| Trouble::Ledger(error.to_string()))?;
+        }
+        // What came live above the newest one that was read still waits for its own turn.
+        let through = if place.is_conversation() { newest.ordinal } else { None };
+        if place.is_conversation() && through.is_none() {
+            return self.nothing_new(place).await;
+        }
+        self.release(place, through).await
+    }
+
+    /// The platform says that nothing is there after the cursor, and yet something may be held:
+    /// a list can lag behind its hooks. Try again.
+    async fn nothing_new(&self, place: &Place) -> Result<(), Trouble> {
+        if self.ledger.holds(place).await.map_err(Trouble::from)? {
+            return Err(Trouble::Platform(Failure::later(
+                partyline_core::Reason::BadAnswer,
+                None,
+                "A message was announced that the list does not show yet.",
+            )));
+        }
+        Ok(())
+    }
+
+    async fn release(&self, place: &Place, through: Option<u64>) -> Result<(), Trouble> {
+        let accepted = self.ledger.release(place, through).await.map_err(Trouble::from)?;
+        self.wakers.wake(accepted);
+        Ok(())
+    }
+
+    async fn give_up(&self, place: &Place) {
+        metrics::counter!("partyline_read_back_failed_total",
+            "network" => place.network().as_str())
+        .increment(1);
+        tracing::error!(%place,
+            "this place could not be read back; what is held is let go, something before it may be missing");
+        if let Err(Trouble::Ledger(error)) = self.release(place, None).await {
+            tracing::error!(%place, error, "what is held could not be let go");
+        }
+    }
+
+    async fn pause(&self, wait: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+}
+
+impl From<LedgerError> for Trouble {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error.to_string())
+    }
+}
+
+/// The cursor behind the newest event of what was read.
+pub(crate) fn newest(pieces: &[Incoming]) -> Cursor {
+    let mut cursor = Cursor::default();
+    for event in pieces.iter().flat_map(|piece| &piece.events) {
+        cursor.ordinal = cursor.ordinal.max(event.ordinal);
+        if let Happening::Message { id, .. } | Happening::Echo { id, .. } = &event.happening {
+            cursor.last = Some(id.clone());
+        }
+    }
+    cursor
+}

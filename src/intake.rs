@@ -1,0 +1,226 @@
+//! The one door in: everything from every platform, live or read back, comes through
+//! [`Door::accept`].
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use partyline_core::{
+    Address, Cursor, Event, Happening, Incoming, Intake, MemberChange, Network, NotStored, Place,
+    Stored,
+};
+
+use crate::contacts::Names;
+use crate::keyed::Keyed;
+use crate::ledger::{Accepted, Entry, Lane, Ledger, LedgerError, Order, StoredParticipant};
+use crate::links::Links;
+use crate::route::{Limits, Route, linked_place, route};
+
+/// What is woken by what came.
+#[derive(Clone)]
+pub struct Wakers {
+    /// Lanes with something to send.
+    pub lanes: Arc<Keyed<Lane>>,
+    /// Places with a command to carry out.
+    pub commands: Arc<Keyed<Place>>,
+    /// Places to read back.
+    pub reads: Arc<Keyed<Place>>,
+}
+
+impl Wakers {
+    /// Wakes whatever this outcome gives work to.
+    pub fn wake(&self, accepted: Accepted) {
+        for lane in accepted.wake {
+            self.lanes.wake(lane);
+        }
+        for place in accepted.commands {
+            self.commands.wake(place);
+        }
+        for place in accepted.gaps {
+            self.reads.wake(place);
+        }
+    }
+}
+
+/// The door. Cheap to clone.
+#[derive(Clone)]
+pub struct Door {
+    ledger: Ledger,
+    links: Arc<Links>,
+    names: Arc<Names>,
+    limits: Arc<Limits>,
+    wakers: Wakers,
+}
+
+impl Door {
+    /// A door to this ledger.
+    #[must_use]
+    pub fn new(
+        ledger: Ledger,
+        links: Arc<Links>,
+        names: Arc<Names>,
+        limits: Limits,
+        wakers: Wakers,
+    ) -> Self {
+        Self { ledger, links, names, limits: Arc::new(limits), wakers }
+    }
+
+    /// Takes in what was read back from a place: it is held until [`Ledger::release`] puts it in
+    /// order with what came live meanwhile.
+    ///
+    /// # Errors
+    /// Nothing was stored.
+    pub async fn accept_read_back(&self, pieces: Vec<Incoming>) -> Result<Stored, NotStored> {
+        let entries = pieces.into_iter().flat_map(|piece| self.entries(piece, true)).collect();
+        self.store(entries).await
+    }
+
+    /// What of a piece is to be kept, with what is owed because of it.
+    fn entries(&self, incoming: Incoming, read_back: bool) -> Vec<Entry> {
+        let Incoming { network, via, raw, events } = incoming;
+        events
+            .into_iter()
+            .filter_map(|mut event| {
+                event.place = linked_place(&event, &self.links);
+                match route(&event, &self.links, &self.limits) {
+                    Route::Pass(why) => {
+                        let name = match &event.happening {
+                            Happening::Other { name } => name.clone(),
+                            other => other.name().to_owned(),
+                        };
+                        metrics::counter!("partyline_events_passed_total",
+                            "network" => network.as_str(), "event" => name, "why" => why)
+                        .increment(1);
+                        None
+                    }
+                    Route::Keep { owed, unlinked } => {
+                        let order = order(&event, read_back);
+                        Some(Entry { event, raw: raw.clone(), via, owed, order, unlinked })
+                    }
+                }
+            })
+            .collect()
+    }
+
+    async fn store(&self, entries: Vec<Entry>) -> Result<Stored, NotStored> {
+        if entries.is_empty() {
+            return Ok(Stored::default());
+        }
+        let door = self.clone();
+        // In a task of its own: a caller that goes away between the commit and the wake-up must
+        // not leave what is stored lying until the next start.
+        tokio::spawn(async move {
+            let notes: Vec<Note> = entries.iter().filter_map(|entry| note(&entry.event)).collect();
+            let accepted = door.ledger.accept(entries).await?;
+            let stored = Stored { fresh: accepted.fresh, repeats: accepted.repeats };
+            if stored.repeats > 0 {
+                metrics::counter!("partyline_events_repeated_total")
+                    .increment(stored.repeats as u64);
+            }
+            door.take_notes(notes).await?;
+            door.wakers.wake(accepted);
+            Ok(stored)
+        })
+        .await
+        .unwrap_or_else(|error| Err(LedgerError::Unusable(error.to_string())))
+        .map_err(|error: LedgerError| NotStored(error.to_string()))
+    }
+
+    async fn take_notes(&self, notes: Vec<Note>) -> Result<(), LedgerError> {
+        for note in notes {
+            match note {
+                Note::Here(participant) => {
+                    if let Some(address) = &participant.address {
+                        let name = participant.name.as_deref();
+                        self.names.learn_member(&participant.conversation, address, name);
+                    }
+                    self.ledger.note_participants(vec![participant]).await?;
+                }
+                Note::Gone { conversation, sid, address } => {
+                    if let Some(address) = address {
+                        self.names.forget_member(&conversation, &address);
+                    }
+                    self.ledger.forget_participant(&conversation, &sid).await?;
+                }
+                Note::ProfileName { address, name } => self.names.learn_profile(&address, &name),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Intake for Door {
+    async fn accept(&self, incoming: Incoming) -> Result<Stored, NotStored> {
+        if incoming.events.is_empty() {
+            metrics::counter!("partyline_unparsed_total",
+                "network" => incoming.network.as_str(), "via" => incoming.via)
+            .increment(1);
+            tracing::warn!(network = %incoming.network, via = incoming.via, bytes = incoming.raw.len(),
+                "something came that was not understood; its bytes are kept in the ledger (table unparsed)");
+            let Incoming { network, via, raw, .. } = incoming;
+            let kept = self.ledger.keep_unparsed(network, via, raw).await;
+            return kept.map(|()| Stored::default()).map_err(|error| NotStored(error.to_string()));
+        }
+        let entries = self.entries(incoming, false);
+        self.store(entries).await
+    }
+
+    async fn cursor(&self, place: &Place) -> Result<Option<Cursor>, NotStored> {
+        self.ledger.cursor(place).await.map_err(|error| NotStored(error.to_string()))
+    }
+
+    async fn reconnected(&self, network: Network) -> Result<(), NotStored> {
+        // A Matrix sync fills its own gaps, in order; a Twilio conversation's index shows them.
+        if network != Network::Slack {
+            return Ok(());
+        }
+        let rooms = self.links.places(network);
+        self.ledger.hold(rooms.clone()).await.map_err(|error| NotStored(error.to_string()))?;
+        for room in rooms {
+            self.wakers.reads.wake(room);
+        }
+        Ok(())
+    }
+}
+
+fn order(event: &Event, read_back: bool) -> Order {
+    if read_back {
+        Order::Held
+    } else if event.place.is_conversation() && event.ordinal.is_some() {
+        Order::Counted
+    } else {
+        Order::Arrival
+    }
+}
+
+/// What is remembered of an event beside the ledger's rows of it.
+enum Note {
+    Here(StoredParticipant),
+    Gone { conversation: Place, sid: String, address: Option<Address> },
+    ProfileName { address: Address, name: String },
+}
+
+fn note(event: &Event) -> Option<Note> {
+    match &event.happening {
+        Happening::Member { change: MemberChange::Removed, participant, address, .. } => {
+            Some(Note::Gone {
+                conversation: event.place.clone(),
+                sid: participant.clone(),
+                address: address.clone(),
+            })
+        }
+        Happening::Member { participant, address, sender, name, .. } => {
+            Some(Note::Here(StoredParticipant {
+                conversation: event.place.clone(),
+                sid: participant.clone(),
+                address: address.clone(),
+                sender: sender.clone(),
+                name: name.clone(),
+            }))
+        }
+        Happening::ProfileName { address, name } => {
+            Some(Note::ProfileName { address: address.clone(), name: name.clone() })
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,136 @@
+//! One task for each key that has work, and none for the others.
+//!
+//! Lanes, commands and read-backs all need the same thing: work for one key runs one at a time,
+//! keys do not wait for one another, a wake-up is never lost, and a key without work costs
+//! nothing.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::future::Future;
+use std::hash::Hash;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio_util::task::TaskTracker;
+
+type Work<K> = Box<dyn Fn(K) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+/// Runs work by key.
+pub struct Keyed<K> {
+    running: Mutex<HashMap<K, Again>>,
+    work: OnceLock<Work<K>>,
+    tasks: TaskTracker,
+}
+
+/// Whether the key was woken while its work ran.
+type Again = bool;
+
+impl<K: Clone + Eq + Hash + Debug + Send + 'static> Keyed<K> {
+    /// Nothing to run yet; a wake-up before [`Keyed::runs`] is forgotten, so whoever sets the
+    /// work wakes what is already there.
+    #[must_use]
+    pub fn new(tasks: TaskTracker) -> Arc<Self> {
+        Arc::new(Self { running: Mutex::default(), work: OnceLock::new(), tasks })
+    }
+
+    /// Says what the work is: called with the key, it does all that is there for the key and
+    /// ends.
+    pub fn runs<F>(&self, work: impl Fn(K) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let _ = self.work.set(Box::new(move |key| Box::pin(work(key))));
+    }
+
+    /// There is work for this key. If its work runs already, it runs once more afterwards.
+    pub fn wake(self: &Arc<Self>, key: K) {
+        if self.work.get().is_none() {
+            return;
+        }
+        {
+            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(again) = running.get_mut(&key) {
+                *again = true;
+                return;
+            }
+            running.insert(key.clone(), false);
+        }
+        let keyed = Arc::clone(self);
+        self.tasks.spawn(async move { keyed.run(key).await });
+    }
+
+    /// How many keys have work now.
+    #[must_use]
+    pub fn active(&self) -> usize {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    async fn run(&self, key: K) {
+        let Some(work) = self.work.get() else { return };
+        loop {
+            if AssertUnwindSafe(work(key.clone())).catch_unwind().await.is_err() {
+                // A mistake of ours. It must not leave the key stuck for ever; the pause keeps it
+                // from burning a core.
+                tracing::error!(?key, "the work for this key panicked; trying again in 5 s");
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                continue;
+            }
+            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            match running.get_mut(&key) {
+                Some(again) if *again => *again = false,
+                _ => {
+                    running.remove(&key);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_wake_up_during_the_work_runs_it_once_more() {
+        let tasks = TaskTracker::new();
+        let keyed = Keyed::new(tasks.clone());
+        let runs = Arc::new(AtomicUsize::new(0));
+        let (counted, inner) = (Arc::clone(&runs), Arc::clone(&keyed));
+        keyed.runs(move |key: u8| {
+            let (counted, inner) = (Arc::clone(&counted), Arc::clone(&inner));
+            async move {
+                if counted.fetch_add(1, Ordering::SeqCst) == 0 {
+                    inner.wake(key);
+                    inner.wake(key);
+                }
+            }
+        });
+        keyed.wake(1);
+        tasks.close();
+        tasks.wait().await;
+        assert_eq!(runs.load(Ordering::SeqCst), 2);
+        assert_eq!(keyed.active(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_does_not_leave_the_key_stuck() {
+        let tasks = TaskTracker::new();
+        let keyed = Keyed::new(tasks.clone());
+        let runs = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&runs);
+        keyed.runs(move |_: u8| {
+            let first = counted.fetch_add(1, Ordering::SeqCst) == 0;
+            async move { assert!(!first, "on purpose") }
+        });
+        keyed.wake(1);
+        tasks.close();
+        tasks.wait().await;
+        assert_eq!(runs.load(Ordering::SeqCst), 2);
+    }
+}

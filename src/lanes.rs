@@ -1,0 +1,296 @@
+//! Lanes: what is owed to a place leaves in order, one after another, until it is settled.
+//!
+//! Only the head of a lane is ever under way. So after a start it is the heads alone of which
+//! nobody knows whether they were sent before the program was killed; each is looked up before it
+//! is sent. No mark has to be written down before a send.
+
+mod backoff;
+mod notice;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use partyline_core::{Action, Clock, Failure, NAME_LIMIT, Outgoing, Reason, Sent, Verdict};
+use tokio_util::sync::CancellationToken;
+
+use crate::contacts::Names;
+use crate::intake::Wakers;
+use crate::ledger::{Delivery, Lane, Ledger, LedgerError};
+use crate::networks::{Networks, Powers};
+use backoff::Backoff;
+
+/// How many deliveries of a lane are read at once: memory for each lane that is active.
+const READ_AHEAD: u32 = 32;
+/// How long an uncertain send is left alone before it is looked up: the platform may still be
+/// working on it.
+const SETTLING_TIME: Duration = Duration::from_secs(1);
+/// How often a delivery's look-up or a person's name is tried before a person must decide, or the
+/// id stands for the name.
+const NAME_TRIES: u32 = 3;
+
+/// Sends what is owed.
+pub struct Lanes {
+    ledger: Ledger,
+    networks: Networks,
+    names: Arc<Names>,
+    wakers: Wakers,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+    /// A delivery that could not be sent for this long is parked.
+    give_up_after: Duration,
+    suspects: Mutex<HashSet<Lane>>,
+}
+
+/// How the work on a delivery ended.
+enum End {
+    Sent(Sent),
+    Parked(Failure),
+    /// The program is stopping; the delivery stays where it is.
+    Stopped,
+}
+
+impl Lanes {
+    /// Lanes over this ledger. Nothing is sent before [`Lanes::start`].
+    #[must_use]
+    pub fn new(
+        ledger: Ledger,
+        networks: Networks,
+        names: Arc<Names>,
+        wakers: Wakers,
+        clock: Arc<dyn Clock>,
+        stop: CancellationToken,
+        give_up_after: Duration,
+    ) -> Arc<Self> {
+        let suspects = Mutex::default();
+        Arc::new(Self { ledger, networks, names, wakers, clock, stop, give_up_after, suspects })
+    }
+
+    /// Goes on with everything that waits in the ledger.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn start(self: &Arc<Self>) -> Result<(), LedgerError> {
+        let waiting = self.ledger.lanes_waiting().await?;
+        self.suspects().extend(waiting.iter().cloned());
+        let lanes = Arc::clone(self);
+        self.wakers.lanes.runs(move |lane| {
+            let lanes = Arc::clone(&lanes);
+            async move { lanes.run(&lane).await }
+        });
+        for lane in waiting {
+            self.wakers.lanes.wake(lane);
+        }
+        Ok(())
+    }
+
+    fn suspects(&self) -> std::sync::MutexGuard<'_, HashSet<Lane>> {
+        self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn run(&self, lane: &Lane) {
+        let mut trouble = Backoff::default();
+        let mut suspect = self.suspects().remove(lane);
+        loop {
+            if self.stop.is_cancelled() {
+                return;
+            }
+            let batch = match self.ledger.waiting(lane, READ_AHEAD).await {
+                Ok(batch) if batch.is_empty() => return,
+                Ok(batch) => batch,
+                Err(error) => {
+                    tracing::error!(%lane, %error, "a lane could not read what it owes");
+                    self.pause(trouble.next(None)).await;
+                    continue;
+                }
+            };
+            for delivery in batch {
+                let end = self.work(&delivery, std::mem::take(&mut suspect)).await;
+                if matches!(end, End::Stopped) || !self.note(&delivery, end).await {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Sends one delivery, however long it takes, unless it can never be sent.
+    async fn work(&self, delivery: &Delivery, mut uncertain: bool) -> End {
+        let network = delivery.owed.to.network();
+        let Some(powers) = self.networks.get(network) else {
+            return End::Parked(Failure::never(
+                Reason::NoSuchPlace,
+                format!("There is no [{network}] section in the configuration any more."),
+            ));
+        };
+        let mut backoff = Backoff::default();
+        let mut outgoing = delivery.outgoing();
+        loop {
+            if self.stop.is_cancelled() {
+                return End::Stopped;
+            }
+            self.name(delivery, &mut outgoing).await;
+            let tried = if uncertain {
+                self.find_or_send(powers, &outgoing).await
+            } else {
+                self.send(powers, &outgoing).await
+            };
+            let failure = match tried {
+                Ok(sent) => return End::Sent(sent),
+                Err(failure) => failure,
+            };
+            let wait = match failure.verdict {
+                Verdict::Never => return End::Parked(failure),
+                Verdict::Later(wait) => wait,
+                Verdict::Unknown if failure.reason == Reason::Uncertain => {
+                    return End::Parked(failure);
+                }
+                Verdict::Unknown => {
+                    uncertain = true;
+                    Some(SETTLING_TIME)
+                }
+            };
+            if self.too_old(delivery) {
+                return End::Parked(failure);
+            }
+            let pause = backoff.next(wait);
+            tracing::warn!(delivery = %delivery.id, place = %delivery.owed.to,
+                reason = failure.reason.as_str(), code = failure.code, wait_ms = pause.as_millis(),
+                "not sent yet, trying again: {failure}");
+            outcome(network, "retried");
+            self.pause(pause).await;
+        }
+    }
+
+    async fn send(&self, powers: &Powers, outgoing: &Outgoing) -> Result<Sent, Failure> {
+        let started = Instant::now();
+        let result = powers.deliver.send(outgoing).await;
+        metrics::histogram!("partyline_send_seconds", "network" => outgoing.to.network().as_str())
+            .record(started.elapsed());
+        result
+    }
+
+    async fn find_or_send(&self, powers: &Powers, outgoing: &Outgoing) -> Result<Sent, Failure> {
+        match powers.deliver.find(outgoing).await {
+            Ok(Some(sent)) => {
+                outcome(outgoing.to.network(), "found");
+                Ok(sent)
+            }
+            Ok(None) => self.send(powers, outgoing).await,
+            Err(failure) if failure.verdict == Verdict::Unknown => {
+                Err(Failure { reason: Reason::Uncertain, ..failure })
+            }
+            // A look-up that fails for now leaves it as uncertain as it was.
+            Err(Failure { verdict: Verdict::Later(wait), reason, code, sentence }) => {
+                Err(Failure { verdict: Verdict::Later(wait), reason, code, sentence })
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Puts the name and picture that the speaker has now on a post.
+    async fn name(&self, delivery: &Delivery, outgoing: &mut Outgoing) {
+        let Action::Post { name, picture, .. } = &mut outgoing.action else { return };
+        let Some(speaker) = &delivery.owed.speaker else { return };
+        let powers = self.networks.get(speaker.id.network);
+        let Some(profiles) = powers.and_then(|powers| powers.profiles.as_ref()) else {
+            let named = self.names.resolve(speaker, &delivery.owed.from).await;
+            *name = cut(&named.name);
+            *picture = named.picture;
+            return;
+        };
+        let mut backoff = Backoff::default();
+        for _ in 0..NAME_TRIES {
+            match profiles.profile(&speaker.id, &delivery.owed.from).await {
+                Ok(profile) => {
+                    let known = profile.name.or_else(|| speaker.name.clone());
+                    *name = cut(&known.unwrap_or_else(|| speaker.id.id.clone()));
+                    *picture = profile.picture;
+                    return;
+                }
+                Err(failure) if failure.verdict == Verdict::Never => break,
+                Err(failure) => self.pause(backoff.next(wait_of(&failure))).await,
+            }
+        }
+        // A message under an id is better than no message.
+        *name = cut(speaker.name.as_deref().unwrap_or(&speaker.id.id));
+    }
+
+    fn too_old(&self, delivery: &Delivery) -> bool {
+        let age = self.clock.now().duration_since(delivery.since);
+        age.unsigned_abs() > self.give_up_after && age.is_positive()
+    }
+
+    /// Writes down how it ended, until that is durable. False when the program is stopping: the
+    /// next start looks the delivery up.
+    async fn note(&self, delivery: &Delivery, end: End) -> bool {
+        let mut backoff = Backoff::default();
+        loop {
+            let noted = match &end {
+                End::Sent(sent) => self.ledger.settle(delivery, sent.clone()).await,
+                End::Parked(failure) => {
+                    let notice = notice::of(delivery, failure, self.clock.now());
+                    self.ledger.park(delivery, failure, notice).await
+                }
+                End::Stopped => return false,
+            };
+            match noted {
+                Ok(accepted) => {
+                    self.tell(delivery, &end);
+                    self.wakers.wake(accepted);
+                    return true;
+                }
+                Err(error) => {
+                    tracing::error!(delivery = %delivery.id, %error,
+                        "what became of a delivery could not be written down; trying again");
+                    if self.stop.is_cancelled() {
+                        return false;
+                    }
+                    self.pause(backoff.next(None)).await;
+                }
+            }
+        }
+    }
+
+    fn tell(&self, delivery: &Delivery, end: &End) {
+        let network = delivery.owed.to.network();
+        match end {
+            End::Sent(_) => {
+                outcome(network, "sent");
+                let took = self.clock.now().duration_since(delivery.since).unsigned_abs();
+                metrics::histogram!("partyline_delivery_seconds", "network" => network.as_str())
+                    .record(took);
+            }
+            End::Parked(failure) => {
+                outcome(network, "parked");
+                tracing::error!(delivery = %delivery.id, place = %delivery.owed.to,
+                    reason = failure.reason.as_str(), code = failure.code,
+                    "parked, it will not be sent: {failure}");
+            }
+            End::Stopped => {}
+        }
+    }
+
+    async fn pause(&self, wait: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+}
+
+fn wait_of(failure: &Failure) -> Option<Duration> {
+    match failure.verdict {
+        Verdict::Later(wait) => wait,
+        Verdict::Never | Verdict::Unknown => None,
+    }
+}
+
+fn outcome(network: partyline_core::Network, outcome: &'static str) {
+    metrics::counter!("partyline_deliveries_total",
+        "network" => network.as_str(), "outcome" => outcome)
+    .increment(1);
+}
+
+fn cut(name: &str) -> String {
+    name.chars().take(NAME_LIMIT).collect()
+}

@@ -1,0 +1,105 @@
+//! What the sender is told of a message that will not arrive.
+
+use jiff::Timestamp;
+use partyline_core::{Action, Failure, Network, Reason, Text};
+
+use crate::ledger::{Delivery, Owed};
+
+/// The notice for the room that a parked message came from. Members on phones are not told (there
+/// the bridge is nobody), and no notice follows one that could not be delivered itself.
+pub(super) fn of(delivery: &Delivery, failure: &Failure, now: Timestamp) -> Option<Owed> {
+    let owed = &delivery.owed;
+    if !matches!(owed.action, Action::Post { .. }) || owed.from.is_conversation() {
+        return None;
+    }
+    let whom = match owed.to.network() {
+        Network::Twilio => "the group's phones",
+        Network::Slack => "Slack",
+        Network::Matrix => "Matrix",
+    };
+    let certainty = if failure.reason == Reason::Uncertain {
+        format!("A message may not have arrived on {whom}")
+    } else {
+        format!("A message was not delivered to {whom}")
+    };
+    Some(Owed {
+        to: owed.from.clone(),
+        from: owed.to.clone(),
+        speaker: None,
+        at: now,
+        action: Action::Notice {
+            text: Text::plain(format!(
+                "{certainty}: {}{} {} (delivery {})",
+                excerpt(&owed.action),
+                if excerpt(&owed.action).is_empty() { "" } else { "\n" },
+                failure.sentence,
+                delivery.number,
+            )),
+        },
+    })
+}
+
+/// The first words of what was not delivered, for its own room: without them nobody knows which
+/// message is meant.
+fn excerpt(action: &Action) -> String {
+    const LENGTH: usize = 40;
+    let Action::Post { content, .. } = action else { return String::new() };
+    let words = content.in_words().plain;
+    let line = words.lines().next().unwrap_or_default();
+    if line.is_empty() {
+        return String::new();
+    }
+    let cut: String = line.chars().take(LENGTH).collect();
+    let more = if cut.len() < words.len() { "…" } else { "" };
+    format!("\"{cut}{more}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use partyline_core::{Content, DeliveryId, Speaker};
+
+    use super::*;
+
+    fn delivery(from: &str, to: &str) -> Delivery {
+        Delivery {
+            number: 12,
+            id: DeliveryId::new("x-12"),
+            since: Timestamp::UNIX_EPOCH,
+            owed: Owed {
+                to: to.parse().unwrap(),
+                from: from.parse().unwrap(),
+                speaker: Some(Speaker::new(Network::Slack, "U1")),
+                at: Timestamp::UNIX_EPOCH,
+                action: Action::Post {
+                    origin: Network::Slack,
+                    name: "Maya".into(),
+                    picture: None,
+                    content: Content::plain("see you at ten"),
+                    part: None,
+                },
+            },
+        }
+    }
+
+    const CONVERSATION: &str = "twilio:CH0123456789abcdef0123456789abcdef";
+
+    #[test]
+    fn the_room_is_told_which_message_and_why() {
+        let failure = Failure::never(Reason::PlaceClosed, "The group is closed.");
+        let notice = of(&delivery("slack:C1", CONVERSATION), &failure, Timestamp::UNIX_EPOCH);
+        let Some(Owed { to, action: Action::Notice { text }, .. }) = notice else {
+            panic!("no notice")
+        };
+        assert_eq!(to.to_string(), "slack:C1");
+        assert_eq!(
+            text.plain,
+            "A message was not delivered to the group's phones: \"see you at ten\"\n The group is closed. (delivery 12)"
+        );
+    }
+
+    #[test]
+    fn phones_are_not_told() {
+        let failure = Failure::never(Reason::PlaceClosed, "The channel is archived.");
+        assert_eq!(of(&delivery(CONVERSATION, "slack:C1"), &failure, Timestamp::UNIX_EPOCH), None);
+    }
+}

@@ -1,0 +1,53 @@
+//! The bridges, by network and by what each can do. Nothing here knows which bridge is which:
+//! `app` puts them in.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use partyline_core::{Deliver, Groups, Network, Profiles, ReadBack, Watch};
+
+use crate::route::Limits;
+
+/// What one bridge can do.
+#[derive(Clone)]
+pub struct Powers {
+    /// Sends.
+    pub deliver: Arc<dyn Deliver>,
+    /// Reads back what was missed.
+    pub read_back: Arc<dyn ReadBack>,
+    /// Tells who somebody is; Twilio does not: there the contacts do.
+    pub profiles: Option<Arc<dyn Profiles>>,
+    /// Tells about conversations: Twilio only.
+    pub groups: Option<Arc<dyn Groups>>,
+    /// Tells how the network is doing.
+    pub watch: Arc<dyn Watch>,
+}
+
+/// All bridges that are configured.
+#[derive(Clone, Default)]
+pub struct Networks(HashMap<Network, Powers>);
+
+impl Networks {
+    /// These bridges.
+    #[must_use]
+    pub fn new(bridges: impl IntoIterator<Item = (Network, Powers)>) -> Self {
+        Self(bridges.into_iter().collect())
+    }
+
+    /// The bridge to a network, if it is configured.
+    #[must_use]
+    pub fn get(&self, network: Network) -> Option<&Powers> {
+        self.0.get(&network)
+    }
+
+    /// All of them, in the order in which people are shown them.
+    pub fn iter(&self) -> impl Iterator<Item = (Network, &Powers)> {
+        Network::ALL.into_iter().filter_map(|network| Some((network, self.0.get(&network)?)))
+    }
+
+    /// How much one message may hold on each.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.0.iter().map(|(network, powers)| (*network, powers.deliver.limit())).collect()
+    }
+}
