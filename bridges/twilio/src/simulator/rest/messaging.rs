@@ -1,0 +1,203 @@
+//! The Messaging API: direct messages, typing indicators.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{Answer, Call, Refusal, Result};
+use crate::simulator::events::Params;
+use crate::simulator::happening::Happening;
+use crate::simulator::inner::Inner;
+use crate::simulator::model::{Binding, Sid, channel};
+use crate::simulator::world::World;
+use crate::simulator::world::participants::is_address;
+use crate::simulator::world::settings::DirectMessage;
+
+pub(super) fn router() -> Router<Arc<Inner>> {
+    Router::new()
+        .route("/2010-04-01/Accounts/{account}/Messages.json", post(create))
+        .route("/2010-04-01/Accounts/{account}/Messages/{message}", get(fetch))
+        .route("/v2/Indicators/Typing.json", post(typing))
+}
+
+/// A date as this older API writes it: RFC 2822.
+fn date(at: Timestamp) -> String {
+    at.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
+}
+
+fn shape(world: &World, one: &DirectMessage) -> Value {
+    let uri = format!("/2010-04-01/Accounts/{}/Messages/{}", world.account_sid, one.sid);
+    json!({
+        "sid": one.sid,
+        "account_sid": world.account_sid,
+        "messaging_service_sid": one.messaging_service_sid,
+        "from": one.from,
+        "to": one.to,
+        "body": one.body,
+        "status": one.status,
+        "direction": if one.inbound { "inbound" } else { "outbound-api" },
+        "num_media": one.media.to_string(),
+        "num_segments": "1",
+        "price": null,
+        "price_unit": "USD",
+        "api_version": "2010-04-01",
+        "error_code": (one.error_code != 0).then_some(one.error_code),
+        "error_message": null,
+        "date_created": date(one.created),
+        "date_updated": date(one.created),
+        "date_sent": date(one.created),
+        "uri": format!("{uri}.json"),
+        "subresource_uris": { "media": format!("{uri}/Media.json") },
+    })
+}
+
+fn own_account(call: &Call) -> Result<()> {
+    if call.id("account") == call.inner.options.account_sid {
+        Ok(())
+    } else {
+        Err(Refusal::no_resource(&call.scope.path))
+    }
+}
+
+async fn create(call: Call) -> Result {
+    own_account(&call)?;
+    let to = call.field("To").unwrap_or_default().to_owned();
+    if to.is_empty() {
+        return Err(Refusal::bad(21604, "A 'To' phone number is required"));
+    }
+    if !is_address(&to) {
+        return Err(Refusal::bad(21211, "Invalid 'To' Phone Number"));
+    }
+    let service = call.text("MessagingServiceSid");
+    let from = match call.text("From") {
+        Some(from) if is_address(&from) => from,
+        Some(_) => return Err(Refusal::bad(21212, "Invalid From Number")),
+        None if service.is_some() => default_sender(&call, &to)?,
+        None => return Err(Refusal::bad(21603, "A 'From' phone number is required")),
+    };
+    if channel(&from) != channel(&to) {
+        return Err(Refusal::bad(21910, "Invalid From and To pair: they are of two channels"));
+    }
+    let callback = call.text("StatusCallback");
+    call.inner.change(|world, effects| {
+        let (body, content_sid) = words(world, &call)?;
+        let sid = world.sid("SM");
+        let binding = Binding { address: to.clone(), proxy_address: from.clone() };
+        let error = world.send_direct(
+            &binding,
+            sid.clone(),
+            body.clone(),
+            Vec::new(),
+            content_sid,
+            effects,
+        );
+        // An SMS to somebody who said STOP is refused at once; WhatsApp fails later.
+        if error == 21610 {
+            return Err(Refusal::bad(21610, "Attempt to send to unsubscribed recipient"));
+        }
+        let message = DirectMessage {
+            sid: sid.clone(),
+            from,
+            to,
+            body,
+            media: call.all("MediaUrl").len(),
+            status: "queued",
+            error_code: 0,
+            inbound: false,
+            messaging_service_sid: service,
+            created: world.now(),
+        };
+        let answer = shape(world, &message);
+        let on = world.phone(&message.to).on;
+        let statuses: &[&'static str] = match (error, on) {
+            (0, true) => &["sent", "delivered"],
+            (0, false) => &["sent"],
+            _ => &["failed"],
+        };
+        if let Some(url) = callback {
+            for status in statuses {
+                let params = status_params(world, &message, status, error);
+                effects.call(url.as_str().into(), params);
+            }
+        }
+        let status = statuses.last().copied().unwrap_or("queued");
+        world.settings.keep_direct(DirectMessage { status, error_code: error, ..message });
+        Ok(Answer::Created(answer))
+    })
+}
+
+/// The words of a direct message: a filled template, or the body.
+fn words(world: &World, call: &Call) -> Result<(String, Option<Sid>)> {
+    if let Some(sid) = call.field("ContentSid") {
+        let template = world
+            .settings
+            .template(sid)
+            .ok_or_else(|| Refusal::bad(21655, "The ContentSid is Invalid"))?;
+        let values = call.field("ContentVariables").filter(|text| !text.is_empty());
+        let values = serde_json::from_str(values.unwrap_or("{}"))
+            .map_err(|_| Refusal::bad(21656, "The Content Variables parameter is invalid"))?;
+        return Ok((template.filled(&values), Some(template.sid.clone())));
+    }
+    let body = call.field("Body").unwrap_or_default();
+    if body.is_empty() && call.field("MediaUrl").is_none() {
+        return Err(Refusal::bad(21602, "Message body is required"));
+    }
+    if body.chars().count() > 1600 {
+        return Err(Refusal::bad(21617, "The concatenated message body exceeds 1600 characters"));
+    }
+    Ok((body.to_owned(), None))
+}
+
+/// The sender that a Messaging service would choose.
+fn default_sender(call: &Call, to: &str) -> Result<String> {
+    let senders = &call.inner.options.senders;
+    senders
+        .iter()
+        .find(|one| channel(one) == channel(to))
+        .cloned()
+        .ok_or_else(|| Refusal::bad(21703, "The Messaging Service does not have a sender"))
+}
+
+fn status_params(world: &World, one: &DirectMessage, status: &str, error: u32) -> Params {
+    let mut params: Params = vec![
+        ("MessageSid".into(), one.sid.to_string()),
+        ("SmsSid".into(), one.sid.to_string()),
+        ("MessageStatus".into(), status.to_owned()),
+        ("SmsStatus".into(), status.to_owned()),
+        ("AccountSid".into(), world.account_sid.to_string()),
+        ("From".into(), one.from.clone()),
+        ("To".into(), one.to.clone()),
+        ("ApiVersion".into(), "2010-04-01".to_owned()),
+    ];
+    if error != 0 {
+        params.push(("ErrorCode".into(), error.to_string()));
+    }
+    params
+}
+
+async fn fetch(call: Call) -> Result {
+    own_account(&call)?;
+    let id = call.id("message").trim_end_matches(".json");
+    call.inner.look(|world| {
+        let found = world.settings.direct.get(id);
+        let one = found.ok_or_else(|| Refusal::no_resource(&call.scope.path))?;
+        Ok(Answer::Found(shape(world, one)))
+    })
+}
+
+/// Shows the person that an answer is being written, and marks the message as read.
+async fn typing(call: Call) -> Result {
+    let message = call.required("messageId")?;
+    if call.required("channel")? != "whatsapp" {
+        return Err(Refusal::bad(20001, "channel must be whatsapp"));
+    }
+    if !Sid::is_form(message, "SM") && !Sid::is_form(message, "MM") {
+        return Err(Refusal::bad(20001, "messageId is not a message SID"));
+    }
+    let message = Sid::from(message);
+    call.inner.change(|_, effects| effects.tell(Happening::Typing { message }));
+    Ok(Answer::Found(json!({ "success": true })))
+}
