@@ -452,27 +452,4 @@ fn causes(error: &reqwest::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_grow_and_stay_between_their_bounds() {
-        assert_eq!(backoff(1, 0.0), FIRST_WAIT);
-        assert_eq!(backoff(1, 1.0), Duration::from_millis(500));
-        assert_eq!(backoff(3, 1.0), Duration::from_secs(2));
-        assert_eq!(backoff(30, 1.0), LONGEST_WAIT);
-        assert_eq!(backoff(u32::MAX, 7.0), LONGEST_WAIT);
-    }
-
-    #[test]
-    fn no_name_leads_out_of_the_service() {
-        let base: Url = "https://conversations.twilio.com".parse().expect("a URL");
-        let at = |part: &str| address(&base, &["v1", "Conversations", part]);
-        assert_eq!(
-            at("a/../b?c#d").expect("an address").as_str(),
-            "https://conversations.twilio.com/v1/Conversations/a%2F..%2Fb%3Fc%23d"
-        );
-        assert!(at("..").is_err());
-        assert!(at("").is_err());
-    }
-}
+mod tests;

@@ -231,3 +231,6 @@ fn count(event: &str, outcome: &'static str) {
     metrics::counter!("partyline_twilio_webhooks_total", "event" => event.to_owned(), "outcome" => outcome)
         .increment(1);
 }
+
+#[cfg(test)]
+mod tests;
