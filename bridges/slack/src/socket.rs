@@ -235,3 +235,6 @@ impl Session<'_> {
 fn disabled() -> Failure {
     Failure::later(Reason::Credentials, None, Lost::Disabled.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -129,6 +129,14 @@ mod tests {
     }
 
     #[test]
+    fn the_manifest_has_every_needed_scope() {
+        let manifest = include_str!("../../../config/slack-manifest.yaml");
+        for scope in NEEDED_SCOPES {
+            assert!(manifest.contains(&format!("- {scope}\n")), "{scope}");
+        }
+    }
+
+    #[test]
     fn a_missing_scope_is_named() {
         let board = Board::new(Transport::Socket);
         let scopes = "chat:write,channels:history, users:read,commands";

@@ -198,7 +198,7 @@ fn slacks_own_messages_are_passed_by_under_their_name() {
     assert_eq!(other(&message(json!({"subtype": "message_replied"}))), "message.message_replied");
 }
 
-fn changed(message: Value, previous: Value) -> Value {
+fn changed(message: &Value, previous: &Value) -> Value {
     json!({"type": "message", "subtype": "message_changed", "hidden": true, "channel": "C1",
         "ts": "1712345700.000200", "event_ts": "1712345700.000200",
         "message": message, "previous_message": previous})
@@ -210,7 +210,7 @@ fn an_edit_is_told_from_an_unfurl() {
         json!({"type": "message", "user": "U1", "text": "helo", "ts": "1712345678.000100"});
     let after = json!({"type": "message", "user": "U1", "text": "hello", "ts": "1712345678.000100",
         "edited": {"user": "U1", "ts": "1712345700.000000"}});
-    let edit = event(&changed(after.clone(), before));
+    let edit = event(&changed(&after, &before));
     assert_eq!(edit.key, EventKey::new("Ev1"));
     assert_eq!(edit.ordinal, None);
     assert_eq!(
@@ -223,12 +223,12 @@ fn an_edit_is_told_from_an_unfurl() {
     );
     let mut unfurled = after.clone();
     unfurled["attachments"] = json!([{"text": "A page"}]);
-    assert_eq!(other(&changed(unfurled, after.clone())), "message.message_changed.unfurl");
+    assert_eq!(other(&changed(&unfurled, &after)), "message.message_changed.unfurl");
     let mut ours = after.clone();
     ours["bot_id"] = json!("B0OWN");
-    assert_eq!(other(&changed(ours, Value::Null)), "message.message_changed.own");
+    assert_eq!(other(&changed(&ours, &Value::Null)), "message.message_changed.own");
     // Without the text before, nobody can say that nothing changed.
-    let alone = event(&changed(after, Value::Null));
+    let alone = event(&changed(&after, &Value::Null));
     assert_eq!(alone.happening.name(), "edited");
 }
 
@@ -242,7 +242,7 @@ fn a_deletion_names_the_message_in_each_of_its_forms() {
         "previous_message": {"ts": "1712345678.000100", "text": "hello"}}));
     assert_eq!(event(&old).happening, gone);
     let tombstone = json!({"subtype": "tombstone", "ts": "1712345678.000100", "user": "USLACKBOT"});
-    assert_eq!(event(&changed(tombstone, Value::Null)).happening, gone);
+    assert_eq!(event(&changed(&tombstone, &Value::Null)).happening, gone);
 }
 
 #[test]
@@ -311,7 +311,7 @@ fn what_is_not_understood_is_kept() {
         message(json!({"ts": null})),
         message(json!({"ts": "soon"})),
         message(json!({"subtype": "message_deleted"})),
-        changed(Value::Null, Value::Null),
+        changed(&Value::Null, &Value::Null),
         json!({"no": "type"}),
         json!("words"),
         Value::Null,
