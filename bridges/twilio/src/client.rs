@@ -6,6 +6,7 @@
 //! after it has looked.
 
 mod addresses;
+mod answer;
 mod content;
 mod conversations;
 mod media;
@@ -21,17 +22,18 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
-use partyline_core::{Clock, Failure, Reason, Verdict, mask};
+use partyline_core::{Clock, Failure, Reason, Verdict};
 use reqwest::{Method, Response, header};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep, timeout};
 use url::{Host, Url};
 
+use self::answer::{causes, read_answer, unanswered, unreadable};
 use crate::Config;
 use crate::config::Timeouts;
 use crate::error::judge;
@@ -57,10 +59,6 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// The longest wait that Twilio is believed.
 const LONGEST_BELIEVED: Duration = Duration::from_secs(3600);
-/// The largest answer that is read, in bytes: 100 messages of 1600 characters with 4 KB of
-/// attributes, escaped, are a third of it.
-const ANSWER_LIMIT: usize = 8 << 20;
-
 /// A client of the Conversations, Messaging, Content and Media APIs.
 ///
 /// Everything of Conversations but the address configurations goes by way of
@@ -293,7 +291,7 @@ impl Client {
         let response = builder.send().await.map_err(|error| unanswered(creates, &error))?;
         let status = response.status();
         let wait = self.wait_asked(&response);
-        let body = answer(response, creates).await;
+        let body = read_answer(response, creates).await;
         if !status.is_success() {
             // An error whose body breaks off still is that error.
             return Err(judge(creates, status, wait, &body.unwrap_or_default()));
@@ -371,84 +369,6 @@ fn address(base: &Url, path: &[&str]) -> Result<Url, Failure> {
 fn backoff(tries: u32, chance: f64) -> Duration {
     let bound = FIRST_WAIT.saturating_mul(1 << tries.min(10)).min(LONGEST_WAIT);
     FIRST_WAIT + (bound - FIRST_WAIT).mul_f64(chance.clamp(0.0, 1.0))
-}
-
-/// Reads the answer to its end, or to the limit.
-async fn answer(mut response: Response, creates: bool) -> Result<Bytes, Failure> {
-    let mut body = BytesMut::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > ANSWER_LIMIT => {
-                return Err(unreadable(creates, "it is too large"));
-            }
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Ok(body.freeze()),
-            Err(error) => return Err(unanswered(creates, &error)),
-        }
-    }
-}
-
-/// No answer came, or not all of it.
-fn unanswered(creates: bool, error: &reqwest::Error) -> Failure {
-    let why = causes(error);
-    if error.is_builder() {
-        Failure::never(
-            Reason::Refused,
-            format!(
-                "The request to Twilio could not be made ({why}). Check the base addresses in the section twilio."
-            ),
-        )
-    } else if error.is_connect() {
-        Failure::later(
-            Reason::Unavailable,
-            None,
-            format!(
-                "Twilio could not be reached ({why}). It is tried again by itself; if it goes on, check the network and the base addresses in the section twilio."
-            ),
-        )
-    } else if creates {
-        Failure::unknown(
-            Reason::Unavailable,
-            format!(
-                "Twilio did not answer ({why}), so that it may have been done. It is looked up before it is tried again."
-            ),
-        )
-    } else {
-        Failure::later(
-            Reason::Unavailable,
-            None,
-            format!("Twilio did not answer ({why}). It is tried again by itself."),
-        )
-    }
-}
-
-/// An answer came that says success and cannot be read.
-fn unreadable(creates: bool, why: &str) -> Failure {
-    let sentence = format!("Twilio's answer could not be read ({why}).");
-    if creates {
-        Failure::unknown(
-            Reason::BadAnswer,
-            format!("{sentence} It is looked up before it is tried again."),
-        )
-    } else {
-        Failure::later(Reason::BadAnswer, None, format!("{sentence} It is tried again by itself."))
-    }
-}
-
-/// What an error says, down to its cause, without addresses: those can hold phone numbers.
-fn causes(error: &reqwest::Error) -> String {
-    let mut words = Vec::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        words.push(error.to_string());
-        cause = error.source();
-    }
-    if error.is_timeout() {
-        words = vec!["it took too long".to_owned()];
-    } else if words.is_empty() {
-        words.push("the connection broke".to_owned());
-    }
-    mask(&words.join(": "))
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use partyline_core::{Failure, Reason};
 use reqwest::{Method, header};
 use url::Url;
 
-use super::{Body, Client, Request, address, unanswered};
+use super::answer::unanswered;
+use super::{Body, Client, Request, address};
 use crate::error::judge;
 use crate::wire::content::MediaFile;
 
