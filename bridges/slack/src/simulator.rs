@@ -61,7 +61,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 
 pub use fault::{Dose, Fault};
@@ -85,8 +85,8 @@ use workspace::Workspace;
 /// A simulated Slack workspace with one app installed. Dropping it stops it.
 pub struct Simulator {
     shared: Arc<Shared>,
-    address: SocketAddr,
-    stop: CancellationToken,
+    /// Stops it; none in the hands of the control API, which is part of it.
+    _stop: Option<DropGuard>,
 }
 
 /// The simulator could not start.
@@ -110,13 +110,7 @@ pub struct InVain {
 
 impl std::fmt::Debug for Simulator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Simulator").field("address", &self.address).finish_non_exhaustive()
-    }
-}
-
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        self.stop.cancel();
+        f.debug_struct("Simulator").field("address", &self.address()).finish_non_exhaustive()
     }
 }
 
@@ -135,15 +129,20 @@ impl Simulator {
         let outbox = Outbox::new(Arc::clone(&options), push, stop.clone());
         let base = format!("http://{address}");
         let workspace = Workspace::new(Arc::clone(&options), base, outbox.clone());
-        let shared = Arc::new(Shared::new(options, outbox, workspace));
+        let shared = Arc::new(Shared::new(options, address, outbox, workspace));
         tokio::spawn(server::serve(listener, Arc::clone(&shared)));
-        Ok(Self { shared, address, stop })
+        Ok(Self { shared, _stop: Some(stop.drop_guard()) })
+    }
+
+    /// The same simulator in other hands, which do not stop it.
+    const fn borrowed(shared: Arc<Shared>) -> Self {
+        Self { shared, _stop: None }
     }
 
     /// Where it listens.
     #[must_use]
-    pub const fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> SocketAddr {
+        self.shared.address
     }
 
     /// The base address of the Web API, to be given as `slack.api_url`.
@@ -160,7 +159,8 @@ impl Simulator {
 
     fn url(&self, path: &str) -> Url {
         // An address and a constant path are always a valid URL.
-        Url::parse(&format!("http://{}/{path}", self.address)).expect("a socket address is a host")
+        Url::parse(&format!("http://{}/{path}", self.address()))
+            .expect("a socket address is a host")
     }
 
     /// How it was set up, with the credentials.

@@ -1,0 +1,11 @@
+//! The Slack simulator, held to Slack's documentation, its published descriptions and its own
+//! client libraries. A bridge that is tested against a wrong witness is not tested.
+
+mod calls;
+mod clients;
+mod commands;
+mod control;
+mod events;
+mod faults;
+mod spec;
+mod support;
