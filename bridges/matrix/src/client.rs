@@ -76,9 +76,8 @@ pub(crate) async fn find(
 ) -> Result<Option<Sent>, Failure> {
     let begin = outgoing.since.saturating_sub(CLOCKS_APART).unwrap_or(outgoing.since);
     let own = matrix.reader.own.as_str();
-    let found = history::walk_back(room, None, matrix.clock.now(), |event| {
-        let value: serde_json::Value =
-            serde_json::from_str(event.raw().json().get()).unwrap_or_default();
+    let found = history::walk_back(room, matrix.clock.now(), |event| {
+        let (value, _) = matrix.read(&outgoing.to, &event);
         if value["sender"] == own && value["content"][DELIVERY_KEY] == outgoing.id.as_str() {
             return ControlFlow::Break(value["event_id"].as_str().map(MessageId::new));
         }
@@ -110,15 +109,10 @@ pub(crate) async fn read_back(
     let Some(last) = after.and_then(|cursor| cursor.last.as_ref()) else {
         return newest(matrix, room, place).await;
     };
-    let events = match history::since(room, last.as_str(), None, matrix.clock.now()).await? {
+    let events = match history::since(room, last.as_str(), matrix.clock.now()).await? {
         Since::Found(events) => events,
         Since::Gone(newest) => {
-            metrics::counter!("partyline_matrix_gaps_total", "outcome" => "lost").increment(1);
-            tracing::error!(
-                room = %room.room_id(),
-                "the last message that was read is no longer in this Matrix room's history: \
-                 reading goes on from its newest"
-            );
+            history::note_lost(room);
             newest.into_iter().collect()
         }
     };
@@ -132,13 +126,10 @@ pub(crate) async fn read_back(
 /// The newest message of a room that has no cursor yet. Not a command: an old one must not be
 /// carried out.
 async fn newest(matrix: &Matrix, room: &Room, place: &Place) -> Result<Vec<Incoming>, Failure> {
-    let now = matrix.clock.now();
     let mut looked_at = 0;
-    let found = history::walk_back(room, None, now, |event| {
+    let found = history::walk_back(room, matrix.clock.now(), |event| {
         looked_at += 1;
-        let value = serde_json::from_str(event.raw().json().get()).unwrap_or_default();
-        let happening = matrix.reader.read(place, &value, now).map(|event| event.happening);
-        match happening {
+        match matrix.read(place, &event).1.map(|event| event.happening) {
             Some(Happening::Message { .. } | Happening::Echo { .. }) => {
                 ControlFlow::Break(Some(event))
             }

@@ -203,3 +203,82 @@ pub(crate) fn repeatable(mut failure: Failure) -> Failure {
     }
     failure
 }
+
+#[cfg(test)]
+mod tests {
+    use matrix_sdk::ruma::api::EndpointError;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: &str = "2026-11-20T12:00:00Z";
+
+    fn answered(status: u16, retry_after: Option<&str>, body: &str) -> Failure {
+        let mut answer = http::Response::builder().status(status);
+        if let Some(wait) = retry_after {
+            answer = answer.header("Retry-After", wait);
+        }
+        let answer = answer.body(body.as_bytes().to_vec()).expect("an answer");
+        let error = ApiError::from_http_response(answer);
+        let error = FromHttpResponseError::Server(error);
+        answer_failure(error, "post in the room", NOW.parse().expect("a time"))
+    }
+
+    fn coded(status: u16, code: &str) -> Failure {
+        answered(status, None, &format!(r#"{{"errcode":"{code}","error":"as it likes"}}"#))
+    }
+
+    #[test]
+    fn the_header_says_how_long_to_wait_and_then_the_body() {
+        let body = r#"{"errcode":"M_LIMIT_EXCEEDED","error":"slow","retry_after_ms":1500}"#;
+        let wait = |header| match answered(429, header, body) {
+            Failure { verdict: Verdict::Later(wait), reason: Reason::RateLimited, .. } => wait,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(wait(None), Some(Duration::from_millis(1500)));
+        assert_eq!(wait(Some("7")), Some(Duration::from_secs(7)));
+        assert_eq!(wait(Some("Fri, 20 Nov 2026 12:01:00 GMT")), Some(Duration::from_secs(60)));
+        assert_eq!(wait(Some("Fri, 20 Nov 2020 12:01:00 GMT")), Some(Duration::ZERO));
+        assert_eq!(answered(429, None, "<html>").verdict, Verdict::Later(None));
+    }
+
+    #[test]
+    fn each_code_has_its_verdict() {
+        let verdict = |status, code| {
+            let failure = coded(status, code);
+            assert_eq!(failure.code.as_deref(), Some(code));
+            (failure.verdict, failure.reason)
+        };
+        assert_eq!(verdict(403, "M_FORBIDDEN"), (Verdict::Never, Reason::Forbidden));
+        assert_eq!(verdict(404, "M_NOT_FOUND"), (Verdict::Never, Reason::NoSuchPlace));
+        assert_eq!(verdict(413, "M_TOO_LARGE"), (Verdict::Never, Reason::Content));
+        assert_eq!(verdict(400, "M_BAD_JSON"), (Verdict::Never, Reason::Refused));
+        assert_eq!(verdict(400, "ORG.NEW_CODE"), (Verdict::Never, Reason::Refused));
+        assert_eq!(verdict(500, "M_UNKNOWN"), (Verdict::Unknown, Reason::Unavailable));
+        let gone = coded(401, "M_UNKNOWN_TOKEN");
+        assert!(is_token_gone(&gone) && gone.reason == Reason::Credentials);
+        assert!(is_token_gone(&answered(401, None, "Unauthorized")));
+        assert!(!is_token_gone(&coded(403, "M_USER_LOCKED")));
+    }
+
+    #[test]
+    fn what_may_have_been_processed_is_unknown_until_a_repeat_is_harmless() {
+        let failure = answered(502, None, "<html>Bad Gateway</html>");
+        assert_eq!(failure.verdict, Verdict::Unknown);
+        assert_eq!(repeatable(failure).verdict, Verdict::Later(None));
+        assert_eq!(repeatable(coded(403, "M_FORBIDDEN")).verdict, Verdict::Never);
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_panics_and_none_is_quoted(
+            status in 300u16..600,
+            code in "(M_[A-Z_]{1,12}|\\PC{0,12})",
+            retry_after in prop::option::of("[ -~]{0,12}"),
+        ) {
+            let body = serde_json::json!({ "errcode": code, "error": "a secret" }).to_string();
+            let failure = answered(status, retry_after.as_deref(), &body);
+            prop_assert!(!failure.sentence.contains("a secret"));
+        }
+    }
+}

@@ -15,6 +15,17 @@ use crate::error;
 /// long that a person must look at it.
 pub(crate) const MOST: usize = 20_000;
 
+/// The events of consequence: a room's history is mostly people coming and going.
+const TYPES: [&str; 7] = [
+    "m.room.encrypted",
+    "m.room.message",
+    "m.room.name",
+    "m.room.redaction",
+    "m.room.tombstone",
+    "m.reaction",
+    "m.sticker",
+];
+
 /// What was found on the way back.
 #[derive(Debug)]
 pub(crate) enum Since {
@@ -24,19 +35,14 @@ pub(crate) enum Since {
     Gone(Option<TimelineEvent>),
 }
 
-/// Everything after the event with this id, from the end of the room or from a token of a sync.
+/// Everything of consequence after the event with this id.
 ///
 /// # Errors
 /// The homeserver could not be asked, or the event lies more than [`MOST`] events back. Nothing
 /// half-read is returned.
-pub(crate) async fn since(
-    room: &Room,
-    event: &str,
-    from: Option<String>,
-    now: Timestamp,
-) -> Result<Since, Failure> {
+pub(crate) async fn since(room: &Room, event: &str, now: Timestamp) -> Result<Since, Failure> {
     let mut newer = Vec::new();
-    let found = walk_back(room, from, now, |seen| {
+    let found = walk_back(room, now, |seen| {
         if seen.event_id().is_some_and(|id| id == event) {
             return ControlFlow::Break(());
         }
@@ -58,14 +64,15 @@ pub(crate) async fn since(
 /// The homeserver could not be asked, or [`MOST`] events were not enough.
 pub(crate) async fn walk_back<T: Send>(
     room: &Room,
-    mut from: Option<String>,
     now: Timestamp,
     mut look: impl FnMut(TimelineEvent) -> ControlFlow<T> + Send,
 ) -> Result<Option<T>, Failure> {
     let mut seen = 0;
+    let mut from: Option<String> = None;
     loop {
         let mut options = MessagesOptions::backward().from(from.as_deref());
         options.limit = uint!(100);
+        options.filter.types = Some(TYPES.map(str::to_owned).into());
         let page = room.messages(options).await.map_err(|error| {
             error::repeatable(error::failure(&error, "read the room's history", now))
         })?;
@@ -90,4 +97,13 @@ pub(crate) async fn walk_back<T: Send>(
         }
         from = page.end;
     }
+}
+
+/// Says that something came between the cursor and now that could not be read.
+pub(crate) fn note_lost(room: &Room) {
+    metrics::counter!("partyline_matrix_gaps_lost_total").increment(1);
+    tracing::error!(
+        room = %room.room_id(),
+        "messages may be missing between what was last read of this Matrix room and now"
+    );
 }

@@ -1,3 +1,6 @@
+//! Events of every kind, and of none.
+#![allow(clippy::needless_pass_by_value, reason = "json!(…) reads better in place")]
+
 use partyline_core::Content;
 use proptest::prelude::*;
 use serde_json::json;

@@ -40,10 +40,11 @@ use matrix_sdk::deserialized_responses::TimelineEvent;
 use matrix_sdk::ruma::{RoomId, UserId};
 use matrix_sdk::{Client, Room};
 use partyline_core::{
-    Clock, Cursor, Deliver, Failure, Incoming, Intake, Network, Outgoing, PersonId, Place, Profile,
-    Profiles, ReadBack, Reason, Sent, Verdict, Watch, WatchState,
+    Clock, Cursor, Deliver, Event, Failure, Incoming, Intake, Network, Outgoing, PersonId, Place,
+    Profile, Profiles, ReadBack, Reason, Sent, Verdict, Watch, WatchState,
 };
 use secrecy::ExposeSecret;
+use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -213,7 +214,14 @@ impl Matrix {
         self.health.synced();
     }
 
-    /// An event as it came, and what is understood of it.
+    /// The event's JSON, and what is understood of it.
+    fn read(&self, place: &Place, event: &TimelineEvent) -> (Value, Option<Event>) {
+        let value = serde_json::from_str(event.raw().json().get()).unwrap_or_default();
+        let understood = self.reader.read(place, &value, self.clock.now());
+        (value, understood)
+    }
+
+    /// An event as it came, and what is understood of it, with the speaker's name.
     async fn incoming(
         &self,
         room: &Room,
@@ -221,9 +229,7 @@ impl Matrix {
         event: &TimelineEvent,
         via: &'static str,
     ) -> Incoming {
-        let raw = event.raw().json().get();
-        let value = serde_json::from_str(raw).unwrap_or_default();
-        let mut understood = self.reader.read(place, &value, self.clock.now());
+        let (value, mut understood) = self.read(place, event);
         if let Some(event) = &mut understood {
             client::count_passed_by(event);
             if let Some(name) = inbound::speaker_name(event)
@@ -236,7 +242,7 @@ impl Matrix {
         Incoming {
             network: Network::Matrix,
             via,
-            raw: Bytes::copy_from_slice(raw.as_bytes()),
+            raw: Bytes::copy_from_slice(event.raw().json().get().as_bytes()),
             events: understood.into_iter().collect(),
         }
     }

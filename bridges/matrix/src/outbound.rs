@@ -129,12 +129,12 @@ mod tests {
         }
     }
 
-    fn post_of(name: &str, content: Content) -> Value {
-        super::content(&outgoing(Action::Post {
+    fn post_of(name: &str, said: Content) -> Value {
+        content(&outgoing(Action::Post {
             origin: Network::Twilio,
             name: name.to_owned(),
             picture: None,
-            content,
+            content: said,
             part: None,
         }))
     }
@@ -162,7 +162,7 @@ mod tests {
     fn a_picture_goes_along_only_where_clients_can_fetch_it() {
         let with = |picture: &str| {
             let picture = Url::parse(picture).unwrap();
-            super::profile(Network::Slack, "Ravi", Some(&picture))["avatar_url"].clone()
+            profile(Network::Slack, "Ravi", Some(&picture))["avatar_url"].clone()
         };
         assert_eq!(with("mxc://hs.test/abc"), json!("mxc://hs.test/abc"));
         assert_eq!(with("https://example.org/ravi.png"), Value::Null);
@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(emote["formatted_body"], "* <strong>Maya</strong> waves");
         assert_eq!(emote["com.beeper.per_message_profile"], Value::Null);
 
-        let part = super::content(&outgoing(Action::Post {
+        let part = content(&outgoing(Action::Post {
             origin: Network::Slack,
             name: "Ravi".into(),
             picture: None,
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn an_answer_replies_to_its_command() {
         let answer = |handle: &str| {
-            super::content(&outgoing(Action::Answer {
+            content(&outgoing(Action::Answer {
                 to: AnswerTo {
                     place: Place::new(Network::Matrix, "!room:hs.test"),
                     handle: handle.into(),

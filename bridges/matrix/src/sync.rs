@@ -1,17 +1,20 @@
 //! The road in: one sync after the other, each stored before the next is asked.
 //!
-//! The SDK keeps its sync token before anybody has seen the events, and an older token does not
-//! bring them back. So the token is not what nothing-is-lost rests on: the ledger's cursor is.
-//! After every start and login, [`Intake::reconnected`] makes the daemon read each room back to
-//! its cursor; while it runs, a sync that brings only the newest of what happened (`limited`) is
-//! filled from the room's history, back to that same cursor.
+//! The SDK keeps its sync token before anybody has seen the events, and handing it an older token
+//! does not bring them back. So the token is not what "nothing is lost" rests on: the ledger's
+//! cursor is. A room is *behind* when a sync cannot be trusted to hold all that is new in it:
+//! every room after a start or a login, and one whose timeline is `limited` (only the newest of
+//! what happened). What is new in a room that is behind is read from its history, from the cursor
+//! on, in place of what the sync says of it. A repeat does no harm: intake knows it by its key.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::StreamExt;
 use matrix_sdk::config::SyncSettings;
 use matrix_sdk::deserialized_responses::TimelineEvent;
+use matrix_sdk::ruma::OwnedRoomId;
 use matrix_sdk::ruma::api::client::filter::{
     Filter, FilterDefinition, RoomEventFilter, RoomFilter,
 };
@@ -20,18 +23,23 @@ use matrix_sdk::ruma::presence::PresenceState;
 use matrix_sdk::store::StateStoreDataKey;
 use matrix_sdk::sync::{State, SyncResponse, Timeline};
 use matrix_sdk::{Client, Room};
-use partyline_core::{
-    Event, Failure, Happening, Intake, Network, NotStored, Place, Reason, RoomChange, Verdict,
-};
+use partyline_core::{Happening, Intake, Network, NotStored, RoomChange, Verdict};
 
 use crate::history::{self, Since};
 use crate::{Matrix, error, place_of};
 
-/// How many rooms of one sync are handed on at a time. Within a room, one event after the other.
+/// How many rooms are handed on at a time. Within a room, one event after the other.
 const ROOMS_AT_ONCE: usize = 16;
 
-/// How often a room's history is asked for while the sync waits for it.
-const FILL_TRIES: usize = 5;
+/// After so many tries in a row to read a room's history, what the sync says is taken: with a hole
+/// is better than never. It is logged and counted.
+const TRIES: u32 = 10;
+
+/// How long a sync waits for news while a room's history has to be asked for again.
+const SOON: Duration = Duration::from_secs(2);
+
+/// The rooms that are behind, and how often their history was asked for in vain.
+type Behind = HashMap<OwnedRoomId, u32>;
 
 /// The waits between tries: from half a second to half a minute, jittered, without end.
 pub(crate) fn waits() -> impl Iterator<Item = Duration> {
@@ -47,6 +55,8 @@ pub(crate) fn waits() -> impl Iterator<Item = Duration> {
 pub(crate) async fn follow(matrix: &Matrix, client: &Client, intake: &dyn Intake) {
     until_stored(|| intake.reconnected(Network::Matrix)).await;
     let mut first = is_first(client).await;
+    let mut behind: Behind =
+        client.joined_rooms().iter().map(|room| (room.room_id().to_owned(), 0)).collect();
     // The first answer comes at once, so that the state is known at once.
     let mut patience = Duration::ZERO;
     let mut failing = waits();
@@ -57,9 +67,10 @@ pub(crate) async fn follow(matrix: &Matrix, client: &Client, intake: &dyn Intake
                 if !answer.rooms.invited.is_empty() {
                     matrix.invited.notify_one();
                 }
-                hand_on(matrix, client, intake, answer, first).await;
+                behind = Road { matrix, client, intake, first }.hand_on(answer, behind).await;
+                metrics::gauge!("partyline_matrix_rooms_behind").set(count(behind.len()));
                 first = false;
-                patience = matrix.config.sync_timeout;
+                patience = if behind.is_empty() { matrix.config.sync_timeout } else { SOON };
                 failing = waits();
             }
             Err(error) => {
@@ -79,6 +90,10 @@ pub(crate) async fn follow(matrix: &Matrix, client: &Client, intake: &dyn Intake
             }
         }
     }
+}
+
+fn count(rooms: usize) -> f64 {
+    f64::from(u32::try_from(rooms).unwrap_or(u32::MAX))
 }
 
 /// Whether this device has never synced.
@@ -105,146 +120,125 @@ fn settings(matrix: &Matrix, patience: Duration) -> SyncSettings {
         .timeout(patience)
 }
 
-/// Hands everything of one sync to intake. Returns when it is stored.
-async fn hand_on(
-    matrix: &Matrix,
-    client: &Client,
-    intake: &dyn Intake,
-    answer: SyncResponse,
+/// The way of one sync's events into intake.
+#[derive(Clone, Copy)]
+struct Road<'a> {
+    matrix: &'a Matrix,
+    client: &'a Client,
+    intake: &'a dyn Intake,
+    /// It is the first sync of this device: everything in it is the past.
     first: bool,
-) {
-    let rooms = answer.rooms;
-    let joined = rooms.joined.into_iter().map(|(id, update)| (id, update.timeline, update.state));
-    // Of a room that the bot was put out of, the end: among it, that it was.
-    let left = rooms.left.into_iter().map(|(id, mut update)| {
-        update.timeline.limited = false;
-        (id, update.timeline, update.state)
-    });
-    futures_util::stream::iter(joined.chain(left))
-        .for_each_concurrent(ROOMS_AT_ONCE, |(id, timeline, state)| async move {
-            let Some(room) = client.get_room(&id) else { return };
-            forget_changed(matrix, &room, &state, &timeline);
-            room_news(matrix, &room, intake, timeline, first).await;
-        })
-        .await;
 }
 
-/// Members who changed are looked up again.
-fn forget_changed(matrix: &Matrix, room: &Room, state: &State, timeline: &Timeline) {
-    let (State::Before(events) | State::After(events)) = state;
-    let changed = events
-        .iter()
-        .filter_map(|event| event.get_field::<String>("state_key").ok().flatten())
-        .chain(
-            timeline
-                .events
-                .iter()
-                .filter_map(|event| event.raw().get_field::<String>("state_key").ok().flatten()),
-        );
-    for user in changed.filter(|key| key.starts_with('@')) {
-        matrix.members.forget(room, &user);
-    }
-}
-
-async fn room_news(
-    matrix: &Matrix,
-    room: &Room,
-    intake: &dyn Intake,
-    timeline: Timeline,
-    first: bool,
-) {
-    let place = place_of(room.room_id());
-    let events = if first || timeline.limited {
-        whole(matrix, room, intake, &place, timeline, first).await
-    } else {
-        timeline.events
-    };
-    let mut news = Vec::with_capacity(events.len());
-    for event in events {
-        let incoming = matrix.incoming(room, &place, &event, "sync").await;
-        // What lies before the bot's coming is the room's past; it is not relayed.
-        if incoming.events.iter().any(is_arrival) {
-            news.clear();
-        }
-        news.push(incoming);
-    }
-    for incoming in news {
-        until_stored(|| intake.accept(incoming.clone())).await;
-    }
-}
-
-fn is_arrival(event: &Event) -> bool {
-    matches!(event.happening, Happening::Room { change: RoomChange::Joined })
-}
-
-/// The events of a timeline that may begin too late or too early: exactly what comes after the
-/// room's cursor.
-async fn whole(
-    matrix: &Matrix,
-    room: &Room,
-    intake: &dyn Intake,
-    place: &Place,
-    timeline: Timeline,
-    first: bool,
-) -> Vec<TimelineEvent> {
-    let cursor = until_stored(|| intake.cursor(place)).await;
-    let Some(last) = cursor.and_then(|cursor| cursor.last) else {
-        // A room that nobody reads (yet). Of a bot's very first sync everything is the past, which
-        // is not relayed.
-        return if first { Vec::new() } else { timeline.events };
-    };
-    let Timeline { limited, prev_batch, mut events, .. } = timeline;
-    let known = events
-        .iter()
-        .rposition(|event| event.event_id().is_some_and(|id| id.as_str() == last.as_str()));
-    if let Some(known) = known {
-        return events.split_off(known + 1);
-    }
-    if !limited {
-        return events;
-    }
-    match fill(matrix, room, last.as_str(), prev_batch).await {
-        Ok(Since::Found(mut filled)) => {
-            metrics::counter!("partyline_matrix_gaps_total", "outcome" => "filled").increment(1);
-            filled.append(&mut events);
-            filled
-        }
-        Ok(Since::Gone(_)) => {
-            metrics::counter!("partyline_matrix_gaps_total", "outcome" => "lost").increment(1);
-            tracing::error!(
-                room = %room.room_id(),
-                "the last message that was read is no longer in this Matrix room's history: what \
-                 came between it and now could not be read"
-            );
-            events
-        }
-        Err(failure) => {
-            // The daemon reads it back as after a start; until then the room's news are held.
-            metrics::counter!("partyline_matrix_gaps_total", "outcome" => "put_off").increment(1);
-            tracing::warn!(room = %room.room_id(), why = failure.sentence, "a gap stays open");
-            until_stored(|| intake.reconnected(Network::Matrix)).await;
-            events
-        }
-    }
-}
-
-async fn fill(
-    matrix: &Matrix,
-    room: &Room,
-    last: &str,
-    from: Option<String>,
-) -> Result<Since, Failure> {
-    let mut outcome = Err(Failure::later(Reason::Unavailable, None, "The gap was not filled."));
-    for wait in waits().take(FILL_TRIES) {
-        outcome = history::since(room, last, from.clone(), matrix.clock.now()).await;
-        match &outcome {
-            Err(Failure { verdict: Verdict::Later(asked), .. }) => {
-                tokio::time::sleep(asked.unwrap_or(wait).min(Duration::from_secs(60))).await;
+impl Road<'_> {
+    /// Hands on what is new in the rooms of a sync and in those that are behind. Returns when it is
+    /// stored, with the rooms that are still behind.
+    async fn hand_on(self, answer: SyncResponse, mut behind: Behind) -> Behind {
+        let rooms = answer.rooms;
+        // Of a room that the bot was put out of, the end: among it, that it was.
+        for (id, update) in rooms.left {
+            behind.remove(&id);
+            if let Some(room) = self.client.get_room(&id) {
+                self.take(&room, update.timeline.events, "sync").await;
             }
-            _ => break,
+        }
+        let mut work: HashMap<OwnedRoomId, (Option<Timeline>, Option<u32>)> =
+            behind.into_iter().map(|(id, tries)| (id, (None, Some(tries)))).collect();
+        for (id, update) in rooms.joined {
+            if let Some(room) = self.client.get_room(&id) {
+                self.forget_changed(&room, &update.state, &update.timeline);
+            }
+            work.entry(id).or_default().0 = Some(update.timeline);
+        }
+        futures_util::stream::iter(work)
+            .map(|(id, (timeline, tries))| async move {
+                let room = self.client.get_room(&id)?;
+                self.room(&room, timeline, tries).await.map(|tries| (id, tries))
+            })
+            .buffer_unordered(ROOMS_AT_ONCE)
+            .filter_map(std::future::ready)
+            .collect()
+            .await
+    }
+
+    /// Members who changed are looked up again.
+    fn forget_changed(self, room: &Room, state: &State, timeline: &Timeline) {
+        let (State::Before(events) | State::After(events)) = state;
+        let state = events.iter().map(|event| event.get_field::<String>("state_key"));
+        let timeline =
+            timeline.events.iter().map(|event| event.raw().get_field::<String>("state_key"));
+        for key in state.chain(timeline) {
+            if let Ok(Some(user)) = key
+                && user.starts_with('@')
+            {
+                self.matrix.members.forget(room, &user);
+            }
         }
     }
-    outcome
+
+    /// What is new in one room. Returns how often it was tried in vain, if it is behind now.
+    async fn room(
+        self,
+        room: &Room,
+        timeline: Option<Timeline>,
+        tries: Option<u32>,
+    ) -> Option<u32> {
+        let limited = timeline.as_ref().is_some_and(|timeline| timeline.limited);
+        let said = timeline.map(|timeline| self.after_arrival(room, timeline.events));
+        if !(limited || self.first || tries.is_some()) {
+            self.take(room, said.unwrap_or_default(), "sync").await;
+            return None;
+        }
+        let place = place_of(room.room_id());
+        let cursor = until_stored(|| self.intake.cursor(&place)).await;
+        let Some(last) = cursor.and_then(|cursor| cursor.last) else {
+            // Nothing of this room was ever taken. On a device's first sync all of it is the past.
+            if !self.first {
+                self.take(room, said.unwrap_or_default(), "sync").await;
+            }
+            return None;
+        };
+        let tries = tries.unwrap_or_default() + 1;
+        match history::since(room, last.as_str(), self.matrix.clock.now()).await {
+            Ok(Since::Found(events)) => self.take(room, events, "list").await,
+            Ok(Since::Gone(newest)) => {
+                history::note_lost(room);
+                self.take(room, said.unwrap_or_else(|| newest.into_iter().collect()), "list").await;
+            }
+            Err(failure) if failure.verdict != Verdict::Never && tries < TRIES => {
+                tracing::warn!(room = %room.room_id(), tries, "what is new waits: {failure}");
+                return Some(tries);
+            }
+            Err(failure) => {
+                tracing::error!(room = %room.room_id(), "what was missed is not read: {failure}");
+                history::note_lost(room);
+                self.take(room, said.unwrap_or_default(), "sync").await;
+            }
+        }
+        None
+    }
+
+    /// What lies before the bot's coming is the room's past, which is not relayed.
+    fn after_arrival(self, room: &Room, mut events: Vec<TimelineEvent>) -> Vec<TimelineEvent> {
+        let place = place_of(room.room_id());
+        let arrival = events.iter().rposition(|event| {
+            let read = self.matrix.read(&place, event).1;
+            matches!(
+                read.map(|event| event.happening),
+                Some(Happening::Room { change: RoomChange::Joined })
+            )
+        });
+        events.split_off(arrival.unwrap_or_default())
+    }
+
+    /// Hands the events of one room to intake, in order.
+    async fn take(self, room: &Room, events: Vec<TimelineEvent>, via: &'static str) {
+        let place = place_of(room.room_id());
+        for event in events {
+            let incoming = self.matrix.incoming(room, &place, &event, via).await;
+            until_stored(|| self.intake.accept(incoming.clone())).await;
+        }
+    }
 }
 
 /// Asks intake until it has stored it: the next sync waits, and the homeserver keeps what comes.
