@@ -76,6 +76,30 @@ impl CatchUp {
         Ok(())
     }
 
+    /// Reads every linked place of a network again and again: the way in for a network that cannot
+    /// call us.
+    pub fn poll(
+        self: &Arc<Self>,
+        network: Network,
+        every: Duration,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let catch_up = Arc::clone(self);
+        async move {
+            let mut ticks = tokio::time::interval(every);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            let stop = catch_up.stop.clone();
+            stop.run_until_cancelled(async {
+                loop {
+                    ticks.tick().await;
+                    for place in catch_up.links.places(network) {
+                        catch_up.wakers.reads.wake(place);
+                    }
+                }
+            })
+            .await;
+        }
+    }
+
     async fn run(&self, place: &Place) {
         // A hook that overtook another: most often the other comes by itself.
         self.pause(self.gap_wait).await;

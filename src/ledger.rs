@@ -228,6 +228,12 @@ impl Ledger {
         Ok(Self { threads, tag: tag.into(), clock })
     }
 
+    /// The time, by the clock that the ledger writes down.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     fn now_ms(&self) -> i64 {
         self.clock.now().as_millisecond()
     }

@@ -1,16 +1,21 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
 
+pub mod app;
 pub mod catchup;
+pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod contacts;
+pub mod http;
 pub mod intake;
 pub mod keyed;
 pub mod lanes;
 pub mod ledger;
+pub mod lifecycle;
 pub mod links;
 pub mod members;
 pub mod networks;
 pub mod operations;
 pub mod policy;
 pub mod route;
+pub mod telemetry;

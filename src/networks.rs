@@ -21,6 +21,8 @@ pub struct Powers {
     pub groups: Option<Arc<dyn Groups>>,
     /// Tells how the network is doing.
     pub watch: Arc<dyn Watch>,
+    /// Whether the platform calls us: then nothing proves its way in before it does.
+    pub called: bool,
 }
 
 /// All bridges that are configured.

@@ -58,7 +58,7 @@ impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = match &self.file {
             Some(file) => file.display().to_string(),
-            None => "the configuration in the environment".to_owned(),
+            None => "the configuration".to_owned(),
         };
         match self.list.len() {
             1 => writeln!(f, "{place} has a fault:")?,

@@ -16,6 +16,8 @@ pub struct Relay {
     pub gap_wait: Duration,
     /// How long the bodies of settled messages are kept.
     pub retention: Duration,
+    /// How long a message is tried to be delivered before it is parked and its sender is told.
+    pub give_up_after: Duration,
 }
 
 /// The longest pattern, in characters: it takes its share of the 1600 that Twilio allows.
@@ -41,7 +43,18 @@ impl Relay {
             "Write a span such as 30 days",
             forms::duration(Duration::from_secs(60), Duration::from_secs(10 * 366 * 86_400)),
         );
-        Ok(Self { attribution: attribution?, gap_wait: gap_wait?, retention: retention? })
+        let give_up_after = section.or(
+            "give_up_after",
+            "3 days",
+            "Write a span such as 3 days",
+            forms::duration(Duration::from_secs(1), Duration::from_secs(366 * 86_400)),
+        );
+        Ok(Self {
+            attribution: attribution?,
+            gap_wait: gap_wait?,
+            retention: retention?,
+            give_up_after: give_up_after?,
+        })
     }
 }
 

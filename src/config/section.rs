@@ -290,14 +290,20 @@ fn split_commas(text: &str, at: &Origin) -> Vec<Node> {
         .collect()
 }
 
+/// Reads a secret's file. What is said does not repeat the path: it may be the secret itself, put
+/// under the wrong key.
 fn read_secret(path: &str) -> Result<String, String> {
-    let cannot = |error: std::io::Error| format!("{path} cannot be read: {error}");
+    let cannot = |error: std::io::Error| format!("the file it names cannot be read: {error}");
     let size = std::fs::metadata(path).map_err(cannot)?.len();
     if size > SECRET_FILE_LIMIT {
-        return Err(format!("{path} holds {size} bytes, which is no secret of ours"));
+        return Err(format!("the file it names holds {size} bytes, which is no secret of ours"));
     }
     let text = std::fs::read_to_string(path).map_err(cannot)?;
     let secret = text.strip_suffix('\n').unwrap_or(&text);
     let secret = secret.strip_suffix('\r').unwrap_or(secret);
-    if secret.is_empty() { Err(format!("{path} is empty")) } else { Ok(secret.to_owned()) }
+    if secret.is_empty() {
+        Err("the file it names is empty".to_owned())
+    } else {
+        Ok(secret.to_owned())
+    }
 }

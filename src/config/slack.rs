@@ -32,6 +32,9 @@ pub struct Slack {
     pub command: String,
     /// Posts a second to one channel. Slack allows about one.
     pub posts_per_second: u32,
+    /// Posts a second to all channels together. Slack caps the workspace at some hundreds a
+    /// minute.
+    pub workspace_posts_per_second: u32,
 }
 
 impl Slack {
@@ -58,7 +61,7 @@ impl Slack {
         let signing_secret = section.secret(
             ("signing_secret", "signing_secret_file"),
             "Copy the Signing Secret from your Slack app's Basic Information",
-            forms::long(16),
+            forms::long(1),
         );
         if transport == Ok(Transport::Http) && signing_secret.as_ref().is_ok_and(Option::is_none) {
             section.fault(
@@ -75,7 +78,9 @@ impl Slack {
         );
         let command =
             section.or("command", "/wa", "Write a slash and lower-case letters: /wa", command);
-        let posts_per_second = section.number("posts_per_second", 1, 1..=100);
+        let posts_per_second = section.number("posts_per_second", 1, 1..=1000);
+        let workspace_posts_per_second =
+            section.number("workspace_posts_per_second", 8, 1..=10_000);
         Ok(Self {
             bot_token: bot_token?,
             app_token: app_token?,
@@ -84,6 +89,7 @@ impl Slack {
             api_url: api_url?,
             command: command?,
             posts_per_second: posts_per_second?,
+            workspace_posts_per_second: workspace_posts_per_second?,
         })
     }
 }

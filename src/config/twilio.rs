@@ -71,7 +71,7 @@ impl Twilio {
         let api_key_secret = section.required_secret(
             ("api_key_secret", "api_key_secret_file"),
             "Copy the secret that Twilio showed once, when the API key was made; or make a new key",
-            forms::long(16),
+            forms::long(1),
         );
         let service_sid = section.required(
             "service_sid",
@@ -88,7 +88,7 @@ impl Twilio {
         let auth_token = section.secret(
             ("auth_token", "auth_token_file"),
             "Copy the Auth Token from the first page of the Twilio console",
-            forms::long(16),
+            forms::long(1),
         );
         if ingest == Ok(Ingest::Webhook) && auth_token.as_ref().is_ok_and(Option::is_none) {
             section.fault(
@@ -113,7 +113,7 @@ impl Twilio {
             "Write a span such as 5s",
             forms::duration(Duration::from_millis(100), Duration::from_secs(3600)),
         );
-        let actions_per_second = section.number("actions_per_second", 30, 1..=1000);
+        let actions_per_second = section.number("actions_per_second", 30, 1..=100_000);
         let concurrency = section.number("concurrency", 10, 1..=1000);
         let mut base = |key, default| {
             section.or(
@@ -144,6 +144,18 @@ impl Twilio {
             messaging_url: messaging_url?,
             content_url: content_url?,
             media_url: media_url?,
+        })
+    }
+}
+
+impl Twilio {
+    /// The country of numbers in national format: `default_region`, or that of the first sender.
+    #[must_use]
+    pub fn region(&self) -> Option<Region> {
+        self.default_region.or_else(|| {
+            let number = self.senders.iter().find_map(Address::number)?;
+            let number = PHONE_NUMBER_UTIL.parse(number, None).ok()?;
+            PHONE_NUMBER_UTIL.get_region_for_number(&number)
         })
     }
 }

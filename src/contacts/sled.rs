@@ -62,12 +62,12 @@ struct Trees {
 
 impl SledContacts {
     /// Opens the store in this folder, which is made where it is missing, with a cache of so many
-    /// MiB.
+    /// bytes.
     ///
     /// # Errors
     /// Somebody else has it open, it is damaged, or the folder cannot be used; one sentence.
-    pub fn open(folder: &Path, cache_mib: u64) -> Result<Self, StoreError> {
-        let (db, trees) = open::open(folder, cache_mib)?;
+    pub fn open(folder: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        let (db, trees) = open::open(folder, cache_bytes)?;
         let listener = Arc::new(OnceLock::new());
         let (jobs, queue) = mpsc::channel(QUEUE);
         let writer = Writer { db, trees: trees.clone(), listener: listener.clone() };

@@ -9,7 +9,7 @@ use super::*;
 const PHONE: &str = "whatsapp:+14155550100";
 
 async fn open(folder: &Path, limit: usize, stored: usize) -> Contacts {
-    let store = Arc::new(SledContacts::open(folder, 8).unwrap());
+    let store = Arc::new(SledContacts::open(folder, 8 << 20).unwrap());
     let many = (0..stored).map(|n| contact(&format!("+4930{n:07}"), &format!("Person {n}"), None));
     store.put(many.collect()).await.unwrap();
     Contacts::open(store, limit).await.unwrap()

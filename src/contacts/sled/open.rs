@@ -20,11 +20,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Opens or makes the store, and reads through it once, since sled finds damage only where it
 /// reads. What cannot be told from here: a file cut off at its end, which to sled is the store as
 /// it was earlier.
-pub(super) fn open(folder: &Path, cache_mib: u64) -> Result<(Db, Trees), StoreError> {
+pub(super) fn open(folder: &Path, cache_bytes: u64) -> Result<(Db, Trees), StoreError> {
     let began = Instant::now();
     loop {
         // sled panics on some kinds of damage instead of saying so.
-        let opened = catch_unwind(AssertUnwindSafe(|| try_open(folder, cache_mib)))
+        let opened = catch_unwind(AssertUnwindSafe(|| try_open(folder, cache_bytes)))
             .unwrap_or_else(|_| Err(damaged()));
         match opened {
             Err(error) if is_locked(&error) && began.elapsed() < PATIENCE => {
@@ -37,10 +37,10 @@ pub(super) fn open(folder: &Path, cache_mib: u64) -> Result<(Db, Trees), StoreEr
     }
 }
 
-fn try_open(folder: &Path, cache_mib: u64) -> Result<(Db, Trees), Error> {
+fn try_open(folder: &Path, cache_bytes: u64) -> Result<(Db, Trees), Error> {
     let db = sled::Config::new()
         .path(folder)
-        .cache_capacity(cache_mib * 1024 * 1024)
+        .cache_capacity(cache_bytes)
         // The writer flushes; a second one beside it would only take time.
         .flush_every_ms(None)
         .open()?;

@@ -9,8 +9,10 @@ use proptest::prelude::*;
 use super::super::conformance::{contact, suite};
 use super::*;
 
+const CACHE: u64 = 8 << 20;
+
 fn open(folder: &Path) -> SledContacts {
-    SledContacts::open(folder, 8).expect("the store opens")
+    SledContacts::open(folder, CACHE).expect("the store opens")
 }
 
 #[tokio::test]
@@ -54,7 +56,7 @@ async fn many_at_once_all_get_their_answers() {
 fn an_open_store_is_refused_with_one_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let _first = open(folder.path());
-    let error = SledContacts::open(folder.path(), 8).err().expect("a fault").to_string();
+    let error = SledContacts::open(folder.path(), CACHE).err().expect("a fault").to_string();
     assert!(error.contains("open in another process"), "{error}");
     assert!(!error.contains('\n'), "{error}");
 }
@@ -64,7 +66,7 @@ fn a_folder_that_cannot_be_used_is_refused_with_one_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "not a folder").unwrap();
-    let error = SledContacts::open(&file, 8).err().expect("a fault").to_string();
+    let error = SledContacts::open(&file, CACHE).err().expect("a fault").to_string();
     assert!(error.contains("cannot be opened"), "{error}");
 }
 
@@ -78,7 +80,7 @@ async fn opened_after(spoil: impl FnOnce(std::fs::File, u64)) -> Option<String> 
     let db = std::fs::OpenOptions::new().write(true).open(folder.path().join("db")).unwrap();
     let size = db.metadata().unwrap().len();
     spoil(db, size);
-    SledContacts::open(folder.path(), 8).err().map(|error| error.to_string())
+    SledContacts::open(folder.path(), CACHE).err().map(|error| error.to_string())
 }
 
 fn noise(length: u64) -> Vec<u8> {

@@ -1,0 +1,412 @@
+//! Composition: the only file that names concrete bridges and stores.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use jiff::SignedDuration;
+use metrics_exporter_prometheus::PrometheusHandle;
+use partyline_core::{Clock, Intake, Link, Network, SystemClock, Watch};
+use partyline_matrix::Matrix;
+use partyline_slack::Slack;
+use partyline_twilio::Twilio;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::catchup::CatchUp;
+use crate::commands::Desk;
+use crate::config::{self, Config};
+use crate::contacts::{Contacts, SledContacts};
+use crate::http::{self, Rooms};
+use crate::intake::{Door, Wakers};
+use crate::keyed::Keyed;
+use crate::lanes::Lanes;
+use crate::ledger::Ledger;
+use crate::lifecycle::Lifecycle;
+use crate::links::Links;
+use crate::members;
+use crate::networks::{Networks, Powers};
+use crate::operations::Operations;
+
+/// How often a network that works is asked whether it still does.
+const PROBE: Duration = Duration::from_secs(60);
+/// How soon one that does not work is asked again.
+const PROBE_AGAIN: Duration = Duration::from_secs(5);
+/// How often old bodies are looked for.
+const FORGET: Duration = Duration::from_secs(60);
+
+/// The bridges that a configuration asks for.
+struct Bridges {
+    twilio: Arc<Twilio>,
+    slack: Option<Arc<Slack>>,
+    matrix: Option<Arc<Matrix>>,
+}
+
+impl Bridges {
+    async fn build(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let twilio = Twilio::new(twilio_settings(config)?, Arc::clone(clock))?;
+        let slack = match &config.slack {
+            Some(section) => Some(Slack::new(slack_settings(section), Arc::clone(clock))?),
+            None => None,
+        };
+        let matrix = match &config.matrix {
+            Some(section) => {
+                let settings = matrix_settings(section, config);
+                Some(Matrix::connect(settings, Arc::clone(clock)).await?)
+            }
+            None => None,
+        };
+        Ok(Self {
+            twilio: Arc::new(twilio),
+            slack: slack.map(Arc::new),
+            matrix: matrix.map(Arc::new),
+        })
+    }
+
+    fn networks(&self, config: &Config) -> Networks {
+        let twilio = self.twilio.clone();
+        let mut networks = vec![(
+            Network::Twilio,
+            Powers {
+                deliver: twilio.clone(),
+                read_back: twilio.clone(),
+                profiles: None,
+                groups: Some(twilio.clone()),
+                watch: twilio,
+                called: config.twilio.ingest == config::Ingest::Webhook,
+            },
+        )];
+        if let Some(slack) = &self.slack {
+            let called = config
+                .slack
+                .as_ref()
+                .is_some_and(|section| section.transport == config::Transport::Http);
+            networks.push((
+                Network::Slack,
+                Powers {
+                    deliver: slack.clone(),
+                    read_back: slack.clone(),
+                    profiles: Some(slack.clone()),
+                    groups: None,
+                    watch: slack.clone(),
+                    called,
+                },
+            ));
+        }
+        if let Some(matrix) = &self.matrix {
+            networks.push((
+                Network::Matrix,
+                Powers {
+                    deliver: matrix.clone(),
+                    read_back: matrix.clone(),
+                    profiles: Some(matrix.clone()),
+                    groups: None,
+                    watch: matrix.clone(),
+                    called: false,
+                },
+            ));
+        }
+        Networks::new(networks)
+    }
+}
+
+/// The probes of `check --online`, one a network.
+///
+/// # Errors
+/// A bridge could not be made.
+pub async fn probes(config: &Config) -> anyhow::Result<Vec<(Network, Arc<dyn Watch>)>> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let bridges = Bridges::build(config, &clock).await?;
+    Ok(bridges
+        .networks(config)
+        .iter()
+        .map(|(network, powers)| (network, powers.watch.clone()))
+        .collect())
+}
+
+/// Runs the daemon on this listener until it is told to stop, and drains it.
+///
+/// # Errors
+/// A store or a bridge could not be opened, or the server failed.
+pub async fn run(
+    config: &Config,
+    listener: TcpListener,
+    metrics: PrometheusHandle,
+    clock: Arc<dyn Clock>,
+    lifecycle: Lifecycle,
+) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&config.store.folder).with_context(|| {
+        format!("the folder {} (store.url) cannot be made", config.store.folder.display())
+    })?;
+    let ledger = Ledger::open(&config.store.folder.join("ledger.db"), clock.clone())?;
+    let contacts = open_contacts(config).await?;
+    let links = Arc::new(links(config, &ledger).await?);
+    let bridges = Bridges::build(config, &clock).await?;
+    let networks = bridges.networks(config);
+    let (stop, tasks) = (&lifecycle.stop, &lifecycle.tasks);
+    let wakers = Wakers {
+        lanes: Keyed::new(tasks.clone()),
+        commands: Keyed::new(tasks.clone()),
+        reads: Keyed::new(tasks.clone()),
+    };
+    let door = Door::new(
+        ledger.clone(),
+        links.clone(),
+        contacts.names().clone(),
+        networks.limits(),
+        wakers.clone(),
+    );
+    let recalling =
+        members::recall(&ledger, contacts.names(), &links, &networks, stop.clone()).await?;
+    tasks.spawn(recalling);
+    Lanes::new(
+        ledger.clone(),
+        networks.clone(),
+        contacts.names().clone(),
+        wakers.clone(),
+        clock.clone(),
+        stop.clone(),
+        config.relay.give_up_after,
+    )
+    .start()
+    .await?;
+    let desk = desk(config, &ledger, &links, &contacts, &networks, &clock);
+    Operations::start(Arc::new(desk), wakers.clone(), stop.clone()).await?;
+    let catch_up = CatchUp::new(
+        door.clone(),
+        ledger.clone(),
+        links.clone(),
+        networks.clone(),
+        wakers.clone(),
+        stop.clone(),
+        config.relay.gap_wait,
+    );
+    catch_up.start().await?;
+    if config.twilio.ingest == config::Ingest::Poll {
+        tasks.spawn(catch_up.poll(Network::Twilio, config.twilio.poll_interval));
+    }
+    let intake: Arc<dyn Intake> = Arc::new(door);
+    receive(&bridges, &intake, &lifecycle).await?;
+    watch(&bridges, &networks, &lifecycle);
+    let rooms = Rooms {
+        twilio: bridges.twilio.clone(),
+        slack: bridges.slack.clone().filter(|_| slack_calls(config)),
+        intake,
+        names: contacts.names().clone(),
+        links,
+        networks,
+        ledger: ledger.clone(),
+        metrics: metrics.clone(),
+        turns: Arc::new(Semaphore::new(config.limits.requests)),
+    };
+    tasks.spawn(until(stop.clone(), forget(ledger, config.relay.retention)));
+    tasks.spawn(until(stop.clone(), crate::telemetry::upkeep(metrics)));
+    tracing::info!(listen = %listener.local_addr()?, "partyline is running");
+    let served = axum::serve(listener, http::router(rooms, config.limits.body_bytes))
+        .with_graceful_shutdown(stop.clone().cancelled_owned())
+        .await;
+    if !lifecycle.drain().await {
+        tracing::warn!("not everything under way ended in time; the next start looks it up");
+    }
+    served.context("the HTTP server failed")
+}
+
+async fn open_contacts(config: &Config) -> anyhow::Result<Contacts> {
+    let folder = config.store.folder.join("contacts");
+    let store = SledContacts::open(&folder, config.contacts.cache_mib * 1024 * 1024)?;
+    Ok(Contacts::open(Arc::new(store), config.contacts.names_in_memory).await?)
+}
+
+/// The links of the configuration, and of those made by command all that do not contradict it.
+async fn links(config: &Config, ledger: &Ledger) -> anyhow::Result<Links> {
+    let links = Links::new();
+    let stored = ledger.links().await?.into_iter().map(|stored| stored.link);
+    for Link { conversation, room } in config.links.iter().cloned().chain(stored) {
+        let link = Link { conversation: conversation.clone(), room: room.clone() };
+        if let Err(taken) = links.tie(link) {
+            tracing::warn!(%room, %conversation, instead = %taken.0,
+                "this link, made by command, is passed by: the configuration ties the room to another conversation");
+        }
+    }
+    Ok(links)
+}
+
+fn desk(
+    config: &Config,
+    ledger: &Ledger,
+    links: &Arc<Links>,
+    contacts: &Contacts,
+    networks: &Networks,
+    clock: &Arc<dyn Clock>,
+) -> Desk {
+    let slack = config.slack.as_ref().map(|slack| (Network::Slack, slack.command.clone()));
+    let matrix =
+        config.matrix.as_ref().map(|matrix| (Network::Matrix, matrix.command_prefix.clone()));
+    Desk {
+        ledger: ledger.clone(),
+        links: links.clone(),
+        fixed: config.links.iter().map(|link| link.room.clone()).collect(),
+        contacts: contacts.clone(),
+        networks: networks.clone(),
+        admins: config.access.admins.clone(),
+        region: config.twilio.region(),
+        prefixes: slack.into_iter().chain(matrix).collect(),
+        clock: clock.clone(),
+    }
+}
+
+fn slack_calls(config: &Config) -> bool {
+    config.slack.as_ref().is_some_and(|slack| slack.transport == config::Transport::Http)
+}
+
+/// Has the bridges that receive by themselves do so.
+async fn receive(
+    bridges: &Bridges,
+    intake: &Arc<dyn Intake>,
+    lifecycle: &Lifecycle,
+) -> anyhow::Result<()> {
+    if let Some(slack) = bridges.slack.clone() {
+        // Whatever the transport, a stopped daemon may have missed something.
+        intake.reconnected(Network::Slack).await?;
+        let (intake, stop) = (intake.clone(), lifecycle.stop.clone());
+        lifecycle.tasks.spawn(async move { slack.run(intake, stop).await });
+    }
+    if let Some(matrix) = bridges.matrix.clone() {
+        let (intake, stop) = (intake.clone(), lifecycle.stop.clone());
+        lifecycle.tasks.spawn(async move { matrix.run(intake, stop).await });
+    }
+    Ok(())
+}
+
+/// Has every network asked, now and then, whether it works.
+fn watch(bridges: &Bridges, networks: &Networks, lifecycle: &Lifecycle) {
+    for (network, powers) in networks.iter() {
+        let watch = powers.watch.clone();
+        lifecycle.tasks.spawn(until(lifecycle.stop.clone(), async move {
+            loop {
+                let pause = match watch.probe().await {
+                    Ok(()) => PROBE,
+                    Err(failure) => {
+                        tracing::warn!(%network, "the network does not work: {failure}");
+                        PROBE_AGAIN
+                    }
+                };
+                tokio::time::sleep(pause).await;
+            }
+        }));
+    }
+    let twilio = bridges.twilio.clone();
+    lifecycle.tasks.spawn(until(lifecycle.stop.clone(), self_check(twilio)));
+}
+
+/// Calls the daemon's own public address as Twilio would, until it has answered once.
+async fn self_check(twilio: Arc<Twilio>) {
+    let Some(check) = twilio.self_check("/webhooks/twilio") else { return };
+    let Ok(client) = reqwest::Client::builder().timeout(Duration::from_secs(10)).build() else {
+        return;
+    };
+    let mut pause = PROBE_AGAIN;
+    loop {
+        let sent = client
+            .post(&check.url)
+            .headers(check.headers.clone())
+            .body(check.body.clone())
+            .send()
+            .await;
+        match sent {
+            Ok(answer) if answer.status().is_success() => return,
+            Ok(answer) => tracing::warn!(url = check.url, status = %answer.status(),
+                "http.public_url does not lead to this daemon: Twilio's webhooks will not arrive"),
+            Err(error) => tracing::info!(url = check.url, error = %error.without_url(),
+                "http.public_url could not be called from here; that need not mean that Twilio cannot"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(3600));
+    }
+}
+
+async fn forget(ledger: Ledger, retention: Duration) {
+    let retention = SignedDuration::try_from(retention).unwrap_or(SignedDuration::MAX);
+    loop {
+        match ledger.forget(retention).await {
+            Ok(true) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Ok(false) => tokio::time::sleep(FORGET).await,
+            Err(error) => {
+                tracing::error!(%error, "old bodies could not be deleted");
+                tokio::time::sleep(FORGET).await;
+            }
+        }
+    }
+}
+
+async fn until(
+    stop: tokio_util::sync::CancellationToken,
+    work: impl Future<Output = ()> + Send + 'static,
+) {
+    stop.run_until_cancelled(work).await;
+}
+
+fn twilio_settings(config: &Config) -> anyhow::Result<partyline_twilio::Config> {
+    let section = &config.twilio;
+    Ok(partyline_twilio::Config {
+        account_sid: section.account_sid.clone(),
+        api_key_sid: section.api_key_sid.clone(),
+        api_key_secret: section.api_key_secret.clone(),
+        auth_token: section.auth_token.clone(),
+        service_sid: section.service_sid.clone(),
+        conversations_url: section.conversations_url.clone(),
+        messaging_url: section.messaging_url.clone(),
+        content_url: section.content_url.clone(),
+        media_url: section.media_url.clone(),
+        public_url: config.http.public_url.clone(),
+        ingest: match section.ingest {
+            config::Ingest::Webhook => partyline_twilio::Ingest::Webhook,
+            config::Ingest::Poll => partyline_twilio::Ingest::Poll,
+        },
+        attribution: config.relay.attribution.parse()?,
+        actions_per_second: section.actions_per_second,
+        concurrency: section.concurrency,
+        timeouts: partyline_twilio::Timeouts::default(),
+    })
+}
+
+fn slack_settings(section: &config::Slack) -> partyline_slack::Config {
+    let workspace = f64::from(section.workspace_posts_per_second);
+    partyline_slack::Config {
+        app_token: section.app_token.clone(),
+        signing_secret: section.signing_secret.clone(),
+        transport: match section.transport {
+            config::Transport::Socket => partyline_slack::Transport::Socket,
+            config::Transport::Http => partyline_slack::Transport::Http,
+        },
+        api_url: section.api_url.clone(),
+        command: section.command.clone(),
+        rates: partyline_slack::Rates {
+            channel_per_second: f64::from(section.posts_per_second),
+            channel_burst: section.posts_per_second.max(3),
+            workspace_per_second: workspace,
+            workspace_burst: section.workspace_posts_per_second.max(16),
+        },
+        ..partyline_slack::Config::new(section.bot_token.clone())
+    }
+}
+
+fn matrix_settings(section: &config::Matrix, config: &Config) -> partyline_matrix::Config {
+    let credentials = match &section.login {
+        config::Login::Password(password) => {
+            partyline_matrix::Credentials::Password(password.clone())
+        }
+        config::Login::AccessToken(token) => {
+            partyline_matrix::Credentials::AccessToken(token.clone())
+        }
+    };
+    let mut settings = partyline_matrix::Config::new(
+        section.homeserver_url.clone(),
+        section.user_id.clone(),
+        credentials,
+        config.store.folder.join("matrix"),
+    );
+    settings.command_prefix.clone_from(&section.command_prefix);
+    settings.inviters.clone_from(&section.inviters);
+    settings
+}

@@ -1,0 +1,165 @@
+//! The command line: arguments in, exit status out. One file a subcommand.
+//!
+//! | exit status | |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | it failed |
+//! | 2 | the command line or the configuration is wrong |
+
+mod check;
+mod completions;
+mod health;
+mod run;
+mod setup;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use check::{Finding, online};
+
+use crate::config::{Config, Faults};
+
+/// Where the configuration is, when nobody says.
+const DEFAULT_CONFIG: &str = "config/partyline.toml";
+
+/// partyline joins WhatsApp and SMS groups with Slack channels and Matrix rooms.
+#[derive(Debug, Parser)]
+#[command(name = "partyline", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// The configuration file; config/partyline.toml when it is left out. Without that file, the
+    /// environment alone is the configuration
+    #[arg(long, global = true, value_name = "FILE", env = "PARTYLINE_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon
+    Run,
+    /// Say everything that is wrong with the configuration, each with a remedy
+    Check(check::Args),
+    /// Print what a platform needs to know of the bridge
+    #[command(subcommand)]
+    Setup(setup::Command),
+    /// Ask a running daemon on this machine whether it is alive
+    Health(health::Args),
+    /// Print the completions of a shell
+    Completions(completions::Args),
+}
+
+/// Why a command did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// The configuration is wrong.
+    #[error("{0}")]
+    Configuration(#[from] Faults),
+    /// It failed; what happened, and what to do.
+    #[error("{0:#}")]
+    Other(#[from] anyhow::Error),
+}
+
+impl Failed {
+    /// The exit status.
+    #[must_use]
+    pub fn status(&self) -> ExitCode {
+        match self {
+            Self::Configuration(_) => ExitCode::from(2),
+            Self::Other(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
+/// Reads the arguments, does what they say, and gives the exit status. Prints to the standard
+/// output what was asked for, and to the standard error stream what went wrong.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Wrong arguments, --help and --version end the process here, with 2, 0 and 0.
+    let cli = Cli::parse();
+    // Two providers of cryptography are linked in (ours and slack-morphism's): without a choice,
+    // rustls panics at the first connection. Fails only where a choice was made already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    match cli.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            // Nothing can be done about a closed stream.
+            let _ = writeln!(std::io::stderr(), "{failed}");
+            failed.status()
+        }
+    }
+}
+
+impl Cli {
+    fn run(self) -> Result<(), Failed> {
+        let mut out = std::io::stdout();
+        let config = || read(self.config.as_deref());
+        match self.command {
+            Command::Run => block_on(run::run(&config()?)),
+            Command::Check(args) => block_on(check::run(&args, &config()?, &mut out)),
+            Command::Setup(command) => Ok(setup::run(&command, config().ok().as_ref(), &mut out)?),
+            Command::Health(args) => block_on(health::run(&args, config)),
+            Command::Completions(args) => Ok(completions::run(&args, &mut out)?),
+        }
+    }
+}
+
+/// Reads the configuration from this file, else from the default one; where that is not there and
+/// the environment has keys, from the environment alone.
+fn read(given: Option<&Path>) -> Result<Config, Faults> {
+    // What is not Unicode cannot be a key's value; names of ours that are not are not ours.
+    let environment = || {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+    };
+    let default = Path::new(DEFAULT_CONFIG);
+    let in_environment =
+        || environment().any(|(name, _)| name.starts_with("PARTYLINE_") && name.contains("__"));
+    match given {
+        Some(path) => Config::load(Some(path), environment()),
+        None if !default.exists() && in_environment() => Config::load(None, environment()),
+        None => Config::load(Some(default), environment()),
+    }
+}
+
+/// Runs a command that waits for the network.
+fn block_on<T>(command: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| anyhow::anyhow!("No threads for the network: {error}."))?
+        .block_on(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn config_stands_before_and_after_the_subcommand() {
+        for line in [
+            ["partyline", "--config", "a.toml", "check"],
+            ["partyline", "check", "--config", "a.toml"],
+        ] {
+            let cli = Cli::try_parse_from(line).unwrap();
+            assert_eq!(cli.config.as_deref(), Some(Path::new("a.toml")));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_configuration_has_a_status_of_its_own() {
+        let faults = Config::parse("", std::iter::empty()).unwrap_err();
+        assert_eq!(Failed::from(faults).status(), ExitCode::from(2));
+        assert_eq!(Failed::from(anyhow::anyhow!("no")).status(), ExitCode::FAILURE);
+    }
+}

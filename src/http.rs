@@ -1,0 +1,108 @@
+//! The HTTP server: the platforms' webhooks, and what the operator watches.
+//!
+//! A webhook is answered 200 when what it brought is durable: 403 where its signature is missing
+//! or wrong, 413 where its body is too large, 400 where it cannot be parsed, 503 where it could
+//! not be stored. The onMessageAdd hook alone is answered 200 whatever trouble the bridge has: any
+//! other answer makes Twilio drop the member's message.
+
+mod operator;
+mod slack;
+mod twilio;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use metrics_exporter_prometheus::PrometheusHandle;
+use partyline_core::Intake;
+use partyline_slack::Slack;
+use partyline_twilio::Twilio;
+use tokio::sync::Semaphore;
+
+use crate::contacts::Names;
+use crate::ledger::Ledger;
+use crate::links::Links;
+use crate::networks::Networks;
+
+/// How long a request may wait for its turn and its work: Slack gives up after 3 s, Twilio
+/// after 5 s.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the routes work with.
+#[derive(Clone)]
+pub struct Rooms {
+    /// Twilio's side.
+    pub twilio: Arc<Twilio>,
+    /// Slack's side, where Slack calls us.
+    pub slack: Option<Arc<Slack>>,
+    /// The door in.
+    pub intake: Arc<dyn Intake>,
+    /// Names in memory, for the hook that puts them in front of messages.
+    pub names: Arc<Names>,
+    /// The links, for the same.
+    pub links: Arc<Links>,
+    /// How each network is doing.
+    pub networks: Networks,
+    /// What is open.
+    pub ledger: Ledger,
+    /// What was counted.
+    pub metrics: PrometheusHandle,
+    /// Turns, so that a flood of requests waits outside.
+    pub turns: Arc<Semaphore>,
+}
+
+/// All routes; a body may have at most `body_limit` bytes.
+pub fn router(rooms: Rooms, body_limit: usize) -> Router {
+    let mut webhooks = Router::new()
+        .route("/webhooks/twilio", post(twilio::conversations))
+        .route("/webhooks/twilio/messaging", post(twilio::messaging));
+    if rooms.slack.is_some() {
+        webhooks = webhooks
+            .route("/webhooks/slack/events", post(slack::events))
+            .route("/webhooks/slack/commands", post(slack::commands))
+            .route("/webhooks/slack/interactivity", post(slack::interactivity));
+    }
+    let webhooks = webhooks
+        .layer(middleware::from_fn_with_state(rooms.clone(), in_turn))
+        .layer(DefaultBodyLimit::max(body_limit));
+    Router::new()
+        .route("/live", get(operator::live))
+        .route("/ready", get(operator::ready))
+        .route("/metrics", get(operator::metrics))
+        .merge(webhooks)
+        .with_state(rooms)
+}
+
+/// Bounds the webhooks in work, and the time of each.
+async fn in_turn(State(rooms): State<Rooms>, request: Request, next: Next) -> Response {
+    let work = async {
+        let _turn = rooms.turns.acquire().await.ok()?;
+        Some(next.run(request).await)
+    };
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(Some(response)) => response,
+        Ok(None) | Err(_) => refuse(StatusCode::SERVICE_UNAVAILABLE, "busy; try again"),
+    }
+}
+
+/// An answer that says in a sentence what is wrong.
+fn refuse(status: StatusCode, why: impl std::fmt::Display) -> Response {
+    (status, format!("{why}\n")).into_response()
+}
+
+/// 200 once it is stored, 503 where it could not be.
+async fn store(rooms: &Rooms, incoming: partyline_core::Incoming) -> Response {
+    match rooms.intake.accept(incoming).await {
+        Ok(_) => StatusCode::OK.into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a webhook was not acknowledged: the platform has to repeat it");
+            metrics::counter!("partyline_webhooks_not_stored_total").increment(1);
+            refuse(StatusCode::SERVICE_UNAVAILABLE, "it could not be stored; try again")
+        }
+    }
+}
