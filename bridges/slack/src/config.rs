@@ -114,7 +114,7 @@ pub enum ConfigError {
     #[error("slack.command must be a slash and a name, such as /wa")]
     Command,
     /// A rate or a burst that lets nothing through.
-    #[error("slack.{0} must be greater than 0, and at most 1000")]
+    #[error("slack.{0} must be greater than 0, and at most 10000")]
     Rate(&'static str),
     /// The HTTP client could not be made.
     #[error("the HTTP client for Slack could not be made: {0}")]
@@ -163,7 +163,7 @@ impl Config {
         }
         let Rates { channel_per_second, channel_burst, workspace_per_second, workspace_burst } =
             self.rates;
-        let usable = |rate: f64| rate > 0.0 && rate <= 1000.0;
+        let usable = |rate: f64| rate > 0.0 && rate <= 10_000.0;
         for (right, key) in [
             (usable(channel_per_second), "posts_per_second"),
             (usable(f64::from(channel_burst)), "posts_burst"),

@@ -14,8 +14,8 @@ use crate::client::{Client, Span};
 use crate::inbound::Reader;
 use crate::{ts, wire};
 
-/// How many messages are read back at once; of more, the oldest. Whoever reads on from the last
-/// of them gets the rest.
+/// The most messages that are read back at once, which bounds the memory; of more, the oldest, so
+/// that whoever reads on from the last of them gets the rest.
 const AT_ONCE: usize = 10_000;
 
 /// How many pages are read for one answer, whatever a server says of more.
@@ -110,6 +110,10 @@ pub(crate) async fn read_back(
         (None, Some(thread)) => {
             replies(client, reader, &channel, thread, 0, &mut found).await?;
         }
+    }
+    if found.len() == AT_ONCE {
+        tracing::error!(%place, "more than {AT_ONCE} messages were missed: the newest of them are not read back");
+        metrics::counter!("partyline_slack_read_back_cut_total").increment(1);
     }
     if after.is_none() {
         let newest = found.pop_last();

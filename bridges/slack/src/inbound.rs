@@ -13,6 +13,7 @@ use partyline_core::{
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::gestures::Gestures;
 use crate::text::{self, NameOf};
 use crate::{profiles, ts, wire};
 
@@ -77,6 +78,7 @@ pub(crate) struct Reader<'a> {
     pub(crate) identity: Option<&'a Identity>,
     pub(crate) command: &'a str,
     pub(crate) name_of: &'a NameOf<'a>,
+    pub(crate) gestures: &'a Gestures,
     /// For what carries no time of its own.
     pub(crate) now: Timestamp,
 }

@@ -13,7 +13,8 @@
 //! | `connector`, `client` | the Web API, by way of slack-morphism |
 //! | `rates` | turns to post |
 //! | `history` | reading back, and looking up posts whose answer was lost |
-//! | `profiles`, `watch` | names; the state of the connection |
+//! | `profiles`, `gestures` | names; sendings that Slack listed twice |
+//! | `watch`, `backoff` | the state of the connection; when it is tried again |
 //!
 //! Slack's limits, events and codes are those of <https://docs.slack.dev> as of November 2026.
 //!
@@ -24,6 +25,7 @@ mod client;
 mod config;
 mod connector;
 mod error;
+mod gestures;
 mod history;
 mod inbound;
 mod outbound;
@@ -70,6 +72,7 @@ pub struct Slack {
     client: client::Client,
     rates: rates::Rates,
     profiles: profiles::Profiles,
+    gestures: gestures::Gestures,
     board: watch::Board,
 }
 
@@ -92,6 +95,7 @@ impl Slack {
             client: client::Client::new(&config)?,
             rates: rates::Rates::new(config.rates, config.timeouts.turn),
             profiles: profiles::Profiles::new(),
+            gestures: gestures::Gestures::new(),
             board: watch::Board::new(config.transport),
             clock,
             config,
@@ -137,6 +141,7 @@ impl Slack {
             identity: identity.as_deref(),
             command: &self.config.command,
             name_of: &name_of,
+            gestures: &self.gestures,
             now: self.clock.now(),
         })
     }
@@ -240,6 +245,9 @@ impl Slack {
     }
 }
 
+#[cfg(all(test, feature = "simulator"))]
+mod tests;
+
 #[async_trait]
 impl Deliver for Slack {
     fn limit(&self) -> usize {
@@ -281,6 +289,7 @@ impl ReadBack for Slack {
             identity: identity.as_deref(),
             command: &self.config.command,
             name_of: &name_of,
+            gestures: &self.gestures,
             now: self.clock.now(),
         };
         history::read_back(&self.client, &reader, place, after).await

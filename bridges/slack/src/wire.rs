@@ -95,6 +95,8 @@ pub(crate) struct Message {
     #[serde(deserialize_with = "lenient")]
     pub(crate) text: Option<String>,
     #[serde(deserialize_with = "lenient")]
+    pub(crate) client_msg_id: Option<String>,
+    #[serde(deserialize_with = "lenient")]
     pub(crate) thread_ts: Option<String>,
     #[serde(deserialize_with = "lenient")]
     pub(crate) latest_reply: Option<String>,

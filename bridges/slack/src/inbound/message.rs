@@ -72,6 +72,7 @@ impl Reader<'_> {
                     .map(DeliveryId::new),
             },
             Kind::Bot => other("message.bot_message"),
+            _ if self.is_repeat(message, channel, stamp) => other("message.repeated"),
             kind => Happening::Message {
                 id,
                 speaker: speaker(message),
@@ -115,6 +116,13 @@ impl Reader<'_> {
         }
         let emote = matches!(kind(message), Kind::Emote);
         Some(Happening::Edited { id, speaker, content: self.content(message, emote) })
+    }
+
+    /// Whether Slack listed this gesture before, under another time stamp.
+    fn is_repeat(&self, message: &wire::Message, channel: &Place, stamp: &str) -> bool {
+        message.client_msg_id.as_ref().is_some_and(|gesture| {
+            self.gestures.is_repeat(&format!("{}/{gesture}", channel.id()), stamp)
+        })
     }
 
     /// Whether the bridge posted it. As long as it does not know itself, the metadata says it:

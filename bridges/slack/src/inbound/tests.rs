@@ -18,7 +18,8 @@ fn own() -> Identity {
 fn with<T>(identity: Option<&Identity>, read: impl FnOnce(&Reader<'_>) -> T) -> T {
     let name_of = |user: &str| (user == "U2").then(|| "Noor".to_owned());
     let now = "2026-11-01T12:00:00Z".parse().expect("time");
-    read(&Reader { identity, command: "/wa", name_of: &name_of, now })
+    let gestures = Gestures::new();
+    read(&Reader { identity, command: "/wa", name_of: &name_of, gestures: &gestures, now })
 }
 
 fn reading_as(identity: Option<&Identity>, event: &Value) -> Reading {
