@@ -91,18 +91,19 @@ impl World {
 
     /// Why a message cannot reach a phone: Twilio's code, 0 where it can.
     pub(super) fn obstacle(&self, binding: &Binding, template: Option<&Sid>) -> u32 {
-        let Some(phone) = self.phones.get(&binding.address) else { return 0 };
-        if phone.stopped.contains(&binding.proxy_address) {
+        let phone = self.phones.get(&binding.address);
+        if phone.is_some_and(|phone| phone.stopped.contains(&binding.proxy_address)) {
             return OPTED_OUT;
         }
-        if let Some(error) = phone.unreachable {
+        if let Some(error) = phone.and_then(|phone| phone.unreachable) {
             return error;
         }
         let approved = template
             .and_then(|sid| self.settings.template(sid))
             .is_some_and(|one| one.approval == "approved");
-        let open =
-            phone.windows.get(&binding.proxy_address).is_some_and(|until| self.now() < *until);
+        let open = phone
+            .and_then(|phone| phone.windows.get(&binding.proxy_address))
+            .is_some_and(|until| self.now() < *until);
         if channel(&binding.address) == "whatsapp" && !open && !approved {
             OUTSIDE_WINDOW
         } else {
