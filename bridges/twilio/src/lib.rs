@@ -26,6 +26,8 @@ mod outbound;
 mod readback;
 mod receive;
 pub mod signature;
+#[cfg(all(test, feature = "simulator"))]
+mod simulated;
 #[cfg(feature = "simulator")]
 pub mod simulator;
 pub mod wire;

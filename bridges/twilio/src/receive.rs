@@ -174,6 +174,9 @@ impl Twilio {
             signature::verify(token, public_url, path_and_query, headers, body)
         });
         if !right {
+            if Form::parse(body).get("AccountSid") == Some(&self.config.account_sid) {
+                self.client.health.refused();
+            }
             return Err(reject("unsigned", Reject::Signature));
         }
         if signature::is_form(headers) {

@@ -4,7 +4,7 @@
 use partyline_core::{Address, Channel, Failure};
 use url::Url;
 
-use super::{Client, Pages, address, pages::PAGE_SIZE};
+use super::{Client, Pages, address, pages::SMALL_PAGE};
 use crate::wire::Form;
 use crate::wire::rest::AddressConfiguration;
 
@@ -30,7 +30,7 @@ impl Client {
     /// See [`Client`].
     pub fn addresses(&self) -> Result<Pages<'_, AddressConfiguration>, Failure> {
         let mut url = self.address_url(&[])?;
-        url.query_pairs_mut().append_pair("PageSize", &PAGE_SIZE.to_string());
+        url.query_pairs_mut().append_pair("PageSize", &SMALL_PAGE.to_string());
         Ok(self.pages(RESOURCE, "address_configurations", url))
     }
 

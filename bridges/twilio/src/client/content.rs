@@ -2,7 +2,7 @@
 
 use partyline_core::Failure;
 
-use super::{Client, Pages, address, pages::PAGE_SIZE};
+use super::{Client, Pages, address, pages::PAGE};
 use crate::wire::content::Template;
 
 impl Client {
@@ -12,7 +12,7 @@ impl Client {
     /// See [`Client`].
     pub fn templates(&self) -> Result<Pages<'_, Template>, Failure> {
         let mut url = address(&self.bases.content, &["v1", "ContentAndApprovals"])?;
-        url.query_pairs_mut().append_pair("PageSize", &PAGE_SIZE.to_string());
+        url.query_pairs_mut().append_pair("PageSize", &PAGE.to_string());
         Ok(self.pages("templates", "contents", url))
     }
 }

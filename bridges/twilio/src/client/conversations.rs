@@ -2,7 +2,7 @@
 
 use partyline_core::{ConversationState, Failure};
 
-use super::{Client, Pages, pages::PAGE_SIZE};
+use super::{Client, Pages, pages::PAGE};
 use crate::wire::Form;
 use crate::wire::rest::Conversation;
 
@@ -69,7 +69,7 @@ impl Client {
     ) -> Result<Pages<'_, Conversation>, Failure> {
         let mut url = self.service(&["Conversations"])?;
         url.query_pairs_mut()
-            .append_pair("PageSize", &page_size.clamp(1, PAGE_SIZE).to_string())
+            .append_pair("PageSize", &page_size.clamp(1, PAGE).to_string())
             .extend_pairs(state.and_then(state_word).map(|state| ("State", state)));
         Ok(self.pages(RESOURCE, "conversations", url))
     }

@@ -2,7 +2,10 @@
 
 use partyline_core::Failure;
 
-use super::{Client, Pages, pages::PAGE_SIZE};
+use super::{
+    Client, Pages,
+    pages::{PAGE, SMALL_PAGE},
+};
 use crate::wire::rest::{Message, Receipt};
 use crate::wire::{Attributes, Form};
 
@@ -54,7 +57,7 @@ impl Client {
         };
         url.query_pairs_mut()
             .append_pair("Order", order)
-            .append_pair("PageSize", &page_size.clamp(1, PAGE_SIZE).to_string());
+            .append_pair("PageSize", &page_size.clamp(1, PAGE).to_string());
         Ok(self.pages(RESOURCE, "messages", url))
     }
 
@@ -118,7 +121,7 @@ impl Client {
     ) -> Result<Pages<'_, Receipt>, Failure> {
         let path = ["Conversations", conversation, "Messages", message, "Receipts"];
         let mut url = self.service(&path)?;
-        url.query_pairs_mut().append_pair("PageSize", &PAGE_SIZE.to_string());
+        url.query_pairs_mut().append_pair("PageSize", &SMALL_PAGE.to_string());
         Ok(self.pages("receipts", "delivery_receipts", url))
     }
 }

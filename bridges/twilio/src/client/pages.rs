@@ -9,8 +9,12 @@ use url::Url;
 use super::{Client, Request};
 use crate::wire::rest::Page;
 
-/// The most items that Twilio gives in a page.
-pub(super) const PAGE_SIZE: usize = 100;
+/// The most items that Twilio gives in a page of conversations, participants, messages or
+/// templates (the official OpenAPI documents).
+pub(super) const PAGE: usize = 100;
+
+/// The same of any other list.
+pub(super) const SMALL_PAGE: usize = 50;
 
 /// A list, read as far as somebody wants it: one page is in memory at a time.
 #[derive(Debug)]

@@ -2,14 +2,14 @@
 
 use partyline_core::{Address, Failure};
 
-use super::{Client, Pages, pages::PAGE_SIZE};
+use super::{
+    Client, Pages,
+    pages::{PAGE, SMALL_PAGE},
+};
 use crate::wire::Form;
 use crate::wire::rest::{Participant, ParticipantConversation};
 
 const RESOURCE: &str = "participants";
-
-/// The most items in a page of participant conversations (the official document says 50).
-const SMALL_PAGE: &str = "50";
 
 /// A participant to be added: a phone with the sender that serves it, or an SDK client.
 #[derive(Clone)]
@@ -44,7 +44,7 @@ impl Client {
     /// See [`Client`].
     pub fn participants(&self, conversation: &str) -> Result<Pages<'_, Participant>, Failure> {
         let mut url = self.service(&["Conversations", conversation, "Participants"])?;
-        url.query_pairs_mut().append_pair("PageSize", &PAGE_SIZE.to_string());
+        url.query_pairs_mut().append_pair("PageSize", &PAGE.to_string());
         Ok(self.pages(RESOURCE, "participants", url))
     }
 
@@ -126,7 +126,9 @@ impl Client {
             Some(identity) => ("Identity", identity),
             None => ("Address", who.as_str()),
         };
-        url.query_pairs_mut().append_pair(name, value).append_pair("PageSize", SMALL_PAGE);
+        url.query_pairs_mut()
+            .append_pair(name, value)
+            .append_pair("PageSize", &SMALL_PAGE.to_string());
         Ok(self.pages("participant_conversations", "conversations", url))
     }
 }

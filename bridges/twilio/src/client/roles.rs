@@ -2,7 +2,7 @@
 
 use partyline_core::Failure;
 
-use super::{Client, Pages, pages::PAGE_SIZE};
+use super::{Client, Pages, pages::SMALL_PAGE};
 use crate::wire::Form;
 use crate::wire::rest::Role;
 
@@ -15,7 +15,7 @@ impl Client {
     /// See [`Client`].
     pub fn roles(&self) -> Result<Pages<'_, Role>, Failure> {
         let mut url = self.service(&["Roles"])?;
-        url.query_pairs_mut().append_pair("PageSize", &PAGE_SIZE.to_string());
+        url.query_pairs_mut().append_pair("PageSize", &SMALL_PAGE.to_string());
         Ok(self.pages(RESOURCE, "roles", url))
     }
 

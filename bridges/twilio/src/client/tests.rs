@@ -45,7 +45,7 @@ fn bridge_with(server: &Server, change: impl FnOnce(&mut Config)) -> Twilio {
         concurrency: 4,
         timeouts: Timeouts {
             connect: Duration::from_secs(2),
-            call: Duration::from_millis(500),
+            call: Duration::from_secs(2),
             turn: Duration::from_secs(10),
         },
     };

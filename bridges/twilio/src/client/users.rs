@@ -2,7 +2,7 @@
 
 use partyline_core::Failure;
 
-use super::{Client, Pages, pages::PAGE_SIZE};
+use super::{Client, Pages, pages::SMALL_PAGE};
 use crate::wire::Form;
 use crate::wire::rest::User;
 
@@ -26,7 +26,7 @@ impl Client {
     /// See [`Client`].
     pub fn users(&self) -> Result<Pages<'_, User>, Failure> {
         let mut url = self.service(&["Users"])?;
-        url.query_pairs_mut().append_pair("PageSize", &PAGE_SIZE.to_string());
+        url.query_pairs_mut().append_pair("PageSize", &SMALL_PAGE.to_string());
         Ok(self.pages(RESOURCE, "users", url))
     }
 

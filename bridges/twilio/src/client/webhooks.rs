@@ -2,11 +2,14 @@
 
 use partyline_core::Failure;
 
-use super::{Client, Pages, pages::PAGE_SIZE};
+use super::{Client, Pages};
 use crate::wire::Form;
 use crate::wire::rest::{ConversationWebhook, ServiceWebhooks};
 
 const RESOURCE: &str = "webhooks";
+
+/// The most webhooks that a conversation has, and a page of them holds.
+const CONVERSATION_WEBHOOKS: usize = 5;
 
 /// What is to be changed about the service's webhooks; what is `None` stays. They are called
 /// with POST: signatures cover the form.
@@ -55,7 +58,7 @@ impl Client {
         conversation: &str,
     ) -> Result<Pages<'_, ConversationWebhook>, Failure> {
         let mut url = self.service(&["Conversations", conversation, "Webhooks"])?;
-        url.query_pairs_mut().append_pair("PageSize", &PAGE_SIZE.to_string());
+        url.query_pairs_mut().append_pair("PageSize", &CONVERSATION_WEBHOOKS.to_string());
         Ok(self.pages(RESOURCE, "webhooks", url))
     }
 
