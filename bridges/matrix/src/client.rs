@@ -59,7 +59,7 @@ pub(crate) async fn send(
         Ok(Err(error)) => error::failure(&error, "post in the room", matrix.clock.now()),
         Err(_) => Failure::unknown(
             Reason::Unavailable,
-            "The Matrix homeserver was asked to post in the room, but it took too long.",
+            "The Matrix bot tried to post in the room, but the homeserver took too long.",
         ),
     };
     Err(if is_repeat_known(matrix, outgoing) { error::repeatable(failure) } else { failure })
@@ -167,7 +167,7 @@ pub(crate) async fn profile_name(
         Err(error) => {
             let failure = error::repeatable(error::http_failure(
                 &error,
-                "tell somebody's name",
+                "look up somebody's name",
                 matrix.clock.now(),
             ));
             // Somebody without a profile, or whom we may not see, has no name.

@@ -14,7 +14,7 @@ use partyline_core::{Failure, Reason, Verdict};
 /// The code of a token that the homeserver does not (any longer) know.
 const UNKNOWN_TOKEN: &str = "M_UNKNOWN_TOKEN";
 
-/// Turns an error of the SDK into a failure. `doing` completes "The homeserver could not …".
+/// Turns an error of the SDK into a failure. `doing` completes "The bot could not …".
 ///
 /// A call that may have been processed although it failed has the verdict [`Verdict::Unknown`];
 /// whoever repeats it under one transaction id may make it `Later`.
@@ -25,12 +25,14 @@ pub(crate) fn failure(error: &Error, doing: &str, now: Timestamp) -> Failure {
             Failure::later(Reason::Credentials, None, "The Matrix bot is not logged in yet.")
         }
         Error::WrongRoomState(_) => not_joined(),
-        Error::Timeout | Error::ConcurrentRequestFailed => unclear(doing, "it did not answer"),
+        Error::Timeout | Error::ConcurrentRequestFailed => {
+            unclear(doing, "the homeserver did not answer")
+        }
         // What is left fails within this process: the store, encryption, a wrong id.
         other => Failure::later(
             Reason::Unavailable,
             Some(Duration::from_secs(5)),
-            format!("The Matrix client could not {doing}: {}.", kind_of(other)),
+            format!("The Matrix bot could not {doing}: {}.", kind_of(other)),
         ),
     }
 }
@@ -42,11 +44,13 @@ pub(crate) fn http_failure(error: &HttpError, doing: &str, now: Timestamp) -> Fa
             Reason::Unavailable,
             None,
             format!(
-                "The Matrix homeserver is out of reach, so it could not {doing}. Check that it \
-                 runs and that matrix.homeserver_url is right; it is tried again by itself."
+                "The Matrix homeserver is out of reach, so the bot could not {doing}. Check that \
+                 it runs and that matrix.homeserver_url is right; it is tried again by itself."
             ),
         ),
-        HttpError::Reqwest(error) if error.is_timeout() => unclear(doing, "it took too long"),
+        HttpError::Reqwest(error) if error.is_timeout() => {
+            unclear(doing, "the homeserver took too long")
+        }
         HttpError::Reqwest(_) => unclear(doing, "the connection broke"),
         HttpError::Cached(error) => http_failure(error, doing, now),
         HttpError::Api(_) => match error.as_client_api_error() {
@@ -137,12 +141,16 @@ fn status_failure(status: u16, doing: &str) -> Failure {
         429 => Failure::later(
             Reason::RateLimited,
             None,
-            format!("The Matrix homeserver was asked too often to {doing}."),
+            format!(
+                "The Matrix homeserver says that the bot is too fast, so it could not {doing}."
+            ),
         ),
-        500.. => return unclear(doing, "it is out of order").with_code(status.to_string()),
+        500.. => {
+            return unclear(doing, "the homeserver is out of order").with_code(status.to_string());
+        }
         _ => Failure::never(
             Reason::Refused,
-            format!("The Matrix homeserver refused to {doing} (HTTP status {status})."),
+            format!("The Matrix homeserver refused to let the bot {doing} (HTTP status {status})."),
         ),
     };
     if failure.code.is_some() { failure } else { failure.with_code(status.to_string()) }
@@ -159,16 +167,13 @@ fn token_gone() -> Failure {
 }
 
 fn unclear(doing: &str, how: &str) -> Failure {
-    Failure::unknown(
-        Reason::Unavailable,
-        format!("The Matrix homeserver was asked to {doing}, but {how}."),
-    )
+    Failure::unknown(Reason::Unavailable, format!("The Matrix bot tried to {doing}, but {how}."))
 }
 
 fn bad_answer(doing: &str) -> Failure {
     Failure::unknown(
         Reason::BadAnswer,
-        format!("The Matrix homeserver was asked to {doing}; its answer was not understood."),
+        format!("The Matrix bot tried to {doing}; the homeserver's answer was not understood."),
     )
 }
 

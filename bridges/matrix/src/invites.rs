@@ -52,7 +52,7 @@ async fn join(config: &Config, room: &Room, clock: &dyn Clock) -> bool {
     let outcome = match timeout(2 * config.request_timeout, room.join()).await {
         Ok(Ok(())) => "joined",
         Ok(Err(error)) => {
-            let failure = error::failure(&error, "let the bot join a room", clock.now());
+            let failure = error::failure(&error, "join the room", clock.now());
             tracing::warn!(room = %room.room_id(), why = failure.sentence, "could not join");
             "failed"
         }

@@ -161,7 +161,9 @@ impl Matrix {
     async fn ensure_session(&self) -> Result<Client, Failure> {
         let current = self.current();
         let kept = current.as_ref().map(|(session, _)| session.clone());
-        let session = session::establish(&self.config, kept, self.clock.now()).await?;
+        let session = session::establish(&self.config, kept, self.clock.now())
+            .await
+            .map_err(error::repeatable)?;
         if let Some((kept, client)) = current
             && kept.device_id == session.device_id
             && kept.token.expose_secret() == session.token.expose_secret()

@@ -130,7 +130,7 @@ pub(crate) async fn log_in(
     // A client without a store: a session made in it would bring keys of its own to the device.
     let client = builder(config).build().await.map_err(|_| no_client(config))?;
     let answer = client.send(request).await.map_err(|error| {
-        let failure = error::http_failure(&error, "log the bot in", now);
+        let failure = error::http_failure(&error, "log in", now);
         if failure.reason == Reason::Forbidden { wrong_password() } else { failure }
     })?;
     metrics::counter!("partyline_matrix_logins_total").increment(1);
@@ -150,7 +150,7 @@ pub(crate) async fn who_am_i(
     token: &SecretString,
     now: Timestamp,
 ) -> Result<Session, Failure> {
-    let doing = "check the bot's access token";
+    let doing = "check its access token";
     let versions =
         SupportedVersions { versions: [MatrixVersion::V1_1].into(), features: Default::default() };
     let request = whoami::v3::Request::new()

@@ -75,7 +75,7 @@ pub(crate) async fn follow(matrix: &Matrix, client: &Client, intake: &dyn Intake
             }
             Err(error) => {
                 let failure =
-                    error::failure(&error, "tell what is new in its rooms", matrix.clock.now());
+                    error::failure(&error, "read what is new in its rooms", matrix.clock.now());
                 metrics::counter!("partyline_matrix_sync_failures_total").increment(1);
                 matrix.health.failed(&failure);
                 if error::is_token_gone(&failure) {
