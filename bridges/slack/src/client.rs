@@ -1,6 +1,6 @@
 //! Calls of Slack's Web API: the only I/O of this crate besides the socket.
 
-use partyline_core::Failure;
+use partyline_core::{Failure, Reason};
 use secrecy::{ExposeSecret, SecretString};
 use slack_morphism::api::{
     SlackApiAppsConnectionOpenRequest, SlackApiAuthTestResponse, SlackApiChatPostMessageRequest,
@@ -14,16 +14,22 @@ use crate::config::{Config, ConfigError};
 use crate::connector::Connector;
 use crate::error::{self, Call};
 use crate::inbound::Identity;
+use crate::rates::{self, Gate};
 use crate::wire;
 
 /// How many messages a page of history is asked for. Slack recommends no more than 200.
 const PAGE: &str = "200";
+
+/// How often one page is asked for while Slack asks to slow down.
+const TRIES: u32 = 10;
 
 /// Calls Slack.
 pub(crate) struct Client {
     slack: SlackClient<Connector>,
     bot: SlackApiToken,
     app: Option<SlackApiToken>,
+    /// Closed while Slack wants no more history read.
+    reads: Gate,
 }
 
 /// Which messages of a channel or a thread are wanted.
@@ -48,6 +54,7 @@ impl Client {
             slack: SlackClient::new(Connector::new(config)?),
             bot: token(&config.bot_token),
             app: config.app_token.as_ref().map(token),
+            reads: Gate::default(),
         })
     }
 
@@ -72,7 +79,7 @@ impl Client {
     /// The address of a new socket. It is a secret for as long as it is unused.
     pub(crate) async fn open_socket(&self) -> Result<Url, Failure> {
         let call = Call {
-            method: "apps.connections.open",
+            method: error::OPEN_SOCKET,
             about: "the app-level token (slack.app_token)",
             writes: false,
         };
@@ -111,7 +118,9 @@ impl Client {
         })
     }
 
-    /// A page of a channel's history, or of a thread; `cursor` is the last page's.
+    /// A page of a channel's history, or of a thread; `cursor` is the last page's. Where Slack
+    /// asks to slow down (about 50 pages a minute, Tier 3), all reading waits and goes on: after
+    /// an outage there is a page to read for each linked channel.
     pub(crate) async fn page(
         &self,
         span: &Span<'_>,
@@ -133,7 +142,19 @@ impl Client {
             ("include_all_metadata", Some("true")),
         ];
         let session = self.slack.open_session(&self.bot);
-        measured(call, session.http_session_api.http_get(method, &params, None)).await
+        let mut tries = 0;
+        loop {
+            self.reads.pass().await;
+            let page = session.http_session_api.http_get(method, &params, None);
+            let page = measured(call, page).await;
+            tries += 1;
+            match &page {
+                Err(Failure { reason: Reason::RateLimited, verdict, .. }) if tries < TRIES => {
+                    self.reads.close_for(rates::wait(*verdict));
+                }
+                _ => return page,
+            }
+        }
     }
 
     /// A user with the profile.

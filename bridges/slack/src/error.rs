@@ -21,6 +21,9 @@ pub(crate) struct Call<'a> {
     pub(crate) writes: bool,
 }
 
+/// The one method that the app-level token is for.
+pub(crate) const OPEN_SOCKET: &str = "apps.connections.open";
+
 /// How a call broke before an answer was whole.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Break {
@@ -127,14 +130,15 @@ fn uncertain(reason: Reason, why: &str, call: Call<'_>) -> Failure {
 
 /// The whole network waits; once the token is right, everything goes on.
 fn credentials(what: &str, call: Call<'_>) -> Failure {
+    let remedy = if call.method == OPEN_SOCKET {
+        "make an app-level token with the scope connections:write, set it as slack.app_token"
+    } else {
+        "install the app in the workspace again, set its bot token as slack.bot_token"
+    };
     Failure::later(
         Reason::Credentials,
         None,
-        format!(
-            "Slack no longer takes the bridge's token for {} ({what}): reinstall the app in the \
-             workspace, put the new token in the configuration and restart.",
-            call.method
-        ),
+        format!("Slack refuses the token for {} ({what}): {remedy} and restart.", call.method),
     )
 }
 

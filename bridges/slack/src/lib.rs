@@ -44,7 +44,6 @@ pub mod simulator;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -61,9 +60,6 @@ pub use signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, TOLERANCE_SECONDS, sign}
 pub use webhooks::{EventsRequest, Reject};
 
 use inbound::{Called, Meaning, Reader, Reading, Signal};
-
-/// The wait after a 429 that names none.
-const UNNAMED_WAIT: Duration = Duration::from_secs(1);
 
 /// The bridge to one Slack workspace.
 pub struct Slack {
@@ -199,18 +195,15 @@ impl Slack {
                 tracing::warn!("Slack holds events back: over 30,000 came within an hour");
                 metrics::counter!("partyline_slack_rate_limited_total").increment(1);
             }
-            Signal::TokenRevoked => self.put_out("Slack's bot token was revoked"),
-            Signal::Uninstalled => self.put_out("the app was removed from the Slack workspace"),
+            Signal::TokenRevoked => {
+                self.board.outbound(put_out("Slack's bot token was revoked"));
+            }
+            Signal::Uninstalled => {
+                let proof = put_out("The app was removed from the Slack workspace");
+                self.board.outbound(proof.clone());
+                self.board.inbound(proof);
+            }
         }
-    }
-
-    fn put_out(&self, what: &str) {
-        let sentence = format!(
-            "{what}: install the app again, put the new token in the configuration and restart."
-        );
-        tracing::error!("{sentence}");
-        self.board.outbound(Proof::Failed(sentence.clone()));
-        self.board.inbound(Proof::Failed(sentence));
     }
 
     async fn post(&self, outgoing: &Outgoing) -> Result<Sent, Failure> {
@@ -227,8 +220,7 @@ impl Slack {
         })?;
         let posted = self.client.post(&request).await;
         if let Err(Failure { reason: Reason::RateLimited, verdict, .. }) = &posted {
-            let asked = if let Verdict::Later(wait) = verdict { *wait } else { None };
-            self.rates.hold(channel, asked.unwrap_or(UNNAMED_WAIT));
+            self.rates.hold(channel, rates::wait(*verdict));
         }
         posted.map(|stamp| history::sent(&stamp))
     }
@@ -247,6 +239,15 @@ impl Slack {
 
 #[cfg(all(test, feature = "simulator"))]
 mod tests;
+
+/// The bridge was put out: why, and what to do.
+fn put_out(what: &str) -> Proof {
+    let sentence = format!(
+        "{what}: install the app again, put the new token in the configuration and restart."
+    );
+    tracing::error!("{sentence}");
+    Proof::Failed(sentence)
+}
 
 #[async_trait]
 impl Deliver for Slack {
@@ -272,7 +273,11 @@ impl Deliver for Slack {
                  the command again if it did not.",
             ));
         }
-        history::find(&self.client, outgoing).await
+        history::find(&self.client, outgoing).await.map_err(|failure| match failure.verdict {
+            // The channel is not shown to the bridge any more: only a person can look there.
+            Verdict::Never => Failure { verdict: Verdict::Unknown, ..failure },
+            Verdict::Later(_) | Verdict::Unknown => failure,
+        })
     }
 }
 

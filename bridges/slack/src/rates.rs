@@ -12,9 +12,13 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
+use partyline_core::Verdict;
 use tokio::time::Instant;
 
 use crate::config;
+
+/// The wait after a 429 that names none.
+const UNNAMED_WAIT: Duration = Duration::from_secs(1);
 
 /// How many turns may pass before channels that are idle are forgotten.
 const SWEEP_EVERY: u32 = 1024;
@@ -110,6 +114,38 @@ impl Rates {
     }
 }
 
+/// The wait that a rate limit asks for; one second, where it names none.
+pub(crate) fn wait(verdict: Verdict) -> Duration {
+    match verdict {
+        Verdict::Later(Some(wait)) => wait,
+        _ => UNNAMED_WAIT,
+    }
+}
+
+/// Lets everybody through but while it is closed.
+#[derive(Debug, Default)]
+pub(crate) struct Gate(Mutex<Option<Instant>>);
+
+impl Gate {
+    /// Waits until it is open.
+    pub(crate) async fn pass(&self) {
+        while let Some(until) = self.until().filter(|until| *until > Instant::now()) {
+            tokio::time::sleep_until(until).await;
+        }
+    }
+
+    /// Closes it for so long, or longer where it is closed longer already.
+    pub(crate) fn close_for(&self, wait: Duration) {
+        let until = Some(Instant::now() + wait);
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = (*held).max(until);
+    }
+
+    fn until(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A quota of so many a second. The configuration was checked; what is out of range all the same
 /// becomes one a second.
 fn quota(per_second: f64, burst: u32) -> Quota {
@@ -165,6 +201,18 @@ mod tests {
         assert_eq!(begun.elapsed(), Duration::ZERO);
         rates.turn("C1").await.expect("a turn");
         assert!(begun.elapsed() >= Duration::from_secs(3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_gate_opens_by_itself() {
+        let gate = Gate::default();
+        let begun = Instant::now();
+        gate.pass().await;
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        gate.close_for(Duration::from_secs(9));
+        gate.close_for(Duration::from_secs(3));
+        gate.pass().await;
+        assert_eq!(begun.elapsed(), Duration::from_secs(9));
     }
 
     #[tokio::test(start_paused = true)]

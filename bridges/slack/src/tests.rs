@@ -2,6 +2,7 @@
 //! which a call can break, and what comes back from there.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use partyline_core::{
     Content, DeliveryId, Event, Happening, MessageId, NotStored, Stored, SystemClock,
@@ -280,6 +281,21 @@ async fn a_long_gap_is_read_over_many_pages_in_order() {
         })
         .collect();
     assert_eq!(words, (0..450).map(|number| number.to_string()).collect::<Vec<_>>());
+    scene.stop().await;
+}
+
+#[tokio::test]
+async fn reading_back_waits_as_long_as_slack_asks() {
+    let scene = Scene::new().await;
+    scene.workspace.user_says(&scene.channel, &scene.maya, "hello").expect("said");
+    scene.workspace.fault(Fault::RateLimited(1), "conversations.history", Dose::Next(2));
+    let cursor = Cursor { ordinal: Some(1), last: None };
+    let place = scene.place();
+    let (one, other) = tokio::join!(
+        scene.slack.read_back(&place, Some(&cursor)),
+        scene.slack.read_back(&place, Some(&cursor)),
+    );
+    assert_eq!(one.expect("read").len(), other.expect("read").len());
     scene.stop().await;
 }
 

@@ -1,6 +1,6 @@
 //! What is known of the connection to Slack, both ways.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use partyline_core::{Failure, Proof, Reason, WatchState};
 
@@ -18,7 +18,9 @@ pub(crate) struct Board(Mutex<Notes>);
 #[derive(Debug)]
 struct Notes {
     state: WatchState,
-    identity: Option<std::sync::Arc<Identity>>,
+    identity: Option<Arc<Identity>>,
+    /// Scopes are missing: a call that works without them proves nothing.
+    lacking: Option<Proof>,
 }
 
 impl Board {
@@ -34,7 +36,7 @@ impl Board {
             inbound: Proof::Unproved(inbound.into()),
             outbound: Proof::Unproved("Slack has not been asked yet".into()),
         };
-        Self(Mutex::new(Notes { state, identity: None }))
+        Self(Mutex::new(Notes { state, identity: None, lacking: None }))
     }
 
     pub(crate) fn state(&self) -> WatchState {
@@ -42,15 +44,12 @@ impl Board {
     }
 
     /// Who the bridge is, once Slack has said it.
-    pub(crate) fn identity(&self) -> Option<std::sync::Arc<Identity>> {
+    pub(crate) fn identity(&self) -> Option<Arc<Identity>> {
         self.notes().identity.clone()
     }
 
     pub(crate) fn inbound(&self, proof: Proof) {
-        let mut notes = self.notes();
-        if notes.state.inbound != proof {
-            notes.state.inbound = proof;
-        }
+        self.notes().state.inbound = proof;
     }
 
     pub(crate) fn outbound(&self, proof: Proof) {
@@ -70,6 +69,7 @@ impl Board {
         let mut notes = self.notes();
         notes.identity = Some(identity.into());
         if missing.is_empty() {
+            notes.lacking = None;
             notes.state.outbound = Proof::Proved;
             return Ok(());
         }
@@ -84,6 +84,7 @@ impl Board {
         )
         .with_code("missing_scope");
         notes.state.outbound = Proof::Failed(failure.sentence.clone());
+        notes.lacking = Some(notes.state.outbound.clone());
         Err(failure)
     }
 
@@ -92,9 +93,7 @@ impl Board {
         match result {
             Ok(_) => {
                 let mut notes = self.notes();
-                if notes.state.outbound != Proof::Proved {
-                    notes.state.outbound = Proof::Proved;
-                }
+                notes.state.outbound = notes.lacking.clone().unwrap_or(Proof::Proved);
             }
             Err(failure) if failure.reason == Reason::Credentials => {
                 self.outbound(Proof::Failed(failure.sentence.clone()));
@@ -144,6 +143,8 @@ mod tests {
         assert!(failure.sentence.contains("lacks the scopes chat:write.customize:"));
         assert!(matches!(board.state().outbound, Proof::Failed(_)));
         assert!(board.identity().is_some());
+        board.called(&Ok(()));
+        assert!(matches!(board.state().outbound, Proof::Failed(_)));
         board.introduced(identity(), None).expect("nothing was said");
         assert_eq!(board.state().outbound, Proof::Proved);
     }

@@ -13,6 +13,9 @@ use crate::{text, ts, wire};
 /// What stands for a message that is made of nothing that can be shown in words.
 const UNSHOWABLE: &str = "[a message that can only be seen in Slack]";
 
+/// Slack's own helper, which is nobody's words.
+const SLACKBOT: &str = "USLACKBOT";
+
 /// What kind of message it is, by its `subtype`.
 enum Kind {
     /// Somebody's words or files.
@@ -184,6 +187,7 @@ impl Reader<'_> {
 fn kind(message: &wire::Message) -> Kind {
     match message.subtype.as_deref() {
         Some("bot_message") => Kind::Bot,
+        None if message.user.as_deref() == Some(SLACKBOT) => Kind::Bot,
         None | Some("file_share" | "thread_broadcast" | "me_message")
             if message.bot_id.is_some() =>
         {

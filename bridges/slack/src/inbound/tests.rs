@@ -184,6 +184,8 @@ fn other_bots_and_other_installations_are_not_relayed() {
     let bot = message(json!({"subtype": "bot_message", "bot_id": "B2", "metadata": metadata}));
     assert_eq!(other(&bot), "message.bot_message");
     assert_eq!(other(&message(json!({"bot_id": "B2"}))), "message.bot_message");
+    let slackbot = message(json!({"user": "USLACKBOT", "text": "Reminder: stand-up"}));
+    assert_eq!(other(&slackbot), "message.bot_message");
     // It has its place in the order of the channel all the same.
     assert!(event(&bot).ordinal.is_some());
 }
