@@ -30,7 +30,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args, config: &Config, out: &mut dyn Write) -> Result<(), Failed> {
-    write(out, summary(config))?;
+    write(out, &summary(config))?;
     if !args.online {
         return Ok(());
     }
@@ -39,7 +39,7 @@ pub(super) async fn run(args: &Args, config: &Config, out: &mut dyn Write) -> Re
     findings.extend(skews(&SystemClock, &bases(config)).await);
     for finding in &findings {
         let result = finding.wrong.as_deref().unwrap_or("works");
-        write(out, format!("{}, {}: {result}\n", finding.network, finding.what))?;
+        write(out, &format!("{}, {}: {result}\n", finding.network, finding.what))?;
     }
     match findings.iter().filter(|finding| finding.wrong.is_some()).count() {
         0 => Ok(()),
@@ -47,7 +47,7 @@ pub(super) async fn run(args: &Args, config: &Config, out: &mut dyn Write) -> Re
     }
 }
 
-fn write(out: &mut dyn Write, text: String) -> Result<(), Failed> {
+fn write(out: &mut dyn Write, text: &str) -> Result<(), Failed> {
     out.write_all(text.as_bytes()).map_err(|error| Failed::Other(error.into()))
 }
 
