@@ -305,6 +305,17 @@ impl Simulator {
         self.shared.workspace().delete_channel(channel)
     }
 
+    /// Tells the app that it gets too many events and misses some (`app_rate_limited`).
+    pub fn limit_events(&self) {
+        let workspace = self.shared.workspace();
+        let app = &workspace.options.identity;
+        let notice = json!({
+            "type": "app_rate_limited", "token": app.verification_token, "team_id": app.team,
+            "minute_rate_limited": workspace.seconds() / 60 * 60, "api_app_id": app.app,
+        });
+        workspace.outbox.event("app", "app_rate_limited", &notice);
+    }
+
     /// Revokes the bot's token.
     pub fn revoke_token(&self) {
         self.shared.workspace().revoke();

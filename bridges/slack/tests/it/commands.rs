@@ -118,6 +118,11 @@ struct Came {
     body: String,
 }
 
+/// Instead of a status: no answer.
+const HANG: u16 = 0;
+/// Instead of a status: a refusal that asks not to be tried again.
+const ENOUGH: u16 = 1;
+
 /// An app behind HTTP. It answers with what is in `answers`, first to last, then 200.
 async fn app(
     scene: &Scene,
@@ -156,6 +161,12 @@ async fn receive(State(app): State<Arc<App>>, request: Request) -> Response {
         return challenge.into_response();
     }
     let (status, text) = app.answers.lock().unwrap().pop().unwrap_or((200, ""));
+    if status == HANG {
+        std::future::pending::<()>().await;
+    }
+    if status == ENOUGH {
+        return (http::StatusCode::NOT_FOUND, [("x-slack-no-retry", "1")]).into_response();
+    }
     (http::StatusCode::from_u16(status).unwrap(), text).into_response()
 }
 
@@ -184,6 +195,24 @@ async fn events_by_http_are_signed_and_come_again_when_refused() {
     scene.slack.idle(SOON).await.unwrap();
     let counters = scene.slack.counters();
     assert_eq!((counters.acknowledged, counters.retried), (1, 2));
+}
+
+#[tokio::test]
+async fn an_app_that_is_silent_or_has_had_enough_is_treated_so() {
+    let scene = Scene::with(|options| {
+        options.answer_within = Duration::from_millis(100);
+        options.event_retries = vec![Duration::ZERO];
+    })
+    .await;
+    let mut came = app(&scene, vec![(HANG, ""), (ENOUGH, ""), (200, "")]).await;
+    scene.slack.user_says(&scene.crew, &scene.maya, "hello").unwrap();
+    came.recv().await.unwrap();
+    let again = came.recv().await.unwrap();
+    assert_eq!(again.headers["x-slack-retry-reason"], "http_timeout");
+    scene.slack.idle(SOON).await.unwrap();
+    assert_eq!((scene.slack.counters().lost, came.try_recv().is_err()), (2, true));
+    scene.slack.user_says(&scene.crew, &scene.maya, "still there?").unwrap();
+    assert!(came.recv().await.unwrap().body.contains("still there?"));
 }
 
 fn signature(scene: &Scene, request: &Came) -> String {
