@@ -144,9 +144,17 @@ fn credentials(what: &str, call: Call<'_>) -> Failure {
 
 /// What an answer with `ok: false` means.
 pub(crate) fn refused(code: &str, call: Call<'_>) -> Failure {
-    let about = call.about;
-    let failure = match code {
-        "ratelimited" | "rate_limited" | "rate_limit_exceeded" => return limited(None, call),
+    let failure = of_the_network(code, call)
+        .or_else(|| of_the_place(code, call.about))
+        .or_else(|| of_the_message(code, call.about))
+        .unwrap_or_else(|| unlisted(code, call));
+    failure.with_code(code)
+}
+
+/// Refusals that concern everything on the network.
+fn of_the_network(code: &str, call: Call<'_>) -> Option<Failure> {
+    Some(match code {
+        "ratelimited" | "rate_limited" | "rate_limit_exceeded" => limited(None, call),
         "missing_scope" | "no_permission" => Failure::later(
             Reason::Credentials,
             None,
@@ -169,74 +177,76 @@ pub(crate) fn refused(code: &str, call: Call<'_>) -> Failure {
         | "two_factor_setup_required"
         | "team_not_found"
         | "app_not_installed"
-        | "forbidden_team"
-        | "user_is_bot" => credentials(code, call),
+        | "forbidden_team" => credentials(code, call),
         "internal_error" | "fatal_error" | "service_unavailable" | "request_timeout" => {
             uncertain(Reason::Unavailable, code, call)
         }
         "team_added_to_org" | "accesslimited" | "too_many_websockets" => Failure::later(
             Reason::Unavailable,
             None,
-            format!("Slack cannot serve {about} just now ({code}); it is tried again."),
+            format!("Slack cannot serve {} just now ({code}); it is tried again.", call.about),
         ),
-        "channel_not_found" | "thread_not_found" | "message_not_found" => Failure::never(
+        _ => return None,
+    })
+}
+
+/// Refusals that concern the channel, the thread or the person.
+fn of_the_place(code: &str, about: &str) -> Option<Failure> {
+    let (reason, sentence) = match code {
+        "channel_not_found" | "thread_not_found" | "message_not_found" => (
             Reason::NoSuchPlace,
             format!(
                 "Slack knows no {about}, or does not show it to the bridge ({code}): check the \
                  link's id, or invite the bridge into the private channel."
             ),
         ),
-        "not_in_channel" => Failure::never(
+        "not_in_channel" => (
             Reason::Forbidden,
             format!("The bridge is not in {about}: invite it there with /invite, then retry."),
         ),
-        "is_archived" => Failure::never(
+        "is_archived" => (
             Reason::PlaceClosed,
             format!("In Slack, {about} is archived: unarchive it, then retry."),
         ),
-        _ if code.starts_with("restricted_action")
-            || code.starts_with("cannot_")
-            || matches!(code, "not_allowed" | "method_not_supported_for_channel_type") =>
-        {
-            Failure::never(
-                Reason::Forbidden,
-                format!(
-                    "Slack does not let the bridge write in {about} ({code}): ask a workspace \
-                     admin to allow it, then retry."
-                ),
-            )
+        "user_not_found" | "user_not_visible" | "users_not_found" => {
+            (Reason::Unreachable, format!("Slack knows no {about} ({code})."))
         }
+        "not_allowed"
+        | "method_not_supported_for_channel_type"
+        | "posting_to_general_channel_denied" => (Reason::Forbidden, ask_an_admin(code, about)),
+        _ if code.starts_with("restricted_action") || code.starts_with("cannot_") => {
+            (Reason::Forbidden, ask_an_admin(code, about))
+        }
+        _ => return None,
+    };
+    Some(Failure::never(reason, sentence))
+}
+
+fn ask_an_admin(code: &str, about: &str) -> String {
+    format!(
+        "Slack does not let the bridge write in {about} ({code}): ask a workspace admin to allow \
+         it, then retry."
+    )
+}
+
+/// Refusals that concern what was to be said.
+fn of_the_message(code: &str, about: &str) -> Option<Failure> {
+    Some(match code {
         "msg_too_long"
         | "no_text"
         | "too_many_attachments"
         | "metadata_too_large"
-        | "metadata_must_be_sent_from_app"
-        | "message_limit_exceeded"
-        | "posting_to_general_channel_denied" => content_or_place(code, about),
-        "user_not_found" | "user_not_visible" | "users_not_found" => {
-            Failure::never(Reason::Unreachable, format!("Slack knows no {about} ({code})."))
-        }
-        "used_url" | "expired_url" | "expired_trigger_id" | "trigger_expired" => expired(),
-        _ => unlisted(code, call),
-    };
-    failure.with_code(code)
-}
-
-fn content_or_place(code: &str, about: &str) -> Failure {
-    match code {
-        "posting_to_general_channel_denied" => Failure::never(
-            Reason::Forbidden,
-            format!("Slack lets only some people write in {about}: ask an admin, then retry."),
+        | "metadata_must_be_sent_from_app" => Failure::never(
+            Reason::Content,
+            format!("Slack does not take this message for {about} ({code})."),
         ),
         "message_limit_exceeded" => Failure::never(
             Reason::Refused,
             format!("The workspace has used up its messages, so {about} gets none: see its plan."),
         ),
-        _ => Failure::never(
-            Reason::Content,
-            format!("Slack does not take this message for {about} ({code})."),
-        ),
-    }
+        "used_url" | "expired_url" | "expired_trigger_id" | "trigger_expired" => expired(),
+        _ => return None,
+    })
 }
 
 /// The answer to a command came too late, or too often.

@@ -113,3 +113,110 @@ fn unparsable(error: &serde_json::Error) -> Reject {
     metrics::counter!("partyline_slack_rejects_total", "why" => "unparsable").increment(1);
     Reject::Unparsable
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::{SignedDuration, Timestamp};
+    use partyline_core::{Happening, ManualClock, Watch};
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Config, SIGNATURE_HEADER, TIMESTAMP_HEADER, Transport};
+
+    const NOW: i64 = 1_790_000_000;
+
+    fn bridge() -> (Slack, Arc<ManualClock>) {
+        let mut config = Config::new("xoxb-1".into());
+        config.transport = Transport::Http;
+        config.signing_secret = Some("sesame".into());
+        let clock = Arc::new(ManualClock::new(Timestamp::from_second(NOW).expect("time")));
+        (Slack::new(config, clock.clone()).expect("a bridge"), clock)
+    }
+
+    fn signed(body: &str) -> (HeaderMap, Bytes) {
+        let timestamp = NOW.to_string();
+        let signature = signature::sign(&"sesame".into(), &timestamp, body.as_bytes());
+        let mut headers = HeaderMap::new();
+        headers.insert(SIGNATURE_HEADER, signature.parse().expect("header"));
+        headers.insert(TIMESTAMP_HEADER, timestamp.parse().expect("header"));
+        (headers, Bytes::copy_from_slice(body.as_bytes()))
+    }
+
+    #[test]
+    fn the_first_signed_request_proves_the_way_in() {
+        let (slack, clock) = bridge();
+        let (headers, body) = signed(r#"{"type":"url_verification","challenge":"abc"}"#);
+        assert!(matches!(slack.state().inbound, Proof::Unproved(_)));
+        let forged = slack.receive_events(&HeaderMap::new(), body.clone());
+        assert!(matches!(forged, Err(Reject::Signature)));
+        clock.advance(SignedDuration::from_mins(6));
+        assert!(matches!(slack.receive_events(&headers, body.clone()), Err(Reject::Signature)));
+        assert!(matches!(slack.state().inbound, Proof::Unproved(_)));
+        clock.advance(SignedDuration::from_mins(-6));
+        let request = slack.receive_events(&headers, body).expect("signed");
+        assert!(matches!(request, EventsRequest::Challenge(challenge) if challenge == "abc"));
+        assert_eq!(slack.state().inbound, Proof::Proved);
+    }
+
+    #[test]
+    fn an_event_is_to_be_stored_with_its_bytes() {
+        let (slack, _) = bridge();
+        let event = json!({"type": "message", "channel": "C1", "user": "U1", "text": "hello",
+            "ts": "1712345678.000100"});
+        let text = json!({"type": "event_callback", "event_id": "Ev1", "event": event}).to_string();
+        let (headers, body) = signed(&text);
+        let request = slack.receive_events(&headers, body.clone()).expect("signed");
+        let EventsRequest::Incoming(incoming) = request else { panic!("an event") };
+        assert_eq!((incoming.via, &incoming.raw), ("webhook", &body));
+        assert!(matches!(incoming.events[0].happening, Happening::Message { .. }));
+        let (headers, body) = signed(r#"{"event":{"type":"team_rename","name":"Other"}}"#);
+        let passed = slack.receive_events(&headers, body).expect("signed");
+        assert!(matches!(passed, EventsRequest::Passed));
+        let (headers, body) = signed(r#"{"event":{"type":"message","text":"where?"}}"#);
+        let unclear = slack.receive_events(&headers, body).expect("signed");
+        assert!(matches!(unclear, EventsRequest::Incoming(incoming) if incoming.events.is_empty()));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused() {
+        let (slack, _) = bridge();
+        for text in ["", "{", "words", "payload=%7B"] {
+            let (headers, body) = signed(text);
+            let rejects = [
+                slack.receive_events(&headers, body.clone()).err(),
+                slack.receive_command(&headers, body.clone()).err(),
+                slack.receive_interactivity(&headers, body).err(),
+            ];
+            assert_eq!(rejects, [Some(Reject::Unparsable); 3], "{text}");
+        }
+    }
+
+    #[test]
+    fn commands_and_interactions_come_as_forms() {
+        let (slack, _) = bridge();
+        let (headers, body) = signed(
+            "command=%2Fwa&text=status&channel_id=C1&user_id=U1&trigger_id=1.1\
+             &response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2F1",
+        );
+        let incoming = slack.receive_command(&headers, body).expect("signed");
+        assert!(matches!(incoming.events[0].happening, Happening::Command(_)));
+        let (headers, body) = signed(
+            "payload=%7B%22type%22%3A%22block_actions%22%2C%22trigger_id%22%3A%221.1%22%2C\
+             %22channel%22%3A%7B%22id%22%3A%22C1%22%7D%7D",
+        );
+        let incoming = slack.receive_interactivity(&headers, body).expect("signed");
+        assert!(matches!(incoming.events[0].happening, Happening::Other { .. }));
+    }
+
+    #[test]
+    fn without_a_secret_nothing_is_signed() {
+        let mut config = Config::new("xoxb-1".into());
+        config.app_token = Some("xapp-1".into());
+        let clock = Arc::new(ManualClock::new(Timestamp::from_second(NOW).expect("time")));
+        let slack = Slack::new(config, clock).expect("a bridge");
+        let (headers, body) = signed("command=%2Fwa");
+        assert!(matches!(slack.receive_command(&headers, body), Err(Reject::Signature)));
+    }
+}
