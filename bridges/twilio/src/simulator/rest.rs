@@ -90,7 +90,12 @@ fn conversations_api() -> Router<Arc<Inner>> {
         .route("/Users", get(users::list).post(users::create))
         .route("/Users/{user}", get(users::fetch).post(users::update).delete(users::remove))
         .route("/Users/{user}/Conversations", get(users::conversations))
+        .route(
+            "/Users/{user}/Conversations/{conversation}",
+            get(users::membership).post(users::set_membership).delete(users::leave),
+        )
         .route("/Services", get(configuration::services))
+        .route("/Services/{service}", get(configuration::service))
         .route("/ContentAndApprovals", get(content::with_approvals))
         .route("/Content", get(content::list))
         .route("/Content/{content}", get(content::fetch))
@@ -120,7 +125,7 @@ impl Scope {
             return Err(Refusal::no_resource(&path));
         }
         // Media has no other form, and the service itself is an item of its own.
-        if rest.starts_with("Media") {
+        if rest.is_empty() || rest.starts_with("Media") {
             return Ok(scope);
         }
         scope.prefix = format!("{}/v1/Services/{service}", inner.base);

@@ -1,6 +1,7 @@
 //! What the tests share: a client with credentials, and a receiver of hooks.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use http::{HeaderMap, StatusCode, Uri};
 use partyline_twilio::simulator::{NewMember, Options, Phone, Sid, Simulator};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use url::Url;
 
@@ -25,6 +26,21 @@ pub(crate) struct Twilio {
     pub(crate) simulator: Simulator,
     pub(crate) options: Options,
     client: reqwest::Client,
+    log: Mutex<Vec<Value>>,
+}
+
+/// The project's folder.
+pub(crate) fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).expect("bridges/twilio lies two deep").to_owned()
+}
+
+/// The Python that has Twilio's library.
+pub(crate) fn python() -> PathBuf {
+    let python = std::env::var_os("PARTYLINE_PYTHON")
+        .map_or_else(|| root().join("tests/.cache/venv/bin/python"), PathBuf::from);
+    assert!(python.exists(), "{} is not there: run tests/run first", python.display());
+    python
 }
 
 impl Twilio {
@@ -35,7 +51,7 @@ impl Twilio {
     pub(crate) async fn with(options: Options) -> Self {
         let simulator = Simulator::start(options.clone()).await.expect("a free port");
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { simulator, options, client }
+        Self { simulator, options, client, log: Mutex::default() }
     }
 
     /// The address of a path; paths under the service begin with `~`.
@@ -52,21 +68,44 @@ impl Twilio {
     }
 
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
-        read(self.request(http::Method::GET, path)).await
+        self.record("get", path, self.request(http::Method::GET, path)).await
     }
 
     pub(crate) async fn post(&self, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
-        read(self.request(http::Method::POST, path).form(form)).await
+        self.record("post", path, self.request(http::Method::POST, path).form(form)).await
     }
 
     /// The same, with hooks asked for.
     pub(crate) async fn post_hooked(&self, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
         let request = self.request(http::Method::POST, path).form(form);
-        read(request.header("X-Twilio-Webhook-Enabled", "true")).await
+        self.record("post", path, request.header("X-Twilio-Webhook-Enabled", "true")).await
     }
 
     pub(crate) async fn delete(&self, path: &str) -> (u16, Value) {
-        read(self.request(http::Method::DELETE, path)).await
+        self.record("delete", path, self.request(http::Method::DELETE, path)).await
+    }
+
+    /// Sends a request and notes the answer: status and JSON, null where there is none.
+    pub(crate) async fn record(
+        &self,
+        method: &str,
+        path: &str,
+        request: reqwest::RequestBuilder,
+    ) -> (u16, Value) {
+        let answer = request.send().await.expect("an answer");
+        let status = answer.status().as_u16();
+        let body = answer.bytes().await.expect("a body");
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let path = self.url(path);
+        let path = path.trim_start_matches(self.simulator.base_url());
+        let row = json!({ "method": method, "path": path, "status": status, "body": body });
+        self.log.lock().expect("lock").push(row);
+        (status, body)
+    }
+
+    /// Every answer so far.
+    pub(crate) fn log(&self) -> Vec<Value> {
+        self.log.lock().expect("lock").clone()
     }
 
     /// A conversation with WhatsApp members 1, 2 ….
@@ -79,13 +118,6 @@ impl Twilio {
         }
         (group, phones)
     }
-}
-
-async fn read(request: reqwest::RequestBuilder) -> (u16, Value) {
-    let answer = request.send().await.expect("an answer");
-    let status = answer.status().as_u16();
-    let body = answer.bytes().await.expect("a body");
-    (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
 }
 
 /// The form of a hook.

@@ -122,26 +122,35 @@ pub(super) async fn set_webhooks(call: Call) -> Result {
     })
 }
 
-/// The account's one service.
+fn service_shape(world: &World, call: &Call) -> Value {
+    let url = format!("{}/Services/{}", call.scope.prefix, world.service_sid);
+    json!({
+        "sid": world.service_sid,
+        "account_sid": world.account_sid,
+        "friendly_name": "Simulated service",
+        "date_created": date(world.settings.started),
+        "date_updated": date(world.settings.started),
+        "links": {
+            "conversations": format!("{url}/Conversations"),
+            "users": format!("{url}/Users"),
+            "roles": format!("{url}/Roles"),
+            "bindings": format!("{url}/Bindings"),
+            "configuration": format!("{url}/Configuration"),
+            "participant_conversations": format!("{url}/ParticipantConversations"),
+        },
+        "url": url,
+    })
+}
+
+/// The account's one service; any other was refused on the way here.
+pub(super) async fn service(call: Call) -> Result {
+    call.inner.look(|world| Ok(Answer::Found(service_shape(world, &call))))
+}
+
+/// The account's services: one.
 pub(super) async fn services(call: Call) -> Result {
     call.inner.look(|world| {
-        let url = format!("{}/Services/{}", call.scope.prefix, world.service_sid);
-        let shape = json!({
-            "sid": world.service_sid,
-            "account_sid": world.account_sid,
-            "friendly_name": "Simulated service",
-            "date_created": date(world.settings.started),
-            "date_updated": date(world.settings.started),
-            "links": {
-                "conversations": format!("{url}/Conversations"),
-                "users": format!("{url}/Users"),
-                "roles": format!("{url}/Roles"),
-                "bindings": format!("{url}/Bindings"),
-                "configuration": format!("{url}/Configuration"),
-                "participant_conversations": format!("{url}/ParticipantConversations"),
-            },
-            "url": url,
-        });
+        let shape = service_shape(world, &call);
         paging::list(&call, "services", 100, false, |_, _| std::iter::once((0, shape)))
     })
 }

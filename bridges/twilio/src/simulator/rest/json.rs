@@ -14,6 +14,16 @@ pub(super) fn date(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// What belongs to a conversation names its service only where the path does (spec).
+pub(super) fn scoped(scope: &Scope, mut shape: Value) -> Value {
+    if !scope.service
+        && let Some(fields) = shape.as_object_mut()
+    {
+        fields.remove("chat_service_sid");
+    }
+    shape
+}
+
 /// The dates of a conversation's timers.
 pub(super) fn timers(one: &Conversation) -> Value {
     let mut timers = serde_json::Map::new();
@@ -75,7 +85,7 @@ pub(super) fn participant(
     conversation: &Sid,
     one: &Participant,
 ) -> Value {
-    json!({
+    let shape = json!({
         "sid": one.sid,
         "account_sid": world.account_sid,
         "chat_service_sid": world.service_sid,
@@ -91,7 +101,8 @@ pub(super) fn participant(
         "url": format!(
             "{}/Conversations/{conversation}/Participants/{}", scope.prefix, one.sid
         ),
-    })
+    });
+    scoped(scope, shape)
 }
 
 pub(super) fn message(world: &World, scope: &Scope, one: &Message) -> Value {
@@ -108,7 +119,7 @@ pub(super) fn message(world: &World, scope: &Scope, one: &Message) -> Value {
             })
         })
         .collect();
-    json!({
+    let shape = json!({
         "sid": one.sid,
         "account_sid": world.account_sid,
         "chat_service_sid": world.service_sid,
@@ -128,7 +139,8 @@ pub(super) fn message(world: &World, scope: &Scope, one: &Message) -> Value {
             "channel_metadata": format!("{url}/ChannelMetadata"),
         },
         "url": url,
-    })
+    });
+    scoped(scope, shape)
 }
 
 fn message_url(scope: &Scope, one: &Message) -> String {
@@ -161,7 +173,7 @@ fn delivery(receipts: &[Receipt]) -> Value {
 }
 
 pub(super) fn receipt(world: &World, scope: &Scope, message: &Message, one: &Receipt) -> Value {
-    json!({
+    let shape = json!({
         "sid": one.sid,
         "account_sid": world.account_sid,
         "chat_service_sid": world.service_sid,
@@ -174,5 +186,6 @@ pub(super) fn receipt(world: &World, scope: &Scope, message: &Message, one: &Rec
         "date_created": date(one.created),
         "date_updated": date(one.updated),
         "url": format!("{}/Receipts/{}", message_url(scope, message), one.sid),
-    })
+    });
+    scoped(scope, shape)
 }

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::{Answer, Call, Refusal, Result, json::date, paging};
 use crate::simulator::events::{Effects, Params, hook_date};
 use crate::simulator::model::Sid;
-use crate::simulator::world::World;
 use crate::simulator::world::conversations::check_attributes;
 use crate::simulator::world::settings::User;
+use crate::simulator::world::{World, participants};
 
 fn shape(world: &World, call: &Call, one: &User) -> Value {
     let url = format!("{}/Users/{}", call.scope.prefix, one.sid);
@@ -150,13 +150,19 @@ pub(super) async fn conversations(call: Call) -> Result {
                 .into_iter()
                 .flat_map(move |places| places.range((from, to)))
                 .filter_map(|(order, sid)| {
-                    Some((*order, membership(world, &call, user, *order, sid)?))
+                    Some((*order, membership_shape(world, &call, user, *order, sid)?))
                 })
         })
     })
 }
 
-fn membership(world: &World, call: &Call, user: &User, order: u64, sid: &str) -> Option<Value> {
+fn membership_shape(
+    world: &World,
+    call: &Call,
+    user: &User,
+    order: u64,
+    sid: &str,
+) -> Option<Value> {
     let group = world.groups.get(sid)?;
     let member = group.participants.get(&order)?;
     let one = &group.conversation;
@@ -186,4 +192,49 @@ fn membership(world: &World, call: &Call, user: &User, order: u64, sid: &str) ->
             "conversation": url,
         },
     }))
+}
+
+/// The user's place in the conversation that the path names.
+fn find_membership<'a>(world: &'a World, call: &Call) -> Result<(&'a User, u64, Sid)> {
+    let user = world.user(call.id("user")).ok_or_else(missing)?;
+    let group = world.group(call.id("conversation"))?;
+    let member = group.participant(&user.identity);
+    let order = member.and_then(|one| group.participant_by_sid.get(&one.sid));
+    let order = *order.ok_or_else(|| Refusal::not_found(50430, "User conversation"))?;
+    Ok((user, order, group.conversation.sid.clone()))
+}
+
+fn found(world: &World, call: &Call) -> Result {
+    let (user, order, sid) = find_membership(world, call)?;
+    let shape = membership_shape(world, call, user, order, &sid);
+    Ok(Answer::Found(shape.unwrap_or_default()))
+}
+
+pub(super) async fn membership(call: Call) -> Result {
+    call.inner.look(|world| found(world, &call))
+}
+
+/// Only what has been read is kept; how loud a client is belongs to clients.
+pub(super) async fn set_membership(call: Call) -> Result {
+    let wish = participants::Wish {
+        last_read_message_index: call.number("LastReadMessageIndex")?,
+        last_read_timestamp: call.text("LastReadTimestamp"),
+        ..participants::Wish::default()
+    };
+    call.inner.change(|world, effects| {
+        let (user, _, sid) = find_membership(world, &call)?;
+        let identity = user.identity.clone();
+        world.update_participant(&sid, &identity, &wish, &call.cause, effects)?;
+        found(world, &call)
+    })
+}
+
+/// The user leaves the conversation.
+pub(super) async fn leave(call: Call) -> Result {
+    call.inner.change(|world, effects| {
+        let (user, _, sid) = find_membership(world, &call)?;
+        let identity = user.identity.clone();
+        world.remove_participant(&sid, &identity, &call.cause, effects)?;
+        Ok(Answer::Gone)
+    })
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Call, Refusal, Result, json::date, paging};
+use super::json::{date, scoped};
+use super::{Answer, Call, Refusal, Result, paging};
 use crate::simulator::events::{EVENTS, is_before};
 use crate::simulator::world::World;
 use crate::simulator::world::settings::ScopedWebhook;
@@ -25,7 +26,7 @@ fn shape(world: &World, call: &Call, conversation: &str, one: &ScopedWebhook) ->
     if let Some(index) = one.replay_after {
         put("replay_after", index.into());
     }
-    json!({
+    let shape = json!({
         "sid": one.sid,
         "account_sid": world.account_sid,
         "chat_service_sid": world.service_sid,
@@ -35,7 +36,8 @@ fn shape(world: &World, call: &Call, conversation: &str, one: &ScopedWebhook) ->
         "date_created": date(one.created),
         "date_updated": date(one.updated),
         "url": format!("{}/Conversations/{conversation}/Webhooks/{}", call.scope.prefix, one.sid),
-    })
+    });
+    scoped(&call.scope, shape)
 }
 
 /// Filters of a conversation's hooks: after events only (doc).
