@@ -12,7 +12,7 @@
 //! | `POST react` `{channel, user, ts, emoji, on}` | |
 //! | `POST command` `{channel, user, command, text, answers?, within_ms?}` | waits for the answers |
 //! | `POST press` `{channel, user, ts, action_id, value, answers?, within_ms?}` | likewise |
-//! | `POST faults` `{fault, target?, count? \| probability, seed, seconds?, delay_ms?}`, `DELETE faults` | |
+//! | `POST faults` `{fault, target?, count? \| probability, seed, seconds?, delay_ms?, error?}`, `DELETE faults` | |
 //! | `POST do` `{what, channel?}` | `drop_sockets`, `half_open_sockets`, `refresh_sockets`, `warn_sockets`, `revoke_token`, `restore_token`, `archive`, `unarchive`, `remove_bot`, `add_bot`, `verify_events_url` |
 //! | `GET messages?channel=`, `GET ephemerals?channel=`, `GET views`, `GET state` | what there is |
 
@@ -229,6 +229,12 @@ struct NewFault {
     seconds: u32,
     #[serde(default)]
     delay_ms: u64,
+    #[serde(default = "internal_error")]
+    error: String,
+}
+
+fn internal_error() -> String {
+    "internal_error".to_owned()
 }
 
 fn everything() -> String {
@@ -240,8 +246,10 @@ const fn one() -> u32 {
 }
 
 async fn faults(State(shared): Slack, Json(it): Json<NewFault>) -> Done {
-    let fault = Fault::named(&it.fault, it.seconds, Duration::from_millis(it.delay_ms))
-        .ok_or_else(|| Refused(format!("there is no fault named {:?}", it.fault)))?;
+    let fault = Fault::named(&it.fault, it.seconds, Duration::from_millis(it.delay_ms), &it.error)
+        .ok_or_else(|| {
+            Refused(format!("there is no fault {:?} (error {:?})", it.fault, it.error))
+        })?;
     let dose = match it.probability {
         Some(probability) => Dose::Chance { probability, seed: it.seed },
         None => Dose::Next(it.count.unwrap_or(1)),

@@ -26,6 +26,9 @@ pub enum Fault {
     Truncated,
     /// It was done; the answer is a page in HTML with status 200.
     NotJson,
+    /// Nothing was done; Slack refuses with this error (`account_inactive`, `restricted_action`,
+    /// `internal_error` …).
+    Refused(&'static str),
     /// The event never goes out.
     Lost,
     /// The event goes out twice, under the same `event_id`.
@@ -57,9 +60,9 @@ impl Fault {
     }
 
     /// Reads a fault by its name, as the control API and the documents write it. `seconds` is the
-    /// `Retry-After` of `rate_limited`, `delay` that of `delayed`.
+    /// `Retry-After` of `rate_limited`, `delay` that of `delayed`, `error` that of `refused`.
     #[must_use]
-    pub fn named(name: &str, seconds: u32, delay: Duration) -> Option<Self> {
+    pub fn named(name: &str, seconds: u32, delay: Duration, error: &str) -> Option<Self> {
         Some(match name {
             "rate_limited" => Self::RateLimited(seconds),
             "rate_limited_bare" => Self::RateLimitedBare,
@@ -70,6 +73,7 @@ impl Fault {
             "reset_after" => Self::ResetAfter,
             "truncated" => Self::Truncated,
             "not_json" => Self::NotJson,
+            "refused" => Self::Refused(REFUSALS.iter().find(|known| **known == error)?),
             "lost" => Self::Lost,
             "doubled" => Self::Doubled,
             "delayed" => Self::Delayed(delay),
@@ -80,6 +84,24 @@ impl Fault {
         })
     }
 }
+
+/// The refusals that can be asked for by name: those that need no state to come about.
+const REFUSALS: [&str; 14] = [
+    "access_denied",
+    "account_inactive",
+    "accesslimited",
+    "ekm_access_denied",
+    "fatal_error",
+    "internal_error",
+    "invalid_auth",
+    "message_limit_exceeded",
+    "org_login_required",
+    "request_timeout",
+    "restricted_action",
+    "service_unavailable",
+    "team_added_to_org",
+    "token_expired",
+];
 
 /// How often a fault strikes.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -174,11 +174,11 @@ fn ts(arguments: &Arguments, name: &str, bad: &'static str) -> Result<Option<Ts>
     arguments.text(name).map(|text| text.parse().map_err(|_| bad.into())).transpose()
 }
 
-/// The argument `limit`: within 1 and 1000, 0 meaning the default.
+/// The argument `limit`: from 1 to 999 ("under 1000"), 0 meaning the default.
 fn limit(arguments: &Arguments, default: usize) -> Result<usize, Refusal> {
     match arguments.text("limit").map(|text| text.parse::<usize>()) {
         None | Some(Ok(0)) => Ok(default),
-        Some(Ok(limit @ 1..=1000)) => Ok(limit),
+        Some(Ok(limit @ 1..=999)) => Ok(limit),
         Some(_) => Err("invalid_limit".into()),
     }
 }

@@ -78,7 +78,7 @@ pub struct Options {
 }
 
 /// Who the app is in its workspace.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The app's name, and the name of its bot.
     pub name: String,
@@ -96,6 +96,18 @@ pub struct Identity {
     pub domain: String,
     /// The old verification token that is in every event.
     pub verification_token: String,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The verification token is a secret, if an old one.
+        f.debug_struct("Identity")
+            .field("app", &self.app)
+            .field("bot", &self.bot)
+            .field("user", &self.user)
+            .field("team", &self.team)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Identity {

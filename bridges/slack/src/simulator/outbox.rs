@@ -22,7 +22,7 @@ use super::{Failed, Fault, Happening, Mode, Options};
 /// How long an event that a fault holds back waits for the next one.
 const HELD_AT_MOST: Duration = Duration::from_millis(500);
 /// How many happenings a slow listener may be behind before it misses some.
-const HAPPENINGS: usize = 16 * 1024;
+const HAPPENINGS: usize = 4096;
 
 /// What a message to the app is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

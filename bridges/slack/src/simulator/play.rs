@@ -118,6 +118,18 @@ impl Simulator {
         workspace.post(message).map(|message| message.ts).ok_or(Failed::Unknown("channel"))
     }
 
+    /// Slack takes one gesture for two: the same message once more, under another `ts` and with
+    /// the same `client_msg_id`, as has been seen.
+    ///
+    /// # Errors
+    /// There is no such message.
+    pub fn repeat(&self, channel: &str, ts: Ts) -> Done<Ts> {
+        let mut workspace = self.shared.workspace();
+        let place = workspace.channels.get(channel).ok_or(Failed::Unknown("channel"))?;
+        let again = Message::clone(place.message(ts).ok_or(Failed::Unknown("message"))?);
+        workspace.post(again).map(|message| message.ts).ok_or(Failed::Unknown("channel"))
+    }
+
     /// Somebody says `/me …`.
     ///
     /// # Errors

@@ -165,6 +165,9 @@ pub(super) async fn with_faults(
     match fault {
         Fault::RateLimited(seconds) => rate_limited(shared, Some(seconds)),
         Fault::RateLimitedBare => rate_limited(shared, None),
+        Fault::Refused(error) => {
+            json_response(StatusCode::OK, &json!({"ok": false, "error": error}))
+        }
         Fault::Error500 => error_500(),
         Fault::Hang => {
             shared.outbox.stop().cancelled().await;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const KEPT: usize = 1000;
 
 /// A modal or a home tab.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct View {
     /// The id, `V…`.
     pub id: String,
@@ -18,6 +18,15 @@ pub struct View {
     pub view: Value,
     /// Its state's hash; each update has a new one.
     pub hash: String,
+}
+
+impl std::fmt::Debug for View {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View")
+            .field("id", &self.id)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
 }
 
 impl View {

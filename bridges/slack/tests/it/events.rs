@@ -159,6 +159,17 @@ async fn events_are_lost_doubled_delayed_and_swapped_on_demand() {
 }
 
 #[tokio::test]
+async fn one_gesture_can_come_as_two_messages() {
+    let scene = Scene::new().await;
+    let mut socket = scene.socket().await;
+    let ts = scene.slack.user_says(&scene.crew, &scene.maya, "once").unwrap();
+    scene.slack.repeat(&scene.crew, ts).unwrap();
+    let (one, two) = (socket.event().await, socket.event().await);
+    assert_ne!(one["event"]["ts"], two["event"]["ts"]);
+    assert_eq!(one["event"]["client_msg_id"], two["event"]["client_msg_id"]);
+}
+
+#[tokio::test]
 async fn a_dropped_socket_is_reset_and_its_event_comes_by_the_other() {
     use futures_util::StreamExt;
     let scene = Scene::with(|options| options.answer_within = Duration::from_millis(50)).await;

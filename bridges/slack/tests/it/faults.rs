@@ -45,6 +45,14 @@ async fn an_error_before_and_after_it_was_done() {
 }
 
 #[tokio::test]
+async fn any_refusal_there_is() {
+    let (scene, request) = next_post(Fault::Refused("restricted_action")).await;
+    let answer: Value = request.send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer, json!({"ok": false, "error": "restricted_action"}));
+    assert_eq!(posted(&scene), 0);
+}
+
+#[tokio::test]
 async fn a_reset_before_and_after_it_was_done() {
     for (fault, count) in [(Fault::ResetBefore, 0), (Fault::ResetAfter, 1)] {
         let (scene, request) = next_post(fault).await;
