@@ -126,9 +126,9 @@ impl Simulator {
         })
     }
 
-    /// Adds a phone to a conversation, given by SID or unique name. No hook tells of it, as if
-    /// added by REST. Its window is open, as if the person had written before, unless the member
-    /// says otherwise.
+    /// Adds a phone to a conversation, given by SID or unique name. Unless the member says
+    /// otherwise, no hook tells of it, as if it was added by REST, and its window is open, as if
+    /// the person had written before.
     ///
     /// # Errors
     /// What Twilio would refuse: no such conversation, a bad address, a binding that is taken.
@@ -142,7 +142,8 @@ impl Simulator {
         };
         self.inner.change(|world, effects| {
             let draft = world.draft_participant(conversation, &wish)?;
-            world.add_participant(conversation, draft, &Cause::api(false), effects)?;
+            let cause = Cause { source: "SDK", identity: None, hooks: member.told };
+            world.add_participant(conversation, draft, &cause, effects)?;
             if member.profile_name.is_some() {
                 world.phone(&member.address).profile_name = member.profile_name;
             }
@@ -152,6 +153,21 @@ impl Simulator {
             Ok(())
         })?;
         Ok(self.phone(&member.address))
+    }
+
+    /// Takes a phone out of a conversation; hooks tell of it, as if an SDK client had done it.
+    ///
+    /// # Errors
+    /// What Twilio would refuse: no such conversation, no such member.
+    #[allow(clippy::unused_async)] // like the rest of the making
+    pub async fn remove_phone(&self, conversation: &str, address: &str) -> Result<(), Refusal> {
+        self.inner.change(|world, effects| {
+            let group = world.group(conversation)?;
+            let member = group.author(address).ok_or_else(participants::no_participant)?;
+            let sid = member.sid.clone();
+            let cause = Cause { source: "SDK", identity: None, hooks: true };
+            world.remove_participant(conversation, &sid, &cause, effects)
+        })
     }
 
     /// Adds an SDK client to a conversation by its identity.
@@ -240,7 +256,8 @@ impl Simulator {
             .look(|world| world.group(conversation).map(|group| group.next_index).unwrap_or(0))
     }
 
-    /// Closes a conversation for good, as somebody would in Twilio's console.
+    /// Moves a conversation to another state, as somebody would in Twilio's console; hooks tell
+    /// of it. Closed is for good.
     ///
     /// # Errors
     /// What Twilio would refuse: no such conversation, closed already.

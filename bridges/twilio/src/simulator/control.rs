@@ -115,7 +115,7 @@ async fn inbox(State(inner): State<Arc<Inner>>, Query(whose): Query<Whose>) -> J
         let phone = world.phones.get(&whose.address);
         let items: Vec<_> =
             phone.into_iter().flat_map(|phone| phone.inbox.iter().map(|(item, _)| item)).collect();
-        json!({ "inbox": items })
+        json!({ "inbox": items, "on": phone.is_none_or(|phone| phone.on) })
     }))
 }
 

@@ -81,7 +81,17 @@ impl Cause {
 pub(super) struct Hook {
     pub(super) event: &'static str,
     pub(super) conversation: Option<Sid>,
+    /// What it keeps its order with: what has the same lane and the same destination.
+    pub(super) lane: Arc<str>,
     pub(super) params: Params,
+}
+
+impl Hook {
+    /// A hook in the lane of its conversation.
+    pub(super) fn new(event: &'static str, conversation: Option<Sid>, params: Params) -> Self {
+        let lane = conversation.as_deref().unwrap_or_default().into();
+        Self { event, conversation, lane, params }
+    }
 }
 
 /// What a change leaves to be done.
@@ -95,7 +105,7 @@ pub(super) struct Effects {
 
 impl Effects {
     pub(super) fn hook(&mut self, event: &'static str, conversation: Option<Sid>, params: Params) {
-        self.hooks.push(Hook { event, conversation, params });
+        self.hooks.push(Hook::new(event, conversation, params));
     }
 
     pub(super) fn tell(&mut self, happening: Happening) {
@@ -113,7 +123,7 @@ impl Effects {
     }
 }
 
-/// A date as hooks write it: `2026-08-11T12:00:00.000Z`.
+/// A date as hooks write it: `2026-08-11T12:00:00.000Z` (seen).
 pub(super) fn hook_date(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
@@ -266,4 +276,22 @@ pub(super) fn receipt(conversation: &Sid, receipt: &Receipt) -> Params {
     set(&mut params, "DateCreated", hook_date(receipt.created));
     set(&mut params, "DateUpdated", hook_date(receipt.updated));
     params
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_have_milliseconds() {
+        let at: Timestamp = "2026-08-11T12:00:00.0625Z".parse().expect("a date");
+        assert_eq!(hook_date(at), "2026-08-11T12:00:00.062Z");
+        assert_eq!(hook_date(Timestamp::UNIX_EPOCH), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn before_hooks_are_known_by_their_names() {
+        assert!(is_before("onMessageAdd") && is_before("onParticipantRemove"));
+        assert!(!is_before("onMessageAdded") && !is_before("onConversationStateUpdated"));
+    }
 }

@@ -1,6 +1,7 @@
 //! Calls hooks: before hooks are asked, after hooks are told, in order within a conversation.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +45,9 @@ pub(super) struct Hooks {
     pub(super) told: broadcast::Sender<Happening>,
     /// Hooks that wait for another to overtake them.
     pub(super) held: Mutex<HashMap<Key, Call>>,
+    /// Hooks sent, and those of them that failed.
+    pub(super) sent: AtomicU64,
+    pub(super) failed: AtomicU64,
 }
 
 /// One hook to one address.
@@ -75,8 +79,7 @@ impl Hooks {
     ) {
         let params = Arc::new(hook.params);
         for (url, get) in targets {
-            let key: Key =
-                (hook.conversation.as_deref().unwrap_or_default().into(), Arc::clone(&url));
+            let key: Key = (Arc::clone(&hook.lane), Arc::clone(&url));
             let call = Call {
                 url,
                 get,
@@ -224,7 +227,12 @@ impl Hooks {
         } else {
             request
         };
-        request.timeout(self.timeout).send().await.ok()
+        let answer = request.timeout(self.timeout).send().await.ok();
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        if answer.as_ref().is_none_or(|answer| answer.status().as_u16() >= 400) {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
+        answer
     }
 }
 

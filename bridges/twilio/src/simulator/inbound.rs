@@ -14,7 +14,7 @@ use super::model::{Binding, MediaItem, Message, Sid, State, channel};
 use super::refusal::Refusal;
 use super::world::messages::Wish;
 use super::world::settings::{ScopedWebhook, StoredMedia};
-use super::world::{World, conversations, participants};
+use super::world::{MESSAGING, World, conversations, participants};
 
 /// What somebody says.
 #[derive(Clone, Default)]
@@ -176,7 +176,7 @@ pub(super) async fn phone_writes(
     let bound = inner.look(|world| world.bindings.get(&binding).cloned());
     let conversation = match bound {
         Some(conversation) => conversation,
-        None => match autocreate(inner, &binding).await? {
+        None => match autocreate(inner, &binding, &saying).await? {
             Some(conversation) => conversation,
             None => {
                 inner.change(|world, effects| {
@@ -204,7 +204,11 @@ pub(super) async fn phone_writes(
 }
 
 /// Makes a conversation where the sender's address configuration says so.
-async fn autocreate(inner: &Arc<Inner>, binding: &Binding) -> Result<Option<Sid>, SayError> {
+async fn autocreate(
+    inner: &Arc<Inner>,
+    binding: &Binding,
+    saying: &Saying,
+) -> Result<Option<Sid>, SayError> {
     let cause = Cause::phone(&binding.address);
     let wish =
         conversations::Wish { state: Some(State::Initializing), ..conversations::Wish::default() };
@@ -223,9 +227,11 @@ async fn autocreate(inner: &Arc<Inner>, binding: &Binding) -> Result<Option<Sid>
         let mut own = events::conversation_add(&draft);
         own.push(("MessagingBinding.Address".into(), binding.address.clone()));
         own.push(("MessagingBinding.ProxyAddress".into(), binding.proxy_address.clone()));
+        own.push(("MessagingBinding.AuthorAddress".into(), binding.address.clone()));
+        own.push(("MessageBody".into(), saying.text.clone()));
         world.hook_params("onConversationAdd", &cause, own)
     });
-    let hook = Hook { event: "onConversationAdd", conversation: None, params };
+    let hook = Hook::new("onConversationAdd", None, params);
     if let Say::Reject(status) = inner.ask(hook).await {
         return Err(SayError::Rejected(status));
     }
@@ -299,7 +305,7 @@ async fn speak(
         world.hook_params("onMessageAdd", &cause, events::message_add(&draft.message))
     });
     let conversation = Some(speaker.conversation.clone());
-    match inner.ask(Hook { event: "onMessageAdd", conversation, params }).await {
+    match inner.ask(Hook::new("onMessageAdd", conversation, params)).await {
         Say::Reject(status) => return Err(SayError::Rejected(status)),
         Say::Pass(Some(change)) => apply(&mut draft.message, &change),
         Say::Pass(None) => {}
@@ -344,7 +350,8 @@ impl World {
             self.answer_keyword(binding, answer, effects);
         }
         let params = self.messaging_params(binding, saying, &sid, media.unwrap_or_default());
-        effects.hook(super::world::MESSAGING, Some(sid.clone()), params);
+        let lane = binding.address.as_str().into();
+        effects.hooks.push(Hook { event: MESSAGING, conversation: None, lane, params });
         sid
     }
 

@@ -32,6 +32,10 @@ pub struct Counters {
     pub messages_created: u64,
     /// Messages that phones and SDK clients tried to say.
     pub messages_said: u64,
+    /// Hooks sent, each try counted.
+    pub hooks: u64,
+    /// Hooks that were answered with 400 or more, or not at all.
+    pub hooks_failed: u64,
 }
 
 #[derive(Debug, Default)]
@@ -91,6 +95,8 @@ impl Inner {
             lanes: Arc::clone(&lanes),
             told: happenings.clone(),
             held: Mutex::default(),
+            sent: AtomicU64::default(),
+            failed: AtomicU64::default(),
         });
         let rate = options
             .rate
@@ -144,7 +150,7 @@ impl Inner {
             }
         }
         for (url, params) in effects.callbacks {
-            let hook = Hook { event: MESSAGING, conversation: None, params };
+            let hook = Hook::new(MESSAGING, None, params);
             self.hooks.tell(hook, vec![(url, false)], None);
         }
         let subscribed = self.happenings.receiver_count() > 0;
@@ -191,6 +197,8 @@ impl Inner {
             refused: read(&self.count.refused),
             messages_created: read(&self.count.messages_created),
             messages_said: read(&self.count.messages_said),
+            hooks: read(&self.hooks.sent),
+            hooks_failed: read(&self.hooks.failed),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::inbound::{self, Said, SayError, Saying};
 use super::inner::Inner;
 use super::model::InboxItem;
@@ -14,6 +16,7 @@ pub struct NewMember {
     pub(super) profile_name: Option<String>,
     pub(super) attributes: Option<String>,
     pub(super) window_open: bool,
+    pub(super) told: bool,
 }
 
 impl std::fmt::Debug for NewMember {
@@ -34,6 +37,7 @@ impl NewMember {
             profile_name: None,
             attributes: None,
             window_open: true,
+            told: false,
         }
     }
 
@@ -55,6 +59,13 @@ impl NewMember {
     #[must_use]
     pub const fn window_closed(mut self) -> Self {
         self.window_open = false;
+        self
+    }
+
+    /// Hooks tell of it, as if an SDK client had added the member.
+    #[must_use]
+    pub const fn told(mut self) -> Self {
+        self.told = true;
         self
     }
 }
@@ -140,6 +151,19 @@ impl Phone {
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.inner.look(|world| world.phones.get(&*self.address).is_none_or(|phone| phone.on))
+    }
+
+    /// The name in the person's WhatsApp profile.
+    #[must_use]
+    pub fn profile_name(&self) -> Option<String> {
+        self.inner.look(|world| world.phones.get(&*self.address)?.profile_name.clone())
+    }
+
+    /// Until when free-form text may come from a sender; `None` where the person never wrote to
+    /// it, or where the window was closed.
+    #[must_use]
+    pub fn window(&self, sender: &str) -> Option<Timestamp> {
+        self.inner.look(|world| world.phones.get(&*self.address)?.windows.get(sender).copied())
     }
 
     /// Switches it on or off. What is sent to a phone that is off stays `sent`, and arrives when

@@ -41,6 +41,7 @@ pub(super) fn router() -> Router<Arc<Inner>> {
         .nest("/v1", conversations_api())
         .merge(media::router())
         .merge(messaging::router())
+        .method_not_allowed_fallback(async || Refusal::new(405, 20004, "Method not allowed"))
         .fallback(async |uri: Uri| Refusal::no_resource(uri.path()))
 }
 
@@ -249,7 +250,7 @@ impl Call {
             return Ok(None);
         }
         let params = self.inner.look(|world| world.hook_params(event, &self.cause, own));
-        match self.inner.ask(Hook { event, conversation, params }).await {
+        match self.inner.ask(Hook::new(event, conversation, params)).await {
             Say::Pass(change) => Ok(change),
             // The code is not documented.
             Say::Reject(_) => Err(Refusal::new(403, 20403, "Rejected by the pre-event webhook")),

@@ -1,6 +1,6 @@
 //! Hooks: what is asked, what is told, in which order.
 
-use partyline_twilio::simulator::{Options, SayError, sign};
+use partyline_twilio::simulator::{NewMember, Options, SayError, sign};
 use serde_json::json;
 
 use crate::support::{Receiver, SMS, SOON, Twilio, WHATSAPP};
@@ -238,4 +238,37 @@ async fn what_is_waited_for_may_have_happened_already() {
     twilio.simulator.wait_until(SOON, arrived).await.expect("it has arrived");
     let never = twilio.simulator.wait_until(std::time::Duration::from_millis(10), |_| false).await;
     assert!(never.is_err());
+}
+
+#[tokio::test]
+async fn members_come_and_go_with_hooks_where_somebody_else_adds_them() {
+    let twilio = Twilio::start().await;
+    let hooks = Receiver::start().await;
+    let (group, phones) = twilio.group(1).await;
+    twilio.simulator.set_webhook_url(Some(&hooks.url));
+    let member = NewMember::new("+14155550199", SMS).told().attributes("{\"name\":\"Noor\"}");
+    twilio.simulator.add_phone(&group, member).await.expect("member");
+    twilio.simulator.remove_phone(&group, phones[0].address()).await.expect("gone");
+    twilio.simulator.idle().await;
+    let added = &hooks.of("onParticipantAdded")[0];
+    assert_eq!(added["MessagingBinding.Type"], "sms");
+    assert_eq!(added["MessagingBinding.ProxyAddress"], SMS);
+    assert_eq!(added["Attributes"], "{\"name\":\"Noor\"}");
+    let removed = &hooks.of("onParticipantRemoved")[0];
+    assert_eq!(removed["MessagingBinding.Address"], phones[0].address());
+    assert!(removed.contains_key("DateRemoved"));
+    assert_eq!(twilio.simulator.counters().hooks, 2);
+}
+
+#[tokio::test]
+async fn a_simulator_that_is_dropped_stops() {
+    let twilio = Twilio::start().await;
+    let address = twilio.simulator.address();
+    drop(twilio);
+    let stopped = async {
+        while tokio::net::TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SOON, stopped).await.expect("nobody listens any more");
 }

@@ -97,6 +97,9 @@ async fn an_unreachable_phone_fails_with_its_code() {
     phones[1].set_unreachable(Some(63003));
     phones[0].say(&group, "Hello").await.expect("said");
     assert_eq!(receipts(&twilio.simulator, &group), [(ReceiptStatus::Failed, 63003)]);
+    phones[1].set_unreachable(Some(30003));
+    phones[0].say(&group, "Hello").await.expect("said");
+    assert_eq!(receipts(&twilio.simulator, &group), [(ReceiptStatus::Undelivered, 30003)]);
 }
 
 #[tokio::test]

@@ -150,6 +150,7 @@ async fn messages_have_rules() {
     let missing = twilio.get(&format!("~/Conversations/{without}/Participants/MB0")).await;
     assert_eq!(code(&missing), (404, 50432));
     assert_eq!(code(&twilio.get("~/Nonsense").await), (404, 20404));
+    assert_eq!(code(&twilio.delete("~/Conversations").await), (405, 20004));
     assert_eq!(code(&twilio.get("/v1/Services/IS0/Conversations").await), (404, 20404));
 }
 

@@ -27,6 +27,11 @@ pub(super) async fn create(call: Call) -> Result {
             content_sid: given("ContentSid"),
             content_variables: given("ContentVariables"),
             channel_message_sid: None,
+            created: call
+                .field("DateCreated")
+                .map(str::parse)
+                .transpose()
+                .map_err(|_| Refusal::bad(20001, "DateCreated is not a date"))?,
         };
         world.draft_message(id, wish)
     })?;

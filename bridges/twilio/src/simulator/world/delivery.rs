@@ -51,7 +51,12 @@ impl World {
         effects: &mut Effects,
     ) {
         let error = self.obstacle(binding, message.content_sid.as_ref());
-        let status = if error == 0 { ReceiptStatus::Sent } else { ReceiptStatus::Failed };
+        let status = match error {
+            0 => ReceiptStatus::Sent,
+            // The carriers' codes (doc).
+            30000..=30999 => ReceiptStatus::Undelivered,
+            _ => ReceiptStatus::Failed,
+        };
         let receipt = Receipt {
             sid: self.sid("DY"),
             message_sid: message.sid.clone(),

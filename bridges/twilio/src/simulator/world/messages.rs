@@ -1,5 +1,7 @@
 //! Messages: added, changed, removed.
 
+use jiff::Timestamp;
+
 use super::super::events::{self, Cause, Effects};
 use super::super::happening::Happening;
 use super::super::model::{MediaItem, Message, Sid, State};
@@ -22,6 +24,8 @@ pub(in super::super) struct Wish {
     pub(in super::super) content_sid: Option<String>,
     pub(in super::super) content_variables: Option<String>,
     pub(in super::super) channel_message_sid: Option<Sid>,
+    /// When it was said, where that is not now: history that is brought in.
+    pub(in super::super) created: Option<Timestamp>,
 }
 
 /// A message that has passed the checks and is kept by [`World::add_message`]; its SID and index
@@ -65,8 +69,8 @@ impl World {
             content_sid: wish.content_sid.map(Sid::from).filter(|_| template),
             channel_message_sid: wish.channel_message_sid,
             receipts: Vec::new(),
-            created: now,
-            updated: now,
+            created: wish.created.unwrap_or(now),
+            updated: wish.created.unwrap_or(now),
         };
         Ok(Draft { message, filled })
     }
@@ -93,7 +97,6 @@ impl World {
         cause: &Cause,
         effects: &mut Effects,
     ) -> Result<Message, Refusal> {
-        let now = self.now();
         let sid = self.sid("IM");
         let keep = self.keep_messages;
         let Draft { mut message, filled } = draft;
@@ -101,8 +104,6 @@ impl World {
         let group = self.open_group(&conversation)?;
         message.sid = sid;
         message.index = group.next_index;
-        message.created = now;
-        message.updated = now;
         group.next_index += 1;
         let woken = group.conversation.state == State::Inactive;
         group.message_by_sid.insert(message.sid.clone(), message.index);
