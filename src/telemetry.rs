@@ -3,9 +3,10 @@
 //! Logs go to the standard error stream, so that the standard output of a command can be piped.
 //! Metrics are kept in memory and rendered by the route `/metrics`; nothing here listens.
 
+mod described;
+
 use std::time::Duration;
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
@@ -17,6 +18,9 @@ const SECONDS: [f64; 15] = [
     0.000_05, 0.000_25, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 20.0, 60.0,
     300.0,
 ];
+
+/// The upper bounds of the buckets of how many changes share a commit.
+const SIZES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 /// How often what the histograms took in is put into their buckets.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -39,11 +43,15 @@ pub fn log(logging: &Logging) {
 /// # Errors
 /// Something else in this process counts already.
 pub fn metrics() -> Result<PrometheusHandle, BuildError> {
-    let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
-        .install_recorder()?;
-    describe();
+    let handle = builder()?.install_recorder()?;
+    described::describe();
     Ok(handle)
+}
+
+fn builder() -> Result<PrometheusBuilder, BuildError> {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Full(described::BATCH.to_owned()), &SIZES)
 }
 
 /// Keeps the memory of the histograms bounded between two readings of them; runs until it is
@@ -56,27 +64,28 @@ pub async fn upkeep(handle: PrometheusHandle) {
     }
 }
 
-/// A metric's name and what it says, in one line.
-type Described = (&'static str, &'static str);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-const COUNTERS: &[Described] = &[
-    ("partyline_contacts_changes_total", "Contacts put or removed"),
-    ("partyline_contacts_damaged_total", "Contacts met that could not be read"),
-    ("partyline_contacts_failures_total", "Names that the contact store could not be asked for"),
-];
-
-const GAUGES: &[Described] = &[("partyline_names_in_memory", "Contacts whose names are in memory")];
-
-const SPANS: &[Described] = &[];
-
-fn describe() {
-    for (name, what) in COUNTERS {
-        describe_counter!(*name, *what);
-    }
-    for (name, what) in GAUGES {
-        describe_gauge!(*name, *what);
-    }
-    for (name, what) in SPANS {
-        describe_histogram!(*name, Unit::Seconds, *what);
+    #[test]
+    fn what_is_counted_is_rendered_with_what_it_says() {
+        let recorder = builder().expect("buckets").build_recorder();
+        ::metrics::with_local_recorder(&recorder, || {
+            described::describe();
+            ::metrics::counter!("partyline_unparsed_total", "network" => "slack").increment(2);
+            ::metrics::histogram!("partyline_send_seconds", "network" => "slack").record(0.003);
+        });
+        let handle = recorder.handle();
+        handle.run_upkeep();
+        let text = handle.render();
+        for line in [
+            "# HELP partyline_unparsed_total What came and was kept unread, by network and way",
+            "# TYPE partyline_unparsed_total counter",
+            "partyline_unparsed_total{network=\"slack\"} 2",
+            "partyline_send_seconds_bucket{network=\"slack\",le=\"0.005\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
     }
 }

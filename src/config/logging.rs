@@ -22,13 +22,16 @@ pub struct Logging {
     pub filter: String,
 }
 
+/// From the level `info` on, but of the Matrix SDK only what is wrong: it tells of every send.
+const DEFAULT_FILTER: &str = "info,matrix_sdk=warn,matrix_sdk_base=warn,matrix_sdk_crypto=warn";
+
 impl Logging {
     pub(super) fn read(section: &mut Section<'_>) -> Result<Self, Noted> {
         let format =
             section.choice("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]);
         let filter = section.or(
             "filter",
-            "info",
+            DEFAULT_FILTER,
             "Write a level (error, warn, info, debug, trace), for parts as well: warn,partyline=debug",
             |text| match EnvFilter::try_new(text) {
                 Ok(_) => Ok(text.to_owned()),
@@ -42,6 +45,6 @@ impl Logging {
 impl Default for Logging {
     /// Text, from the level `info` on.
     fn default() -> Self {
-        Self { format: LogFormat::Text, filter: "info".to_owned() }
+        Self { format: LogFormat::Text, filter: DEFAULT_FILTER.to_owned() }
     }
 }

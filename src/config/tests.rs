@@ -223,7 +223,7 @@ fn each_rule_is_kept() {
         ("30 days", "30 moons", "relay.retention"),
         ("names_in_memory = 10000", "names_in_memory = -1", "contacts.names_in_memory"),
         ("body_bytes = 1048576", "body_bytes = 1.5", "limits.body_bytes"),
-        ("filter = \"info\"", "filter = \"loud=\\u0000=\"", "logging.filter"),
+        ("filter = \"info,", "filter = \"loud==,", "logging.filter"),
         ("[relay]", &link, "links[1].conversation"),
     ] {
         let faults = faults_with(from, to);
