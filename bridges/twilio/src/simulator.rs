@@ -43,6 +43,7 @@ mod options;
 mod phone;
 mod refusal;
 mod rest;
+mod saying;
 mod server;
 mod signing;
 mod templates;
@@ -58,7 +59,6 @@ use url::Url;
 
 pub use faults::{Fault, FaultKind};
 pub use happening::Happening;
-pub use inbound::{Attachment, Said, SayError, Saying};
 pub use inner::{Counters, TimedOut};
 pub use model::{
     Binding, Conversation, InboxItem, MediaItem, Message, Participant, Receipt, ReceiptStatus, Sid,
@@ -67,6 +67,7 @@ pub use model::{
 pub use options::Options;
 pub use phone::{NewMember, Phone};
 pub use refusal::Refusal;
+pub use saying::{Attachment, Said, SayError, Saying};
 pub use signing::sign;
 pub use templates::seeded as seeded_templates;
 

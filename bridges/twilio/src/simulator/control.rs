@@ -12,9 +12,10 @@ use url::Url;
 
 use super::events::Cause;
 use super::faults::{Fault, FaultKind};
-use super::inbound::{self, Said, SayError};
+use super::inbound;
 use super::inner::Inner;
 use super::refusal::Refusal;
+use super::saying::{Said, SayError};
 use super::world::settings::HookConfig;
 use super::world::{conversations, participants};
 

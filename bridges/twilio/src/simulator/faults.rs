@@ -38,7 +38,7 @@ pub enum FaultKind {
     Doubled,
     /// The hook is sent after so long; those behind it do not wait.
     Delayed(Duration),
-    /// The hook is sent after the next one of its conversation (or after half a second).
+    /// The hook is sent after the next one of its conversation (or after two seconds).
     OutOfOrder,
 }
 

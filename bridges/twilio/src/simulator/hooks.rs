@@ -17,7 +17,7 @@ use super::model::Sid;
 use super::signing::sign;
 
 /// How long a hook that is out of order waits for one to overtake it.
-const HOLD: Duration = Duration::from_millis(500);
+const HOLD: Duration = Duration::from_secs(2);
 /// The largest answer that is read, in bytes.
 const ANSWER: usize = 64 * 1024;
 

@@ -3,94 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
-use super::events::{self, Cause, Effects, Hook};
+use super::events::{self, Cause, Hook};
 use super::hooks::Say;
 use super::inner::{Inner, all_answers};
-use super::model::{Binding, MediaItem, Message, Sid, State, channel};
+use super::model::{Binding, Message, Sid, State};
 use super::refusal::Refusal;
+use super::saying::{Said, SayError, Saying};
 use super::world::messages::Wish;
-use super::world::settings::{ScopedWebhook, StoredMedia};
-use super::world::{MESSAGING, World, conversations, participants};
-
-/// What somebody says.
-#[derive(Clone, Default)]
-pub struct Saying {
-    /// The words.
-    pub text: String,
-    /// Files that come with it.
-    pub files: Vec<Attachment>,
-    /// Degrees north and east of a place.
-    pub location: Option<(String, String)>,
-    /// The `SM…` of the message that it quotes.
-    pub replied_to: Option<String>,
-    /// The text of the button that was pressed.
-    pub button: Option<String>,
-}
-
-/// A file that comes with what somebody says.
-#[derive(Clone)]
-pub struct Attachment {
-    /// Its name, where it has one.
-    pub filename: Option<String>,
-    /// Its media type.
-    pub content_type: String,
-    /// Its bytes.
-    pub bytes: Bytes,
-}
-
-impl std::fmt::Debug for Saying {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Saying({} bytes, {} files)", self.text.len(), self.files.len())
-    }
-}
-
-impl std::fmt::Debug for Attachment {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Attachment({}, {} bytes)", self.content_type, self.bytes.len())
-    }
-}
-
-impl From<&str> for Saying {
-    fn from(text: &str) -> Self {
-        Self { text: text.to_owned(), ..Self::default() }
-    }
-}
-
-impl From<String> for Saying {
-    fn from(text: String) -> Self {
-        Self { text, ..Self::default() }
-    }
-}
-
-/// What became of it.
-#[derive(Clone, Debug)]
-pub struct Said {
-    /// The message of the conversation; `None` where it reached none.
-    pub message: Option<Message>,
-    /// The statuses with which the after hooks were answered; `None` for one that was not.
-    pub answers: Vec<Option<u16>>,
-}
-
-/// Why it was not said.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SayError {
-    /// Nobody with this address or identity is in the conversation, or it is closed.
-    #[error("the phone or client is no member of an open conversation of that name")]
-    NoMember,
-    /// A before hook rejected it.
-    #[error("the before hook rejected it with {0}")]
-    Rejected(u16),
-    /// Twilio refused it.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// The simulator was stopped, or too much waits for the same conversation.
-    #[error("the simulator did not take it")]
-    NotTaken,
-}
+use super::world::settings::ScopedWebhook;
+use super::world::{conversations, participants};
 
 /// Somebody who speaks in a conversation.
 #[derive(Clone, Debug)]
@@ -330,112 +254,5 @@ pub(super) fn apply(message: &mut Message, change: &Value) {
         && conversations::check_attributes(&attributes, 4 * 1024).is_ok()
     {
         message.attributes = attributes;
-    }
-}
-
-impl World {
-    /// A message came from a phone: its window opens, STOP and START are noted, the Messaging
-    /// webhook is told. The phone's own SID of the message.
-    fn hear(
-        &mut self,
-        binding: &Binding,
-        saying: &Saying,
-        media: Option<&[MediaItem]>,
-        effects: &mut Effects,
-    ) -> Sid {
-        let sid = self.sid("SM");
-        self.open_window(&binding.address, &binding.proxy_address);
-        let answer = self.note_keyword(&binding.address, &binding.proxy_address, &saying.text);
-        if let Some(answer) = answer {
-            self.answer_keyword(binding, answer, effects);
-        }
-        let params = self.messaging_params(binding, saying, &sid, media.unwrap_or_default());
-        let lane = binding.address.as_str().into();
-        effects.hooks.push(Hook { event: MESSAGING, conversation: None, lane, params });
-        sid
-    }
-
-    /// Keeps the files of a message, as Twilio does when a phone sends some.
-    fn take_files(&mut self, saying: &Saying, author: &str) -> Vec<MediaItem> {
-        let mut items = Vec::new();
-        for file in &saying.files {
-            let item = MediaItem {
-                sid: self.sid("ME"),
-                filename: file.filename.clone(),
-                content_type: file.content_type.clone(),
-                size: file.bytes.len(),
-            };
-            let ticket = self.sid("");
-            let created = self.now();
-            self.settings.keep_media(StoredMedia {
-                item: item.clone(),
-                author: Some(author.to_owned()),
-                bytes: file.bytes.clone(),
-                message: None,
-                ticket: ticket.to_string(),
-                created,
-            });
-            items.push(item);
-        }
-        items
-    }
-
-    /// The form of the classic Messaging webhook
-    /// (<https://www.twilio.com/docs/messaging/guides/webhook-request>).
-    fn messaging_params(
-        &self,
-        binding: &Binding,
-        saying: &Saying,
-        sid: &Sid,
-        media: &[MediaItem],
-    ) -> events::Params {
-        let mut params: events::Params = vec![
-            ("MessageSid".into(), sid.to_string()),
-            ("SmsMessageSid".into(), sid.to_string()),
-            ("SmsSid".into(), sid.to_string()),
-            ("SmsStatus".into(), "received".to_owned()),
-            ("AccountSid".into(), self.account_sid.to_string()),
-            ("From".into(), binding.address.clone()),
-            ("To".into(), binding.proxy_address.clone()),
-            ("Body".into(), saying.text.clone()),
-            ("NumMedia".into(), media.len().to_string()),
-            ("NumSegments".into(), "1".to_owned()),
-            ("ApiVersion".into(), "2010-04-01".to_owned()),
-        ];
-        if channel(&binding.address) == "whatsapp" {
-            let number = binding.address.trim_start_matches("whatsapp:+");
-            params.push(("WaId".into(), number.to_owned()));
-            let name = self.phones.get(&binding.address).and_then(|one| one.profile_name.clone());
-            params.extend(name.map(|name| ("ProfileName".into(), name)));
-        }
-        for (number, item) in media.iter().enumerate() {
-            let url = self.settings.media.get(&item.sid).map(|one| self.ticket_url(one));
-            params.push((format!("MediaContentType{number}").into(), item.content_type.clone()));
-            params.push((format!("MediaUrl{number}").into(), url.unwrap_or_default()));
-        }
-        if let Some((latitude, longitude)) = &saying.location {
-            params.push(("Latitude".into(), latitude.clone()));
-            params.push(("Longitude".into(), longitude.clone()));
-        }
-        params
-            .extend(saying.replied_to.clone().map(|sid| ("OriginalRepliedMessageSid".into(), sid)));
-        params.extend(saying.button.clone().map(|text| ("ButtonText".into(), text)));
-        params
-    }
-
-    fn answer_keyword(&mut self, binding: &Binding, answer: &str, effects: &mut Effects) {
-        let sid = self.sid("SM");
-        let item = super::model::InboxItem {
-            from: binding.proxy_address.clone(),
-            body: answer.to_owned(),
-            media: Vec::new(),
-            at: self.now(),
-            conversation_sid: None,
-            message_sid: sid,
-            content_sid: None,
-            read: false,
-        };
-        let waiting = super::world::phones::Waiting { item, spot: None };
-        self.arrive(&binding.address, waiting, effects);
     }
 }

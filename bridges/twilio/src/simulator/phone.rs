@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::inbound::{self, Said, SayError, Saying};
+use super::inbound;
 use super::inner::Inner;
 use super::model::InboxItem;
+use super::saying::{Said, SayError, Saying};
 
 /// A phone to be added to a conversation.
 #[derive(Clone)]

@@ -6,6 +6,7 @@
 
 pub(super) mod conversations;
 pub(super) mod delivery;
+mod hearing;
 pub(super) mod messages;
 pub(super) mod participants;
 pub(super) mod phones;

@@ -5,17 +5,19 @@ use std::time::Duration;
 use partyline_twilio::simulator::{Fault, FaultKind};
 use serde_json::json;
 
-use crate::support::{Receiver, Twilio};
+use crate::support::{Receiver, SOON, Twilio};
 
 /// What a fault leaves: how many messages, and what the client saw.
 async fn strike(kind: FaultKind) -> (usize, Result<(u16, Option<u64>, bool), String>) {
+    let hangs = matches!(kind, FaultKind::Hang | FaultKind::HangAfter);
+    let patience = if hangs { Duration::from_millis(300) } else { SOON };
     let twilio = Twilio::start().await;
     let (group, _) = twilio.group(0).await;
     twilio.simulator.fault(Fault::next(kind, 1).method("POST").on("/Messages"));
     let request = twilio
         .request(http::Method::POST, &format!("~/Conversations/{group}/Messages"))
         .form(&[("Body", "Hello")])
-        .timeout(Duration::from_millis(300));
+        .timeout(patience);
     let seen = match request.send().await {
         Err(error) => Err(describe(&error)),
         Ok(answer) => {
@@ -86,7 +88,7 @@ async fn hooks_are_lost_doubled_delayed_and_disordered() {
     for (number, kind) in [
         FaultKind::Lost,
         FaultKind::Doubled,
-        FaultKind::Delayed(Duration::from_millis(30)),
+        FaultKind::Delayed(Duration::from_secs(1)),
         FaultKind::OutOfOrder,
     ]
     .into_iter()
