@@ -47,7 +47,7 @@ pub(super) fn is_before(event: &str) -> bool {
 }
 
 /// Who caused a change, and whether hooks tell of it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Cause {
     pub(super) source: &'static str,
     pub(super) identity: Option<String>,
@@ -77,7 +77,6 @@ impl Cause {
 }
 
 /// A hook to be called.
-#[derive(Debug)]
 pub(super) struct Hook {
     pub(super) event: &'static str,
     pub(super) conversation: Option<Sid>,
@@ -95,7 +94,7 @@ impl Hook {
 }
 
 /// What a change leaves to be done.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Effects {
     pub(super) hooks: Vec<Hook>,
     /// Status callbacks of direct messages: address and form.

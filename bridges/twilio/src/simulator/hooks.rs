@@ -25,7 +25,6 @@ const ANSWER: usize = 64 * 1024;
 pub(super) type Answered = mpsc::UnboundedSender<Option<u16>>;
 
 /// What the before hooks say.
-#[derive(Debug)]
 pub(super) enum Say {
     /// Let it through, changed where an answer says so.
     Pass(Option<Value>),
@@ -33,7 +32,6 @@ pub(super) enum Say {
     Reject(u16),
 }
 
-#[derive(Debug)]
 pub(super) struct Hooks {
     pub(super) client: reqwest::Client,
     pub(super) auth_token: String,
@@ -61,12 +59,6 @@ pub(super) struct Call {
     token: String,
     answered: Option<Answered>,
     _pending: Arc<Pending>,
-}
-
-impl std::fmt::Debug for Call {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Call").field("event", &self.event).finish_non_exhaustive()
-    }
 }
 
 impl Hooks {

@@ -17,7 +17,7 @@ use super::world::settings::ScopedWebhook;
 use super::world::{conversations, participants};
 
 /// Somebody who speaks in a conversation.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Speaker {
     conversation: Sid,
     /// Address or identity.

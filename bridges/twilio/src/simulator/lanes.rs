@@ -16,7 +16,6 @@ type Work = BoxFuture<'static, ()>;
 /// Which lane: what must stay in order with what.
 pub(super) type Key = (Arc<str>, Arc<str>);
 
-#[derive(Debug)]
 pub(super) struct Lanes {
     lanes: Mutex<HashMap<Key, VecDeque<Entry>>>,
     pending: watch::Sender<usize>,
@@ -26,12 +25,6 @@ pub(super) struct Lanes {
 struct Entry {
     work: Work,
     pending: Pending,
-}
-
-impl std::fmt::Debug for Entry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Entry")
-    }
 }
 
 /// Counts one piece of work as under way until it is dropped.

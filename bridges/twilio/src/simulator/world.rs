@@ -32,7 +32,6 @@ use settings::Settings;
 pub(super) const MESSAGING: &str = "messaging";
 
 /// A conversation with what belongs to it.
-#[derive(Debug)]
 pub(super) struct Group {
     pub(super) conversation: Conversation,
     /// Its place in lists.
@@ -74,7 +73,6 @@ impl Group {
 }
 
 /// The whole state.
-#[derive(Debug)]
 pub(super) struct World {
     /// The simulator's own address.
     pub(super) base: String,

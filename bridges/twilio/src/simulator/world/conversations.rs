@@ -11,7 +11,7 @@ use super::super::refusal::Refusal;
 use super::{Group, World};
 
 /// What a request says of a conversation. `None` leaves a field as it is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(in super::super) struct Wish {
     pub(in super::super) friendly_name: Option<String>,
     pub(in super::super) unique_name: Option<String>,

@@ -14,7 +14,7 @@ const OUTSIDE_WINDOW: u32 = 63016;
 const OPTED_OUT: u32 = 21610;
 
 /// A receipts's place: which message, which receipt of it, on which phone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(in super::super) struct Spot {
     pub(in super::super) conversation: Sid,
     pub(in super::super) index: u64,

@@ -15,7 +15,7 @@ const BODY: usize = 1600;
 const BODY_BYTES: usize = 32 * 1024;
 
 /// What a request says of a message.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(in super::super) struct Wish {
     pub(in super::super) author: Option<String>,
     pub(in super::super) body: Option<String>,
@@ -30,7 +30,7 @@ pub(in super::super) struct Wish {
 
 /// A message that has passed the checks and is kept by [`World::add_message`]; its SID and index
 /// are given then.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(in super::super) struct Draft {
     pub(in super::super) message: Message,
     /// What phones show of a template.

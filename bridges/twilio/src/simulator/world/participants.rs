@@ -14,7 +14,7 @@ const PARTICIPANTS: usize = 1000;
 const PHONES: usize = 50;
 
 /// What a request says of a participant.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(in super::super) struct Wish {
     pub(in super::super) identity: Option<String>,
     pub(in super::super) address: Option<String>,

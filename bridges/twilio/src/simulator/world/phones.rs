@@ -19,14 +19,13 @@ const STOP: [&str; 8] =
 const START: [&str; 3] = ["START", "YES", "UNSTOP"];
 
 /// Something on its way to a phone that is off.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(in super::super) struct Waiting {
     pub(in super::super) item: InboxItem,
     pub(in super::super) spot: Option<Spot>,
 }
 
 /// A phone.
-#[derive(Debug)]
 pub(in super::super) struct PhoneState {
     pub(in super::super) on: bool,
     /// The name in the person's WhatsApp profile.

@@ -62,7 +62,7 @@ pub(in super::super) struct Role {
 }
 
 /// A user: somebody with an identity.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(in super::super) struct User {
     pub(in super::super) sid: Sid,
     pub(in super::super) identity: String,
@@ -74,7 +74,7 @@ pub(in super::super) struct User {
 }
 
 /// What becomes of a message to a sender from somebody who is in no conversation with it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(in super::super) struct AddressConfig {
     pub(in super::super) sid: Sid,
     pub(in super::super) kind: String,
@@ -94,7 +94,7 @@ pub(in super::super) struct AddressConfig {
 }
 
 /// An uploaded file.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(in super::super) struct StoredMedia {
     pub(in super::super) item: MediaItem,
     pub(in super::super) author: Option<String>,
@@ -107,7 +107,7 @@ pub(in super::super) struct StoredMedia {
 }
 
 /// A direct message of the Messaging API.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(in super::super) struct DirectMessage {
     pub(in super::super) sid: Sid,
     pub(in super::super) from: String,
@@ -127,7 +127,6 @@ const MEDIA_BYTES: usize = 64 * 1024 * 1024;
 const DIRECT: usize = 10_000;
 
 /// What is set once.
-#[derive(Debug)]
 pub(in super::super) struct Settings {
     pub(in super::super) messaging_service_sid: Sid,
     pub(in super::super) account_hooks: HookConfig,
