@@ -24,6 +24,7 @@
 //! | `methods` | the Web API, a row a method |
 //! | `outbox`, `sockets`, `push` | what goes to the app: by socket, by HTTP |
 //! | `respond`, `promises`, `run` | commands, interactions, their answers |
+//! | `play`, `see` | what people do, and what they see |
 //! | `server`, `wire`, `fault`, `control` | HTTP, connections that can be cut, faults, remote control |
 
 mod arguments;
@@ -44,6 +45,7 @@ mod rate;
 mod respond;
 mod rooms;
 mod run;
+mod see;
 mod server;
 mod shared;
 mod signature;

@@ -1,6 +1,4 @@
-//! What people in the workspace do, and what they see: the hands and eyes of a test.
-
-use std::sync::Arc;
+//! What people in the workspace do: the hands of a test.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -10,7 +8,7 @@ use super::outbox::Kind;
 use super::respond::{self, Request};
 use super::sockets::uuid;
 use super::workspace::Workspace;
-use super::{Author, Ephemeral, Failed, Message, Run, Simulator, StoredFile, Ts, User, View};
+use super::{Author, Failed, Message, Run, Simulator, Ts, User};
 
 /// The result of something a person did.
 type Done<T = ()> = Result<T, Failed>;
@@ -336,46 +334,6 @@ impl Simulator {
     /// Gives the app its token back.
     pub fn restore_token(&self) {
         self.shared.workspace().revoked = false;
-    }
-
-    /// All messages of a channel that are kept, replies too, oldest first.
-    #[must_use]
-    pub fn messages(&self, channel: &str) -> Vec<Arc<Message>> {
-        let workspace = self.shared.workspace();
-        workspace.channels.get(channel).map_or_else(Vec::new, |c| c.messages().cloned().collect())
-    }
-
-    /// What single people were shown in a channel, oldest first.
-    #[must_use]
-    pub fn ephemerals(&self, channel: &str) -> Vec<Ephemeral> {
-        let workspace = self.shared.workspace();
-        let channel = workspace.channels.get(channel);
-        channel.map_or_else(Vec::new, |c| c.ephemerals.iter().cloned().collect())
-    }
-
-    /// The channels, by id and name.
-    #[must_use]
-    pub fn channels(&self) -> Vec<(String, String)> {
-        let workspace = self.shared.workspace();
-        workspace.channels.values().map(|c| (c.id.clone(), c.name.clone())).collect()
-    }
-
-    /// A user.
-    #[must_use]
-    pub fn user(&self, id: &str) -> Option<User> {
-        self.shared.workspace().users.get(id).cloned()
-    }
-
-    /// A file.
-    #[must_use]
-    pub fn file(&self, id: &str) -> Option<Arc<StoredFile>> {
-        self.shared.workspace().files.get(id).cloned()
-    }
-
-    /// The views that the app opened or published, oldest first.
-    #[must_use]
-    pub fn views(&self) -> Vec<View> {
-        self.shared.workspace().views.all().cloned().collect()
     }
 }
 

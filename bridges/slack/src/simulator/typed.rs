@@ -35,6 +35,35 @@ pub(super) fn linked(
     })
 }
 
+/// The text as a person reads it in Slack's client: names for mentions, nothing escaped.
+pub(super) fn read(text: &str, name: impl Fn(&str) -> Option<String>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('<') {
+        out.push_str(&unescape(before));
+        let Some((inside, after)) = after.split_once('>') else {
+            rest = after;
+            continue;
+        };
+        let (target, label) = inside.split_once('|').unwrap_or((inside, ""));
+        out.push_str(&match (target.split_at_checked(1), label) {
+            (Some(("@", id)), "") => format!("@{}", name(id).unwrap_or_else(|| id.to_owned())),
+            (Some(("#", id)), "") => format!("#{id}"),
+            (Some(("#", _)), label) => format!("#{label}"),
+            (Some(("!", special)), _) => format!("@{special}"),
+            (_, "") => unescape(target),
+            (_, label) => unescape(label),
+        });
+        rest = after;
+    }
+    out.push_str(&unescape(rest));
+    out
+}
+
+fn unescape(text: &str) -> String {
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+}
+
 fn each_word(text: &str, write: impl Fn(&str) -> String) -> String {
     let mut out = String::with_capacity(text.len());
     for piece in text.split_inclusive(char::is_whitespace) {
@@ -67,7 +96,23 @@ fn named<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::written;
+    use super::{read, written};
+
+    #[test]
+    fn a_reader_sees_names_and_plain_signs() {
+        let name = |id: &str| (id == "U1").then(|| "Maya".to_owned());
+        for (text, seen) in [
+            ("a &lt; b &amp;amp; c", "a < b &amp; c"),
+            ("hi <@U1> and <@U2>", "hi @Maya and @U2"),
+            (
+                "<#C1|general> <!here> <https://x.org/?a&amp;b> <https://x.org|there>",
+                "#general @here https://x.org/?a&b there",
+            ),
+            ("broken < here", "broken  here"),
+        ] {
+            assert_eq!(read(text, name), seen);
+        }
+    }
 
     #[test]
     fn names_and_addresses_go_in_brackets_and_the_rest_is_escaped() {

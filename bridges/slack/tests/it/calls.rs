@@ -29,7 +29,12 @@ async fn a_post_stands_in_the_history_with_name_picture_and_metadata() {
         .call("conversations.history", json!({"channel": scene.crew, "include_all_metadata": true}))
         .await;
     assert_eq!(full["messages"][0]["metadata"], metadata);
-    assert_eq!(scene.slack.messages(&scene.crew)[0].text, "on my way");
+    let message = scene.slack.messages(&scene.crew)[0].clone();
+    assert_eq!(message.text, "on my way");
+    let picture = Some("https://pictures.example/noor.png".to_owned());
+    assert_eq!(scene.slack.shown_author(&message), ("Noor".to_owned(), picture));
+    let shown = scene.slack.shown_text(&format!("&lt;3 <@{}>", scene.maya));
+    assert_eq!(shown, "<3 @Maya Ellis");
 }
 
 #[tokio::test]

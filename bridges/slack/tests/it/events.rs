@@ -66,7 +66,7 @@ async fn with_nobody_there_events_are_gone_and_the_history_is_not() {
 
 #[tokio::test]
 async fn an_event_that_is_not_acknowledged_comes_again() {
-    let scene = Scene::with(|options| options.answer_within = Duration::from_millis(50)).await;
+    let scene = Scene::with(|options| options.answer_within = Duration::from_millis(250)).await;
     let mut socket = scene.socket().await;
     scene.slack.user_says(&scene.crew, &scene.maya, "again").unwrap();
     let first = socket.next().await;
