@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use partyline_core::{Cursor, Failure, Happening, Incoming, Network, Place, Verdict};
+use partyline_core::{Cursor, Failure, Incoming, Network, Place, Verdict};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +19,8 @@ use crate::networks::Networks;
 const AT_ONCE: usize = 8;
 /// Events that go into the ledger in one commit.
 const CHUNK: usize = 200;
+/// So many pieces from one read-back may not be all that there is.
+const MANY: usize = 1000;
 /// After so many failures in a row, what is held is let go: late and perhaps with a hole is better
 /// than never. It is logged, counted, and read again at the next reconnect.
 const TRIES: u32 = 10;
@@ -58,8 +60,9 @@ impl CatchUp {
         Arc::new(Self { door, ledger, links, networks, wakers, stop, gap_wait, places })
     }
 
-    /// Reads back every linked conversation, and every place in which something is held. Slack's
-    /// rooms follow when it is connected, and Matrix reads its own in its sync.
+    /// Reads back every linked conversation, every place in which something is held, and Matrix
+    /// rooms that have no cursor yet. Slack's rooms follow when it is connected; other Matrix rooms
+    /// are read in the bridge's own sync.
     ///
     /// # Errors
     /// The ledger could not be read.
@@ -72,6 +75,11 @@ impl CatchUp {
         let held = self.ledger.places_held().await?;
         for place in self.links.places(Network::Twilio).into_iter().chain(held) {
             self.wakers.reads.wake(place);
+        }
+        for room in self.links.places(Network::Matrix) {
+            if self.ledger.cursor(&room).await?.is_none() {
+                self.wakers.reads.wake(room);
+            }
         }
         Ok(())
     }
@@ -139,6 +147,8 @@ impl CatchUp {
         metrics::counter!("partyline_read_back_total", "network" => place.network().as_str())
             .increment(pieces.len() as u64);
         let newest = newest(&pieces);
+        // A bridge gives a bounded number at once: there may be more.
+        let more = pieces.len() >= MANY;
         if cursor.is_none() {
             // The first time: what was said before the link is not relayed.
             self.ledger.begin(place, newest).await.map_err(Trouble::from)?;
@@ -160,7 +170,11 @@ impl CatchUp {
         if place.is_conversation() && through.is_none() {
             return self.nothing_new(place).await;
         }
-        self.release(place, through).await
+        self.release(place, through).await?;
+        if more {
+            self.wakers.reads.wake(place.clone());
+        }
+        Ok(())
     }
 
     /// The platform says that nothing is there after the cursor, and yet something may be held:
@@ -212,9 +226,7 @@ pub(crate) fn newest(pieces: &[Incoming]) -> Cursor {
     let mut cursor = Cursor::default();
     for event in pieces.iter().flat_map(|piece| &piece.events) {
         cursor.ordinal = cursor.ordinal.max(event.ordinal);
-        if let Happening::Message { id, .. } | Happening::Echo { id, .. } = &event.happening {
-            cursor.last = Some(id.clone());
-        }
+        cursor.last = event.happening.message().cloned().or(cursor.last);
     }
     cursor
 }

@@ -10,6 +10,7 @@ mod check;
 mod completions;
 mod health;
 mod run;
+mod sandbox;
 mod setup;
 
 use std::io::Write;
@@ -41,6 +42,9 @@ pub struct Cli {
 enum Command {
     /// Run the daemon
     Run,
+    /// Run the whole bridge on this machine with simulated platforms and a page to play with: no
+    /// account needed
+    Sandbox(sandbox::Args),
     /// Say everything that is wrong with the configuration, each with a remedy
     Check(check::Args),
     /// Print what a platform needs to know of the bridge
@@ -99,6 +103,7 @@ impl Cli {
         let config = || read(self.config.as_deref());
         match self.command {
             Command::Run => block_on(run::run(&config()?)),
+            Command::Sandbox(args) => block_on(sandbox::run(args, &mut out)),
             Command::Check(args) => block_on(check::run(&args, &config()?, &mut out)),
             Command::Setup(command) => Ok(setup::run(&command, config().ok().as_ref(), &mut out)?),
             Command::Health(args) => block_on(health::run(&args, config)),

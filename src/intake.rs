@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use partyline_core::{
     Address, Cursor, Event, Happening, Incoming, Intake, MemberChange, Network, NotStored, Place,
     Stored,
@@ -96,6 +97,14 @@ impl Door {
                         let order = order(&event, read_back);
                         Some(Entry { event, raw: raw.clone(), via, owed, order, unlinked })
                     }
+                    Route::Cursor => Some(Entry {
+                        event,
+                        raw: Bytes::new(),
+                        via,
+                        owed: Vec::new(),
+                        order: Order::CursorOnly,
+                        unlinked: false,
+                    }),
                 }
             })
             .collect()

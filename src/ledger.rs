@@ -130,6 +130,8 @@ pub enum Order {
     Counted,
     /// Held until [`Ledger::release`]: its place is being read back.
     Held,
+    /// It has none: it only says how far its place has been read.
+    CursorOnly,
 }
 
 /// What one destination is owed: the store's form of an

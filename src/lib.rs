@@ -18,4 +18,5 @@ pub mod networks;
 pub mod operations;
 pub mod policy;
 pub mod route;
+pub mod sandbox;
 pub mod telemetry;

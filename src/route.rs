@@ -20,6 +20,8 @@ pub enum Route {
         /// It was said in a conversation that no room is tied to.
         unlinked: bool,
     },
+    /// Nothing of it is kept, but its place has been read as far as this.
+    Cursor,
     /// It is not for us: a room that is tied to nothing, or an event without consequence. It is
     /// counted under this name, nothing of it is kept.
     Pass(&'static str),
@@ -41,6 +43,11 @@ pub fn route(event: &Event, links: &Links, limits: &Limits) -> Route {
         // says nothing new.
         Happening::Echo { .. } if event.place.is_conversation() && event.ordinal.is_some() => {
             Route::keep()
+        }
+        // Without ordinals, the cursor is the last message whoever sent it: it must not stay
+        // behind in a room in which mostly phones speak.
+        Happening::Echo { .. } if event.ordinal.is_none() && links.knows(&event.place) => {
+            Route::Cursor
         }
         Happening::Echo { .. } => Route::Pass("echo"),
         Happening::Other { .. } => Route::Pass("other"),
@@ -186,7 +193,7 @@ mod tests {
     fn owed(event: &Event, limits: &Limits) -> Vec<Owed> {
         match route(event, &links(), limits) {
             Route::Keep { owed, .. } => owed,
-            Route::Pass(why) => panic!("passed by: {why}"),
+            other => panic!("{other:?}"),
         }
     }
 

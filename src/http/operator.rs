@@ -74,9 +74,9 @@ pub(super) async fn metrics(State(rooms): State<Rooms>) -> Response {
     gauge("partyline_lanes_waiting", None, counts.lanes);
     gauge("partyline_lane_depth_max", None, counts.deepest);
     gauge("partyline_links", None, rooms.links.count() as u64);
-    let age = counts.oldest.map_or(0.0, |oldest| {
-        rooms.ledger.now().duration_since(oldest).as_secs_f64().max(0.0)
-    });
+    let age = counts
+        .oldest
+        .map_or(0.0, |oldest| rooms.ledger.now().duration_since(oldest).as_secs_f64().max(0.0));
     metrics::gauge!("partyline_lane_oldest_seconds").set(age);
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     (kind, rooms.metrics.render()).into_response()

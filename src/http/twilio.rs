@@ -15,8 +15,7 @@ pub(super) async fn conversations(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let webhook =
-        Webhook { path_and_query: path_and_query(&uri), headers: &headers, body: &body };
+    let webhook = Webhook { path_and_query: path_and_query(&uri), headers: &headers, body: &body };
     match rooms.twilio.receive(&webhook) {
         Ok(Received::MessageAdd(message)) => name_in_front(&rooms, message),
         Ok(Received::Before) => StatusCode::OK.into_response(),
@@ -32,8 +31,7 @@ pub(super) async fn messaging(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let webhook =
-        Webhook { path_and_query: path_and_query(&uri), headers: &headers, body: &body };
+    let webhook = Webhook { path_and_query: path_and_query(&uri), headers: &headers, body: &body };
     match rooms.twilio.receive_messaging(&webhook) {
         Ok(incoming) => store(&rooms, incoming).await,
         Err(reject) => rejected(reject),

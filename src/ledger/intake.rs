@@ -236,6 +236,9 @@ pub(super) fn note_own(
 fn accept_one(writing: &Writing<'_>, entry: &Entry, now: i64, accepted: &mut Accepted) -> Sql<()> {
     let event = &entry.event;
     let place = PlaceRow::of(writing, &event.place)?;
+    if entry.order == Order::CursorOnly {
+        return move_cursor(writing, place.id, None, event.happening.message());
+    }
     let ordinal = event.ordinal.map(to_i64);
     let is_command = matches!(event.happening, Happening::Command(_));
     let turn = turn(entry.order, &place, ordinal);
@@ -299,11 +302,7 @@ fn accept_one(writing: &Writing<'_>, entry: &Entry, now: i64, accepted: &mut Acc
             if is_command {
                 accepted.command(&event.place);
             }
-            let last = match &event.happening {
-                Happening::Message { id, .. } => Some(id),
-                _ => None,
-            };
-            move_cursor(writing, place.id, ordinal, last)?;
+            move_cursor(writing, place.id, ordinal, event.happening.message())?;
             if entry.order == Order::Counted
                 && let Some(ordinal) = ordinal
             {
@@ -328,7 +327,7 @@ fn turn(order: Order, place: &PlaceRow, ordinal: Option<i64>) -> Turn {
             Turn::Held { gap: true }
         }
         // The first of a place, the next one, or a late one that was given up for missing.
-        (Order::Counted | Order::Arrival, _, _) => Turn::Now,
+        (Order::Counted | Order::Arrival | Order::CursorOnly, _, _) => Turn::Now,
     }
 }
 

@@ -150,6 +150,15 @@ pub enum Happening {
 }
 
 impl Happening {
+    /// The message that was said, whoever said it.
+    #[must_use]
+    pub const fn message(&self) -> Option<&MessageId> {
+        match self {
+            Self::Message { id, .. } | Self::Echo { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
     /// The name in metrics and in the store.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -393,14 +393,15 @@ fn a_forged_or_shapeless_request_is_refused() {
 }
 
 #[test]
-fn a_webhook_proves_the_way_in_and_a_self_check_does_not() {
+fn a_signed_webhook_proves_the_way_in_and_so_does_a_self_check() {
     let twilio = bridge();
     let check = twilio.self_check(PATH).expect("a check");
     assert_eq!(check.url, "https://bridge.example.com/webhooks/twilio");
     let request = Webhook { path_and_query: PATH, headers: &check.headers, body: &check.body };
-    assert!(matches!(twilio.receive(&request), Ok(Received::Before)));
     let inbound = |twilio: &Twilio| partyline_core::Watch::state(twilio).inbound;
     assert!(matches!(inbound(&twilio), partyline_core::Proof::Unproved(_)));
+    assert!(matches!(twilio.receive(&request), Ok(Received::Before)));
+    assert_eq!(inbound(&twilio), partyline_core::Proof::Proved);
     posted(&[("EventType", "onUserAdded")], |other, request| {
         other.receive(request)?;
         assert_eq!(inbound(other), partyline_core::Proof::Proved);

@@ -1,0 +1,170 @@
+//! What the platforms do when they have a bad day.
+
+use std::time::Duration;
+
+use partyline_slack::simulator::{Dose, Fault as SlackFault};
+use partyline_twilio::simulator::{Fault, FaultKind};
+
+use crate::support::{World, inbox};
+
+const TEXTS: [&str; 6] = ["one", "two", "three", "four", "five", "six"];
+
+/// Every fault of a send: none loses a message, doubles one, or changes the order.
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_of_twilios_api_lose_and_double_nothing() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    world.daemon.start().await;
+    for (round, kind) in [
+        FaultKind::RateLimited(1),
+        FaultKind::RateLimitedBare,
+        FaultKind::Error500,
+        FaultKind::Error500After,
+        FaultKind::ResetBefore,
+        FaultKind::ResetAfter,
+        FaultKind::Truncated,
+        FaultKind::NotJson,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        world.twilio.fault(Fault::next(kind, 2).method("POST").on("/Messages"));
+        for text in TEXTS {
+            world.slack.user_says(&group.channel, &world.admin, text).unwrap();
+        }
+        world.wait_for_inbox(&group.phones[0], (round + 1) * TEXTS.len()).await;
+        world.daemon.wait_until_settled().await;
+        let arrived: Vec<String> = inbox(&group.phones[0]).split_off(round * TEXTS.len());
+        let expected: Vec<String> =
+            TEXTS.iter().map(|text| format!("*Ada Admin*: {text}")).collect();
+        assert_eq!(arrived, expected, "with {kind:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_of_slacks_api_lose_and_double_nothing() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    world.daemon.start().await;
+    for (round, fault) in [
+        SlackFault::RateLimited(1),
+        SlackFault::RateLimitedBare,
+        SlackFault::Error500,
+        SlackFault::Error500After,
+        SlackFault::ResetBefore,
+        SlackFault::ResetAfter,
+        SlackFault::Truncated,
+        SlackFault::NotJson,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        world.slack.fault(fault, "chat.postMessage", Dose::Next(2));
+        for text in TEXTS {
+            group.phones[0].say(&group.conversation, text).await.unwrap();
+        }
+        world.wait_for_posts(&group.channel, (round + 1) * TEXTS.len()).await;
+        world.daemon.wait_until_settled().await;
+        let arrived: Vec<String> = world
+            .channel(&group.channel)
+            .split_off(round * TEXTS.len())
+            .into_iter()
+            .map(|(_, text)| text)
+            .collect();
+        assert_eq!(arrived, TEXTS, "with {fault:?}");
+    }
+}
+
+/// Hooks that are lost, doubled, late or out of order: the channel shows each message once, in
+/// the order of the conversation.
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_of_twilios_hooks_lose_and_double_nothing() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101", "+14155550102"]).await;
+    world.daemon.start().await;
+    for (round, kind) in [
+        FaultKind::Lost,
+        FaultKind::Doubled,
+        FaultKind::Delayed(Duration::from_millis(600)),
+        FaultKind::OutOfOrder,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        world.twilio.fault(Fault::next(kind, 2).on("onMessageAdded"));
+        for text in TEXTS {
+            group.phones[0].say_at_once(&group.conversation, text).unwrap();
+        }
+        world.twilio.idle().await;
+        world.wait_for_posts(&group.channel, (round + 1) * TEXTS.len()).await;
+        world.daemon.wait_until_settled().await;
+        let arrived: Vec<String> = world
+            .channel(&group.channel)
+            .split_off(round * TEXTS.len())
+            .into_iter()
+            .map(|(_, text)| text)
+            .collect();
+        assert_eq!(arrived, TEXTS, "with {kind:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_while_the_sockets_were_down_is_read_back() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    world.daemon.start().await;
+    world.slack.user_says(&group.channel, &world.admin, "first").unwrap();
+    world.wait_for_inbox(&group.phones[0], 1).await;
+    world.slack.fault(SlackFault::Lost, "message", Dose::Next(3));
+    for text in ["two", "three", "four"] {
+        world.slack.user_says(&group.channel, &world.admin, text).unwrap();
+    }
+    world.slack.drop_sockets();
+    world.wait_for_inbox(&group.phones[0], 4).await;
+    world.slack.user_says(&group.channel, &world.admin, "five").unwrap();
+    world.wait_for_inbox(&group.phones[0], 5).await;
+    let expected =
+        ["first", "two", "three", "four", "five"].map(|text| format!("*Ada Admin*: {text}"));
+    assert_eq!(inbox(&group.phones[0]), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limited_channel_holds_up_no_other() {
+    let mut world = World::new().await;
+    let slow = world.group("slow", &["+14155550101"]).await;
+    let quick = world.group("quick", &["+14155550102"]).await;
+    world.daemon.start().await;
+    world.slack.fault(SlackFault::RateLimited(3), "chat.postMessage", Dose::Next(1));
+    slow.phones[0].say(&slow.conversation, "waits").await.unwrap();
+    // Its post has been refused by now: the next one is the other channel's.
+    world
+        .slack
+        .wait_for("the refusal", crate::support::PATIENCE, |slack| {
+            (slack.counters().faults > 0).then_some(())
+        })
+        .await
+        .unwrap();
+    quick.phones[0].say(&quick.conversation, "goes").await.unwrap();
+    world.wait_for_posts(&quick.channel, 1).await;
+    assert!(world.channel(&slow.channel).is_empty());
+    world.wait_for_posts(&slow.channel, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archived_channel_parks_and_a_closed_group_tells_the_sender() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    world.daemon.start().await;
+    world
+        .twilio
+        .set_state(&group.conversation, partyline_twilio::simulator::State::Closed)
+        .await
+        .unwrap();
+    world.slack.user_says(&group.channel, &world.admin, "too late").unwrap();
+    world.wait_for_posts(&group.channel, 2).await;
+    let (_, notice) = world.channel(&group.channel).pop().unwrap();
+    assert!(notice.contains("was not delivered") && notice.contains("too late"), "{notice}");
+    assert_eq!(world.daemon.metric("partyline_deliveries{state=\"parked\"}").await, Some(1.0));
+    let status = world.command(&group.channel, &world.admin, "status").await;
+    assert!(status.contains("1 parked"), "{status}");
+}

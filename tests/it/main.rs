@@ -1,0 +1,8 @@
+//! The whole way through: the real binary, the simulators' HTTP, real stores.
+
+mod commands;
+mod faults;
+mod kill;
+mod refusals;
+mod relay;
+mod support;

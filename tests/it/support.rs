@@ -1,0 +1,146 @@
+//! A world to test in: simulated Twilio and Slack, and the real binary between them.
+
+pub(crate) mod daemon;
+#[allow(dead_code, unreachable_pub)] // shared with the Matrix bridge's own tests
+pub(crate) mod synapse;
+
+use std::time::Duration;
+
+use partyline_slack::simulator as slack;
+use partyline_twilio::simulator as twilio;
+
+pub(crate) use daemon::Daemon;
+
+/// How long anything may take before a test gives up: far more than it takes.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The pool's sender.
+pub(crate) const SENDER: &str = "whatsapp:+14155550000";
+
+/// Simulated platforms, and a daemon that is not running yet.
+pub(crate) struct World {
+    pub(crate) twilio: twilio::Simulator,
+    pub(crate) slack: slack::Simulator,
+    pub(crate) daemon: Daemon,
+    /// Somebody in the Slack workspace, who may do everything.
+    pub(crate) admin: String,
+}
+
+/// A conversation tied to a Slack channel by the configuration.
+pub(crate) struct Group {
+    pub(crate) conversation: String,
+    pub(crate) channel: String,
+    pub(crate) phones: Vec<twilio::Phone>,
+}
+
+impl World {
+    /// Platforms without faults or limits.
+    pub(crate) async fn new() -> Self {
+        Self::with(slack::Options::default()).await
+    }
+
+    pub(crate) async fn with(options: slack::Options) -> Self {
+        let twilio = twilio::Simulator::start(twilio::Options {
+            senders: vec![SENDER.to_owned()],
+            ..twilio::Options::default()
+        })
+        .await
+        .expect("Twilio");
+        let slack = slack::Simulator::start(options).await.expect("Slack");
+        let admin = slack.add_user("Ada Admin", Some("https://pictures.test/ada.png"));
+        let daemon = Daemon::new(&twilio, &slack, &admin);
+        twilio.set_webhook_url(Some(&daemon.url("/webhooks/twilio")));
+        Self { twilio, slack, daemon, admin }
+    }
+
+    /// A conversation with so many phones, tied to a new channel that the admin is in.
+    pub(crate) async fn group(&mut self, name: &str, phones: &[&str]) -> Group {
+        let (conversation, phones) = self.conversation(name, phones).await;
+        let channel = self.slack.add_channel(name, &[&self.admin]);
+        self.slack.join(&channel, &self.slack.options().identity.user);
+        self.daemon.link(&conversation, &format!("slack:{channel}"));
+        Group { conversation, channel, phones }
+    }
+
+    /// A conversation with phones, tied to nothing.
+    pub(crate) async fn conversation(
+        &self,
+        name: &str,
+        phones: &[&str],
+    ) -> (String, Vec<twilio::Phone>) {
+        let conversation =
+            self.twilio.create_conversation(name).await.expect("a conversation").to_string();
+        let mut members = Vec::new();
+        for number in phones {
+            let member = twilio::NewMember::new(&format!("whatsapp:{number}"), SENDER);
+            members.push(self.twilio.add_phone(&conversation, member).await.expect("a member"));
+        }
+        (conversation, members)
+    }
+
+    /// The texts of a channel, in order, each with the name that it stands under.
+    pub(crate) fn channel(&self, channel: &str) -> Vec<(String, String)> {
+        self.slack
+            .messages(channel)
+            .iter()
+            .filter(|message| message.subtype.as_deref() != Some("channel_join"))
+            .map(|message| {
+                let name = match &message.author {
+                    slack::Author::User(id) => id.clone(),
+                    slack::Author::App { username, .. } => username.clone().unwrap_or_default(),
+                };
+                (name, message.text.clone())
+            })
+            .collect()
+    }
+
+    fn said(&self, slack: &slack::Simulator, channel: &str) -> usize {
+        let joined = |message: &&std::sync::Arc<slack::Message>| {
+            message.subtype.as_deref() == Some("channel_join")
+        };
+        let messages = slack.messages(channel);
+        messages.len() - messages.iter().filter(joined).count()
+    }
+
+    /// Waits until a channel holds so many messages.
+    pub(crate) async fn wait_for_posts(&self, channel: &str, count: usize) {
+        self.slack
+            .wait_for("posts in the channel", PATIENCE, |slack| {
+                (self.said(slack, channel) >= count).then_some(())
+            })
+            .await
+            .unwrap_or_else(|error| {
+                panic!(
+                    "{error}: {} of {count}\n{}",
+                    self.slack.messages(channel).len(),
+                    self.daemon.log()
+                )
+            });
+    }
+
+    /// Waits until so much has arrived on a phone.
+    pub(crate) async fn wait_for_inbox(&self, phone: &twilio::Phone, count: usize) {
+        let arrived = self.twilio.wait_until(PATIENCE, |_| phone.inbox_len() >= count).await;
+        assert!(
+            arrived.is_ok(),
+            "{} of {count} on {}\n{}",
+            phone.inbox_len(),
+            phone.address(),
+            self.daemon.log()
+        );
+    }
+
+    /// Gives a command in a channel, and waits for its answer.
+    pub(crate) async fn command(&self, channel: &str, user: &str, line: &str) -> String {
+        let mut run = self.slack.command(channel, user, "/wa", line).expect("the command is known");
+        run.answer(PATIENCE)
+            .await
+            .unwrap_or_else(|error| panic!("no answer to {line}: {error}\n{}", self.daemon.log()))
+            .text
+    }
+}
+
+/// The texts on a phone, in order.
+pub(crate) fn inbox(phone: &twilio::Phone) -> Vec<String> {
+    phone.inbox().into_iter().map(|item| item.body).collect()
+}

@@ -1,0 +1,235 @@
+//! The real binary, started, stopped and killed.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use partyline_slack::simulator as slack;
+use partyline_twilio::simulator as twilio;
+use secrecy::ExposeSecret;
+use tempfile::TempDir;
+use url::Url;
+
+use super::{PATIENCE, SENDER};
+
+/// A daemon with a configuration and a store of its own.
+pub(crate) struct Daemon {
+    folder: TempDir,
+    address: std::net::SocketAddr,
+    config: String,
+    links: Vec<(String, String)>,
+    child: Option<Child>,
+    starts: u32,
+}
+
+impl Daemon {
+    /// Not running yet. Rates are far above what a test sends.
+    pub(crate) fn new(twilio: &twilio::Simulator, slack: &slack::Simulator, admin: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = free.local_addr().expect("an address");
+        let defaults = twilio::Options::default();
+        let base = twilio.base_url();
+        let options = slack.options();
+        let transport = match options.mode {
+            slack::Mode::Socket => "socket",
+            slack::Mode::Http { .. } => "http",
+        };
+        let config = format!(
+            r#"
+[http]
+listen = "{address}"
+public_url = "http://{address}"
+
+[store]
+url = "sled:{store}"
+
+[twilio]
+account_sid = "{account}"
+api_key_sid = "{key}"
+api_key_secret = "{secret}"
+auth_token = "{token}"
+service_sid = "{service}"
+senders = ["{SENDER}"]
+actions_per_second = 5000
+concurrency = 64
+conversations_url = "{base}"
+messaging_url = "{base}"
+content_url = "{base}"
+media_url = "{base}"
+
+[slack]
+bot_token = "{bot}"
+app_token = "{app}"
+signing_secret = "{signing}"
+transport = "{transport}"
+api_url = "{api}"
+posts_per_second = 1000
+workspace_posts_per_second = 10000
+
+[relay]
+gap_wait = "200ms"
+
+[access]
+admins = ["slack:{admin}"]
+"#,
+            store = folder.path().join("data").display(),
+            account = defaults.account_sid,
+            key = defaults.api_key_sid,
+            secret = defaults.api_key_secret,
+            token = defaults.auth_token,
+            service = defaults.service_sid,
+            bot = options.bot_token.expose_secret(),
+            app = options.app_token.expose_secret(),
+            signing = options.signing_secret.expose_secret(),
+            api = slack.api_url(),
+        );
+        Self { folder, address, config, links: Vec::new(), child: None, starts: 0 }
+    }
+
+    /// An address of the daemon's.
+    pub(crate) fn url(&self, path: &str) -> Url {
+        format!("http://{}{path}", self.address).parse().expect("an address")
+    }
+
+    /// Ties a room to a conversation, in the configuration, from the next start on.
+    pub(crate) fn link(&mut self, conversation: &str, room: &str) {
+        self.links.push((conversation.to_owned(), room.to_owned()));
+    }
+
+    /// Changes the configuration, from the next start on.
+    pub(crate) fn configure(&mut self, change: impl FnOnce(&mut String)) {
+        change(&mut self.config);
+    }
+
+    fn config_file(&self) -> PathBuf {
+        self.folder.path().join("partyline.toml")
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    /// Everything that it logged, over all its starts.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    /// Writes the configuration down, and gives a command that runs the binary with it.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut config = self.config.clone();
+        for (conversation, room) in &self.links {
+            let _ = write!(
+                config,
+                "\n[[links]]\nconversation = \"{conversation}\"\nrooms = [\"{room}\"]\n"
+            );
+        }
+        std::fs::write(self.config_file(), config).expect("the configuration");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_partyline"));
+        command.args(arguments).env("PARTYLINE_CONFIG", self.config_file());
+        command
+    }
+
+    /// Starts it, without waiting for anything.
+    pub(crate) fn spawn(&mut self) {
+        assert!(self.child.is_none(), "it runs already");
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log_file())
+            .expect("the log");
+        let child = self
+            .command(&["run"])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("the log"))
+            .stderr(log)
+            .spawn()
+            .expect("the binary");
+        self.child = Some(child);
+        self.starts += 1;
+    }
+
+    /// Starts it and waits until every network is ready.
+    pub(crate) async fn start(&mut self) {
+        self.spawn();
+        self.wait_until_ready().await;
+    }
+
+    pub(crate) async fn wait_until_ready(&mut self) {
+        let started = Instant::now();
+        let client = reqwest::Client::new();
+        let mut last = String::new();
+        while started.elapsed() < PATIENCE {
+            if let Some(child) = &mut self.child
+                && let Some(status) = child.try_wait().expect("a status")
+            {
+                panic!("the daemon ended with {status}\n{}", self.log());
+            }
+            if let Ok(answer) = client.get(self.url("/ready")).send().await {
+                if answer.status().is_success() {
+                    return;
+                }
+                last = answer.text().await.unwrap_or_default();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the daemon is not ready: {last}\n{}", self.log());
+    }
+
+    /// SIGKILL, in the middle of whatever it does.
+    pub(crate) fn kill(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().expect("killed");
+        child.wait().expect("its end");
+    }
+
+    /// SIGTERM, and waits for its end, which must be a good one.
+    pub(crate) async fn stop(&mut self) {
+        let child = self.child.take().expect("it runs");
+        let id = child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status().expect("kill");
+        assert!(asked.success());
+        let ended = tokio::task::spawn_blocking(move || child.wait_with_output());
+        let output = ended.await.expect("joined").expect("its end");
+        assert!(output.status.success(), "it ended with {}\n{}", output.status, self.log());
+    }
+
+    /// The value of a metric, by the beginning of its line.
+    pub(crate) async fn metric(&self, line: &str) -> Option<f64> {
+        let text = reqwest::get(self.url("/metrics")).await.ok()?.text().await.ok()?;
+        let found = text.lines().find(|one| one.starts_with(line))?;
+        found.rsplit(' ').next()?.parse().ok()
+    }
+
+    /// Waits until nothing waits, is held or is open, and checks that nothing was parked.
+    pub(crate) async fn wait_until_settled(&self) {
+        let started = Instant::now();
+        let open = [
+            "partyline_deliveries{state=\"waiting\"}",
+            "partyline_events_held",
+            "partyline_commands_open",
+        ];
+        loop {
+            let mut sum = 0.0;
+            for line in open {
+                sum += self.metric(line).await.unwrap_or(1.0);
+            }
+            if sum == 0.0 {
+                break;
+            }
+            assert!(started.elapsed() < PATIENCE, "something stays open\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(self.metric("partyline_deliveries{state=\"parked\"}").await, Some(0.0));
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
