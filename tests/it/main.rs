@@ -3,6 +3,7 @@
 mod commands;
 mod faults;
 mod kill;
+mod matrix;
 mod refusals;
 mod relay;
 mod support;

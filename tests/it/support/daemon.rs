@@ -1,5 +1,6 @@
 //! The real binary, started, stopped and killed.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -119,10 +120,14 @@ admins = ["slack:{admin}"]
     /// Writes the configuration down, and gives a command that runs the binary with it.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut config = self.config.clone();
+        let mut rooms: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (conversation, room) in &self.links {
+            rooms.entry(conversation).or_default().push(room);
+        }
+        for (conversation, rooms) in rooms {
             let _ = write!(
                 config,
-                "\n[[links]]\nconversation = \"{conversation}\"\nrooms = [\"{room}\"]\n"
+                "\n[[links]]\nconversation = \"{conversation}\"\nrooms = {rooms:?}\n"
             );
         }
         std::fs::write(self.config_file(), config).expect("the configuration");

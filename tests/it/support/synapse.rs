@@ -304,7 +304,7 @@ fn http() -> reqwest::Client {
 }
 
 /// The Python that has Synapse: `PARTYLINE_PYTHON`, or the environment that `tests/run` makes.
-fn python() -> PathBuf {
+pub fn python() -> PathBuf {
     if let Some(python) = std::env::var_os("PARTYLINE_PYTHON") {
         return python.into();
     }

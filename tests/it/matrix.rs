@@ -1,0 +1,331 @@
+//! The same with a real homeserver: Synapse, and people who use it.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::support::synapse::{self, PASSWORD, Person, Synapse};
+use crate::support::{Group, PATIENCE, World, inbox};
+
+/// A world with a homeserver, on which the bot has an account, and Ravi, who may do everything.
+struct Hall {
+    world: World,
+    synapse: Synapse,
+    bot: Person,
+    ravi: Person,
+}
+
+impl Hall {
+    async fn new() -> Self {
+        let mut world = World::new().await;
+        let synapse = Synapse::start().await;
+        let bot = synapse.person("partyline").await;
+        let ravi = synapse.person("ravi").await;
+        ravi.set_name("Ravi Rao").await;
+        world.daemon.configure(|config| {
+            let matrix = format!(
+                "[matrix]\nhomeserver_url = \"{}\"\nuser_id = \"{}\"\npassword = \"{PASSWORD}\"\n\n\
+                 [access]\nadmins = [\"matrix:{}\", ",
+                synapse.url(),
+                bot.id,
+                ravi.id,
+            );
+            *config = config.replace("[access]\nadmins = [", &matrix);
+        });
+        Self { world, synapse, bot, ravi }
+    }
+
+    /// A conversation tied to a channel and to a room, by the configuration.
+    async fn group(&mut self, name: &str, phones: &[&str]) -> (Group, String) {
+        let group = self.world.group(name, phones).await;
+        let room = self.ravi.create_room(&[&self.bot.id]).await;
+        self.bot.join(&room).await;
+        self.world.daemon.link(&group.conversation, &format!("matrix:{room}"));
+        (group, room)
+    }
+
+    /// What the bot said in a room, once it is so much.
+    async fn said_by_the_bot(&self, room: &str, count: usize) -> Vec<String> {
+        let began = Instant::now();
+        loop {
+            let history = self.ravi.history(room).await;
+            let own = history.iter().filter(|event| event["sender"] == self.bot.id.as_str());
+            let bodies: Vec<String> = own
+                .filter_map(|event| event["content"]["body"].as_str().map(str::to_owned))
+                .collect();
+            if bodies.len() >= count {
+                return bodies;
+            }
+            let log = || self.world.daemon.log();
+            assert!(began.elapsed() < PATIENCE, "{} of {count} in {room}\n{}", bodies.len(), log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until the bot has followed an invitation.
+    async fn wait_until_joined(&self, room: &str) {
+        let began = Instant::now();
+        let path = format!("rooms/{room}/joined_members");
+        while self.ravi.call(Method::GET, &path, None).await["joined"][&self.bot.id].is_null() {
+            assert!(began.elapsed() < PATIENCE, "it does not come\n{}", self.world.daemon.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Gives a command in a room, and waits for its answer: a notice that replies to it.
+    async fn command(&self, room: &str, by: &Person, line: &str) -> String {
+        let command = by.say(room, &format!("!wa {line}")).await;
+        let began = Instant::now();
+        loop {
+            let history = by.history(room).await;
+            let replies = |event: &&Value| {
+                event["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == command.as_str()
+            };
+            if let Some(answer) = history.iter().find(replies) {
+                assert_eq!(answer["sender"], self.bot.id.as_str());
+                assert_eq!(answer["content"]["msgtype"], "m.notice");
+                return answer["content"]["body"].as_str().expect("words").to_owned();
+            }
+            let log = || self.world.daemon.log();
+            assert!(began.elapsed() < PATIENCE, "no answer to {line}\n{}", log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn phones_channel_and_room_are_one_conversation() {
+    let mut hall = Hall::new().await;
+    let (group, room) = hall.group("spring-launch", &["+14155550101", "+14155550102"]).await;
+    hall.world.daemon.start().await;
+    let answer = hall.command(&room, &hall.ravi, "contact add +14155550101 \"Maya Lopez\"").await;
+    assert_eq!(answer, "+14155550101 is Maya Lopez now.");
+
+    let world = &hall.world;
+    group.phones[0].say(&group.conversation, "hi <b>@room</b>").await.unwrap();
+    world.wait_for_posts(&group.channel, 1).await;
+    assert_eq!(hall.said_by_the_bot(&room, 2).await[1..], ["Maya Lopez: hi <b>@room</b>"]);
+    hall.ravi.say(&room, "hello & welcome").await;
+    for (phone, count) in [(&group.phones[0], 1), (&group.phones[1], 2)] {
+        world.wait_for_inbox(phone, count).await;
+    }
+    world.wait_for_posts(&group.channel, 2).await;
+    world.slack.user_says(&group.channel, &world.admin, "see you at ten").unwrap();
+    for (phone, count) in [(&group.phones[0], 2), (&group.phones[1], 3)] {
+        world.wait_for_inbox(phone, count).await;
+    }
+    hall.said_by_the_bot(&room, 3).await;
+    world.daemon.wait_until_settled().await;
+
+    let spoken = ["*Ravi Rao*: hello & welcome", "*Ada Admin*: see you at ten"];
+    assert_eq!(inbox(&group.phones[0]), spoken);
+    assert_eq!(inbox(&group.phones[1])[0], "*Maya Lopez*: hi <b>@room</b>");
+    assert_eq!(inbox(&group.phones[1])[1..], spoken);
+    assert_eq!(
+        world.channel(&group.channel),
+        [
+            ("Maya Lopez".into(), "hi &lt;b&gt;@room&lt;/b&gt;".into()),
+            ("Ravi Rao".into(), "hello &amp; welcome".into()),
+            (world.admin.clone(), "see you at ten".to_owned()),
+        ]
+    );
+    assert_eq!(
+        hall.ravi.bodies(&room).await[2..],
+        ["Maya Lopez: hi <b>@room</b>", "hello & welcome", "Ada Admin: see you at ten"]
+    );
+}
+
+/// Twilio's own library signs what a driver in Python sends; the simulator calls nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn hooks_signed_by_twilios_library_reach_the_room() {
+    let mut hall = Hall::new().await;
+    let (group, room) = hall.group("spring-launch", &["+14155550101", "+14155550102"]).await;
+    hall.world.daemon.start().await;
+    hall.command(&room, &hall.ravi, "contact add +14155550101 Maya").await;
+    hall.world.twilio.set_webhook_url(None);
+    let said = group.phones[0].say(&group.conversation, "ünd so? + & more").await.unwrap();
+    let message = said.message.expect("a message of the conversation");
+
+    let options = partyline_twilio::simulator::Options::default();
+    let driving = tokio::process::Command::new(synapse::python())
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/twilio_sign.py"))
+        .env("WEBHOOK_URL", hall.world.daemon.url("/webhooks/twilio").as_str())
+        .env("AUTH_TOKEN", &options.auth_token)
+        .env("ACCOUNT_SID", &options.account_sid)
+        .env("SERVICE_SID", &options.service_sid)
+        .env("CONVERSATION_SID", &group.conversation)
+        .env("AUTHOR", &message.author)
+        .env("PARTICIPANT_SID", message.participant_sid.expect("a member").as_str())
+        .env("MESSAGE_SID", message.sid.as_str())
+        .env("INDEX", message.index.to_string())
+        .env("DATE_CREATED", "2026-11-20T12:00:00.000Z")
+        .env("BODY", "ünd so? + & more")
+        .env("NO_PROXY", "127.0.0.1")
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(PATIENCE, driving).await.expect("in time").expect("Python");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}\n{}", hall.world.daemon.log());
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+
+    assert_eq!((&told["add"], &told["added"]), (&200.into(), &200.into()), "{told}");
+    assert_eq!(told["answer"]["body"], "*Maya*: ünd so? + & more");
+    let attributes = told["answer"]["attributes"].as_str().expect("attributes");
+    let attributes: Value = serde_json::from_str(attributes).expect("JSON");
+    assert_eq!(attributes["partyline"]["body"], "ünd so? + & more");
+    assert_eq!((&told["repeated"], &told["forged"]), (&200.into(), &403.into()));
+
+    hall.world.wait_for_posts(&group.channel, 1).await;
+    assert_eq!(hall.said_by_the_bot(&room, 2).await[1..], ["Maya: ünd so? + & more"]);
+    hall.world.daemon.wait_until_settled().await;
+    assert_eq!(hall.ravi.bodies(&room).await.len(), 3, "once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_is_linked_by_command_without_a_restart() {
+    let mut hall = Hall::new().await;
+    let (conversation, phones) = hall.world.conversation("Spring", &["+14155550101"]).await;
+    let sita = hall.synapse.person("sita").await;
+    hall.world.daemon.start().await;
+    let room = hall.ravi.create_room(&[&hall.bot.id, &sita.id]).await;
+    sita.join(&room).await;
+    hall.wait_until_joined(&room).await;
+
+    let refused = hall.command(&room, &sita, &format!("group link {conversation}")).await;
+    assert!(refused.contains("it is for administrators"), "{refused}");
+    let help = hall.command(&room, &sita, "help").await;
+    assert!(help.contains("`!wa status`") && !help.contains("group link"), "{help}");
+    let status = hall.command(&room, &hall.ravi, "status").await;
+    assert!(status.contains("tied to no conversation"), "{status}");
+    assert!(status.contains("Matrix: working both ways."), "{status}");
+    hall.ravi.say(&room, "not for phones").await;
+    let linked = hall.command(&room, &hall.ravi, &format!("group link {conversation}")).await;
+    assert!(linked.contains("Tied to") && linked.contains("Spring"), "{linked}");
+    assert!(linked.contains("1 members"), "{linked}");
+
+    phones[0].say(&conversation, "hello").await.unwrap();
+    assert_eq!(hall.said_by_the_bot(&room, 5).await[4..], ["+1 415-555-0101: hello"]);
+    // Somebody without a name of their own is called by their id's local part or the whole of it.
+    sita.say(&room, "hi").await;
+    hall.world.wait_for_inbox(&phones[0], 1).await;
+    assert_eq!(inbox(&phones[0]), ["*sita*: hi"]);
+
+    // The link is there after a start, and gone after another command.
+    hall.world.daemon.stop().await;
+    hall.world.daemon.start().await;
+    hall.ravi.say(&room, "welcome").await;
+    hall.world.wait_for_inbox(&phones[0], 2).await;
+    let unlinked = hall.command(&room, &hall.ravi, "group unlink").await;
+    assert!(unlinked.contains("no longer tied"), "{unlinked}");
+    hall.ravi.say(&room, "not for phones").await;
+    hall.command(&room, &hall.ravi, "status").await;
+    hall.world.daemon.wait_until_settled().await;
+    assert_eq!(inbox(&phones[0]), ["*sita*: hi", "*Ravi Rao*: welcome"]);
+}
+
+/// Killed twice under traffic both ways: everything is there, once, in order.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_under_traffic_it_loses_and_doubles_nothing_in_rooms() {
+    const GROUPS: usize = 4;
+    const EACH: usize = 30;
+    let mut hall = Hall::new().await;
+    let mut groups = Vec::new();
+    for number in 0..GROUPS {
+        let phone = format!("+1415555010{number}");
+        groups.push(hall.group(&format!("group-{number}"), &[&phone]).await);
+    }
+    hall.world.daemon.start().await;
+    for round in 0..EACH {
+        for (group, room) in &groups {
+            group.phones[0].say_at_once(&group.conversation, format!("p{round}")).unwrap();
+            hall.ravi.say(room, &format!("m{round}")).await;
+        }
+        if round == EACH / 2 {
+            // Some of it is settled by now, some under way, some not even taken.
+            hall.said_by_the_bot(&groups[0].1, EACH / 4).await;
+            hall.world.daemon.kill();
+        }
+        if round == EACH / 2 + 4 {
+            hall.world.daemon.spawn();
+        }
+    }
+    hall.world.twilio.idle().await;
+    hall.world.daemon.wait_until_ready().await;
+    hall.said_by_the_bot(&groups[1].1, EACH * 2 / 3).await;
+    hall.world.daemon.kill();
+    hall.world.daemon.start().await;
+
+    for (group, room) in &groups {
+        hall.world.wait_for_inbox(&group.phones[0], EACH).await;
+        hall.said_by_the_bot(room, EACH).await;
+        hall.world.wait_for_posts(&group.channel, EACH * 2).await;
+    }
+    hall.world.daemon.wait_until_settled().await;
+    for (group, room) in &groups {
+        let expected = |name: &str, letter: char| -> Vec<String> {
+            (0..EACH).map(|number| format!("{name}{letter}{number}")).collect()
+        };
+        let phone = group.phones[0].address().trim_start_matches("whatsapp:");
+        let named = format!("+1 415-555-{}: ", &phone[8..]);
+        let log = hall.world.daemon.log();
+        assert_eq!(hall.said_by_the_bot(room, 0).await, expected(&named, 'p'), "in {room}\n{log}");
+        assert_eq!(inbox(&group.phones[0]), expected("*Ravi Rao*: ", 'm'), "on {phone}\n{log}");
+        let channel = hall.world.channel(&group.channel);
+        for letter in ['p', 'm'] {
+            let texts = channel.iter().map(|(_, text)| text.clone());
+            let texts: Vec<String> = texts.filter(|text| text.starts_with(letter)).collect();
+            assert_eq!(texts, expected("", letter), "in {}\n{log}", group.channel);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_homeserver_is_down_the_rest_goes_on() {
+    let mut hall = Hall::new().await;
+    let (group, room) = hall.group("spring-launch", &["+14155550101", "+14155550102"]).await;
+    hall.world.daemon.start().await;
+    hall.ravi.say(&room, "before").await;
+    hall.world.wait_for_inbox(&group.phones[0], 1).await;
+    group.phones[0].say(&group.conversation, "p-before").await.unwrap();
+    hall.said_by_the_bot(&room, 1).await;
+
+    hall.synapse.stop().await;
+    for number in 0..20 {
+        group.phones[0].say(&group.conversation, format!("p{number}")).await.unwrap();
+        hall.world
+            .slack
+            .user_says(&group.channel, &hall.world.admin, &format!("s{number}"))
+            .unwrap();
+    }
+    hall.world.wait_for_posts(&group.channel, 2 + 40).await;
+    hall.world.wait_for_inbox(&group.phones[0], 1 + 20).await;
+    let state = loop {
+        let answer = reqwest::get(hall.world.daemon.url("/ready")).await.unwrap();
+        if answer.status() == 503 {
+            break answer.json::<Value>().await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(state["networks"]["matrix"]["ready"], false);
+    let reason = state["networks"]["matrix"]["reason"].as_str().unwrap();
+    assert!(reason.contains("homeserver"), "{state}");
+    assert_eq!(state["networks"]["twilio"]["ready"], true);
+    assert_eq!(state["networks"]["slack"]["ready"], true);
+
+    hall.synapse.start_again().await;
+    hall.world.daemon.wait_until_ready().await;
+    let said = hall.said_by_the_bot(&room, 1 + 40).await;
+    hall.ravi.say(&room, "after").await;
+    hall.world.wait_for_inbox(&group.phones[0], 1 + 20 + 1).await;
+    hall.world.daemon.wait_until_settled().await;
+    for (name, letter) in [("+1 415-555-0101: ", 'p'), ("Ada Admin: ", 's')] {
+        let begin = format!("{name}{letter}");
+        let texts =
+            said.iter().filter(|text| text.starts_with(&begin) && !text.ends_with("before"));
+        let expected: Vec<String> = (0..20).map(|number| format!("{begin}{number}")).collect();
+        assert_eq!(texts.collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>());
+    }
+    assert_eq!(hall.said_by_the_bot(&room, 0).await.len(), 1 + 40, "once");
+    assert_eq!(inbox(&group.phones[0]).last().unwrap(), "*Ravi Rao*: after");
+}
