@@ -139,8 +139,12 @@ impl Config {
             "access.admins is empty: nobody can link rooms or change groups by command.",
         );
         warn(
-            self.twilio.senders.is_empty(),
-            "twilio.senders is empty: nobody can be added to a group.",
+            self.http.admin_token.is_some(),
+            "http.admin_token has no effect: this version has no admin API yet.",
+        );
+        warn(
+            self.twilio.messaging_service_sid.is_some(),
+            "twilio.messaging_service_sid has no effect: this version makes no conversations yet.",
         );
         let example = |url: &url::Url| url.host_str().is_some_and(|host| host.contains("example."));
         warn(
