@@ -1,0 +1,204 @@
+//! The parts by themselves: what the ledger, a name, a hook, a route and a command cost.
+//!
+//! `cargo bench --bench micro`. What all of them make together is `--bench relay`.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use futures_util::future::join_all;
+use http::{HeaderMap, HeaderValue, header};
+use partyline::commands::parse_words;
+use partyline::contacts::{ContactStore, Contacts, SledContacts};
+use partyline::ledger::{Entry, Lane, Ledger, Order};
+use partyline::links::Links;
+use partyline::route::{Limits, Route, route};
+use partyline_core::{
+    Clock, Contact, Content, Event, EventKey, Happening, Link, MessageId, Network, Place, Sent,
+    Speaker, SystemClock, Text,
+};
+use partyline_twilio::simulator::sign;
+use partyline_twilio::{Attribution, Config, Ingest, Received, Timeouts, Twilio, Webhook};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+const CONVERSATION: &str = "CH0123456789abcdef0123456789abcdef";
+const MEMBER: &str = "whatsapp:+14155550101";
+const TOKEN: &str = "12345";
+const PATH: &str = "/webhooks/twilio";
+/// Groups, where it could matter how many there are.
+const GROUPS: usize = 10_000;
+
+fn main() {
+    divan::main();
+}
+
+/// An event comes in, is read as a delivery, and is settled: two durable commits. With 64 at a
+/// time they share them.
+#[divan::bench(args = [1, 64], sample_count = 50, sample_size = 4)]
+fn ledger_accept_and_settle(bencher: Bencher<'_, '_>, at_a_time: usize) {
+    let folder = TempDir::new().expect("a folder");
+    let runtime = Runtime::new().expect("a runtime");
+    let ledger = Ledger::open(&folder.path().join("ledger.db"), Arc::new(SystemClock));
+    let ledger = ledger.expect("a ledger");
+    let links = links(at_a_time);
+    let next = AtomicU64::new(0);
+    bencher.counter(ItemsCount::new(at_a_time)).bench_local(|| {
+        let through = (0..at_a_time).map(|group| {
+            let entry = entry(&links, group, next.fetch_add(1, Ordering::Relaxed));
+            through(&ledger, entry)
+        });
+        runtime.block_on(join_all(through))
+    });
+}
+
+async fn through(ledger: &Ledger, entry: Entry) {
+    let lane = entry.owed[0].lane();
+    let message = entry.event.key.as_str().replace("IM", "TS");
+    ledger.accept(vec![entry]).await.expect("accepted");
+    let waiting = ledger.waiting(&Lane::clone(&lane), 1).await.expect("read");
+    let sent = Sent { id: Some(MessageId::new(message)), ordinal: None };
+    ledger.settle(&waiting[0], sent).await.expect("settled");
+}
+
+/// What a member is called, from memory.
+#[divan::bench]
+fn name_resolve_now(bencher: Bencher<'_, '_>) {
+    let (_folder, _runtime, contacts) = contacts();
+    let speaker = Speaker::new(Network::Twilio, MEMBER);
+    let place = Place::conversation(CONVERSATION);
+    bencher.bench(|| contacts.names().resolve_now(black_box(&speaker), &place));
+}
+
+/// The whole answer to onMessageAdd: signature, form, name, the changed body.
+#[divan::bench]
+fn hook_on_message_add(bencher: Bencher<'_, '_>) {
+    let (_folder, _runtime, contacts) = contacts();
+    let twilio = twilio();
+    let (headers, body) = hook();
+    bencher.bench(|| {
+        let webhook = Webhook { path_and_query: PATH, headers: &headers, body: &body };
+        let Ok(Received::MessageAdd(message)) = twilio.receive(&webhook) else {
+            panic!("not understood")
+        };
+        let named = contacts.names().resolve_now(&message.speaker, &message.conversation);
+        twilio.answer(&named.expect("a contact").name, &message)
+    });
+}
+
+/// Where a message goes, among ten thousand groups.
+#[divan::bench]
+fn route_message(bencher: Bencher<'_, '_>) {
+    let links = links(GROUPS);
+    let event = event(GROUPS / 2, 1);
+    let limits: Limits = [(Network::Slack, 40_000)].into();
+    bencher.bench(|| route(black_box(&event), &links, &limits));
+}
+
+/// A command line into words.
+#[divan::bench]
+fn command_parse() -> Vec<String> {
+    let line = r#"contact add +14155550101 "Maya Lopez" --team Sales --meta badge=17"#;
+    parse_words(black_box(line)).expect("words")
+}
+
+fn place(group: usize) -> Place {
+    Place::conversation(&format!("CH{group:032x}"))
+}
+
+fn links(groups: usize) -> Links {
+    let links = Links::new();
+    for group in 0..groups {
+        let room = Place::new(Network::Slack, &format!("C{group:010}"));
+        links.tie(Link { conversation: place(group), room }).expect("tied once");
+    }
+    links
+}
+
+fn event(group: usize, number: u64) -> Event {
+    let id = format!("IM{number:032x}");
+    Event {
+        key: EventKey::new(id.as_str()),
+        place: place(group),
+        at: SystemClock.now(),
+        ordinal: Some(number),
+        happening: Happening::Message {
+            id: MessageId::new(id),
+            speaker: Speaker::new(Network::Twilio, MEMBER),
+            content: Content { text: Text::plain("see you at ten"), ..Content::default() },
+        },
+    }
+}
+
+fn entry(links: &Links, group: usize, number: u64) -> Entry {
+    let event = event(group, number);
+    let Route::Keep { owed, unlinked } = route(&event, links, &Limits::default()) else {
+        panic!("it is linked")
+    };
+    let raw = Bytes::from_static(&[b'x'; 600]);
+    Entry { event, raw, via: "webhook", owed, order: Order::Arrival, unlinked }
+}
+
+fn contacts() -> (TempDir, Runtime, Contacts) {
+    let folder = TempDir::new().expect("a folder");
+    let runtime = Runtime::new().expect("a runtime");
+    let contacts = runtime.block_on(async {
+        let store = SledContacts::open(folder.path(), 8 << 20).expect("a store");
+        let maya = Contact {
+            key: MEMBER.to_owned(),
+            name: "Maya Lopez".to_owned(),
+            team: None,
+            picture: None,
+            meta: [].into(),
+            updated: SystemClock.now(),
+        };
+        store.put(vec![maya]).await.expect("kept");
+        Contacts::open(Arc::new(store), 10_000).await.expect("contacts")
+    });
+    (folder, runtime, contacts)
+}
+
+fn twilio() -> Twilio {
+    let url = |text: &str| text.parse().expect("an address");
+    let config = Config {
+        account_sid: "AC0123456789abcdef0123456789abcdef".into(),
+        api_key_sid: "SK0123456789abcdef0123456789abcdef".into(),
+        api_key_secret: "secret".into(),
+        auth_token: Some(TOKEN.into()),
+        service_sid: "IS0123456789abcdef0123456789abcdef".into(),
+        conversations_url: url(Config::CONVERSATIONS_URL),
+        messaging_url: url(Config::MESSAGING_URL),
+        content_url: url(Config::CONTENT_URL),
+        media_url: url(Config::MEDIA_URL),
+        public_url: Some(url("https://bridge.example.com")),
+        ingest: Ingest::Webhook,
+        attribution: Attribution::default(),
+        actions_per_second: Config::ACTIONS_PER_SECOND,
+        concurrency: Config::CONCURRENCY,
+        timeouts: Timeouts::default(),
+    };
+    Twilio::new(config, Arc::new(SystemClock)).expect("a bridge")
+}
+
+fn hook() -> (HeaderMap, Bytes) {
+    let fields = [
+        ("AccountSid", "AC0123456789abcdef0123456789abcdef"),
+        ("Attributes", "{}"),
+        ("Author", MEMBER),
+        ("Body", "see you at ten"),
+        ("ConversationSid", CONVERSATION),
+        ("EventType", "onMessageAdd"),
+        ("ParticipantSid", "MB0123456789abcdef0123456789abcdef"),
+        ("Source", "WHATSAPP"),
+    ];
+    let signature = sign(TOKEN, &format!("https://bridge.example.com{PATH}"), &fields);
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let mut headers = HeaderMap::new();
+    let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+    headers.insert(header::CONTENT_TYPE, kind);
+    headers.insert("X-Twilio-Signature", signature.parse().expect("a header"));
+    (headers, body.into())
+}
