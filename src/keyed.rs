@@ -10,18 +10,18 @@ use std::future::Future;
 use std::hash::Hash;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio_util::task::TaskTracker;
 
-type Work<K> = Box<dyn Fn(K) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+type Work<K> = Arc<dyn Fn(K) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// Runs work by key.
 pub struct Keyed<K> {
     running: Mutex<HashMap<K, Again>>,
-    work: OnceLock<Work<K>>,
+    work: Mutex<Option<Work<K>>>,
     tasks: TaskTracker,
 }
 
@@ -33,23 +33,32 @@ impl<K: Clone + Eq + Hash + Debug + Send + 'static> Keyed<K> {
     /// work wakes what is already there.
     #[must_use]
     pub fn new(tasks: TaskTracker) -> Arc<Self> {
-        Arc::new(Self { running: Mutex::default(), work: OnceLock::new(), tasks })
+        Arc::new(Self { running: Mutex::default(), work: Mutex::default(), tasks })
     }
 
     /// Says what the work is: called with the key, it does all that is there for the key and
-    /// ends.
-    pub fn runs<F>(&self, work: impl Fn(K) -> F + Send + Sync + 'static)
+    /// ends. It is let go when the last of the program's tasks has ended, because it holds
+    /// whoever gave it (and with them the ledger), and they hold us.
+    pub fn runs<F>(self: &Arc<Self>, work: impl Fn(K) -> F + Send + Sync + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let _ = self.work.set(Box::new(move |key| Box::pin(work(key))));
+        *self.lock_work() = Some(Arc::new(move |key| Box::pin(work(key))));
+        let (keyed, tasks) = (Arc::downgrade(self), self.tasks.clone());
+        tokio::spawn(async move {
+            tasks.wait().await;
+            let work = keyed.upgrade().and_then(|keyed| keyed.lock_work().take());
+            drop(work);
+        });
+    }
+
+    fn lock_work(&self) -> MutexGuard<'_, Option<Work<K>>> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// There is work for this key. If its work runs already, it runs once more afterwards.
     pub fn wake(self: &Arc<Self>, key: K) {
-        if self.work.get().is_none() {
-            return;
-        }
+        let Some(work) = self.lock_work().clone() else { return };
         {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(again) = running.get_mut(&key) {
@@ -59,7 +68,7 @@ impl<K: Clone + Eq + Hash + Debug + Send + 'static> Keyed<K> {
             running.insert(key.clone(), false);
         }
         let keyed = Arc::clone(self);
-        self.tasks.spawn(async move { keyed.run(key).await });
+        self.tasks.spawn(async move { keyed.run(key, work).await });
     }
 
     /// How many keys have work now.
@@ -68,8 +77,7 @@ impl<K: Clone + Eq + Hash + Debug + Send + 'static> Keyed<K> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    async fn run(&self, key: K) {
-        let Some(work) = self.work.get() else { return };
+    async fn run(&self, key: K, work: Work<K>) {
         loop {
             if AssertUnwindSafe(work(key.clone())).catch_unwind().await.is_err() {
                 // A mistake of ours. It must not leave the key stuck for ever; the pause keeps it
@@ -116,6 +124,25 @@ mod tests {
         tasks.wait().await;
         assert_eq!(runs.load(Ordering::SeqCst), 2);
         assert_eq!(keyed.active(), 0);
+    }
+
+    #[tokio::test]
+    async fn when_the_last_task_has_ended_the_work_is_let_go() {
+        let tasks = TaskTracker::new();
+        let keyed = Keyed::new(tasks.clone());
+        let held = Arc::new(());
+        let (weak, inner) = (Arc::downgrade(&held), Arc::clone(&keyed));
+        keyed.runs(move |_: u8| {
+            let _ = (&held, &inner);
+            async {}
+        });
+        keyed.wake(1);
+        tasks.close();
+        tasks.wait().await;
+        drop(keyed);
+        while weak.upgrade().is_some() {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test(start_paused = true)]
