@@ -1,0 +1,88 @@
+// The page's own hands: sends what is typed and pressed, and puts in what the server has drawn.
+// All HTML comes from the server, which escapes what people wrote.
+"use strict";
+
+const alertBox = document.getElementById("alert");
+
+function complain(sentence) {
+  alertBox.textContent = sentence;
+  alertBox.hidden = false;
+  clearTimeout(complain.timer);
+  complain.timer = setTimeout(() => { alertBox.hidden = true; }, 6000);
+}
+
+async function send(path, body) {
+  try {
+    const answer = await fetch(path, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    if (answer.ok) return true;
+    const { error } = await answer.json();
+    complain(error);
+  } catch {
+    complain("The sandbox does not answer. Is it still running?");
+  }
+  return false;
+}
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target.closest("form[data-say]");
+  if (!form) return;
+  event.preventDefault();
+  const { text, by } = form.elements;
+  const said = text.value.trim();
+  if (!said) return;
+  text.value = "";
+  if (!(await send(form.dataset.say, { text: said, by: by ? Number(by.value) : 0 })) && !text.value) {
+    text.value = said;
+  }
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-post]");
+  if (button) send(button.dataset.post, JSON.parse(button.dataset.body));
+});
+
+// Lists keep the lines that did not change, so that nothing is announced or moved twice.
+function update(element, html) {
+  const fresh = document.createElement("template");
+  fresh.innerHTML = html;
+  if (element.tagName !== "OL") {
+    const focused = element.contains(document.activeElement) && document.activeElement.dataset.testid;
+    element.replaceChildren(fresh.content);
+    if (focused) element.querySelector(`[data-testid="${focused}"]`)?.focus();
+    return;
+  }
+  const atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < 60;
+  const before = new Map([...element.children].map((line) => [line.id, line]));
+  const lines = [...fresh.content.children].map((line) => {
+    const old = before.get(line.id);
+    if (old && old.outerHTML === line.outerHTML) return old;
+    if (old) line.classList.add("known");
+    return line;
+  });
+  const kept = new Set(lines);
+  for (const line of [...element.children]) if (!kept.has(line)) line.remove();
+  lines.forEach((line, at) => {
+    if (element.children[at] !== line) element.insertBefore(line, element.children[at] ?? null);
+  });
+  if (atEnd) element.scrollTop = element.scrollHeight;
+}
+
+for (const log of document.querySelectorAll("ol.log")) log.scrollTop = log.scrollHeight;
+
+const events = new EventSource("/events");
+events.onmessage = (event) => {
+  document.body.dataset.live = "true";
+  for (const { id, html } of JSON.parse(event.data)) {
+    const element = document.getElementById(id);
+    if (element) update(element, html);
+  }
+};
+events.onerror = () => {
+  document.body.dataset.live = "false";
+  const state = document.querySelector("#bridge .state");
+  if (state) state.textContent = "The sandbox does not answer";
+};

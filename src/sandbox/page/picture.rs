@@ -1,0 +1,54 @@
+//! People's pictures: their initials on a colour of their own.
+
+use axum::extract::Path;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+/// Colours on which white can be read (contrast of at least 4.5).
+const COLOURS: [&str; 8] =
+    ["#9c4221", "#1f6f54", "#7b3fa0", "#1d63a8", "#a3325a", "#5a6b1e", "#3f51a8", "#8a5a00"];
+
+/// `GET /pictures/{name}.svg`
+pub(super) async fn draw(Path(file): Path<String>) -> Response {
+    let Some(name) = file.strip_suffix(".svg").filter(|name| name.len() <= 64) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    ([(header::CONTENT_TYPE, "image/svg+xml")], svg(name)).into_response()
+}
+
+fn svg(name: &str) -> String {
+    if name == "partyline" {
+        return include_str!("../assets/partyline.svg").to_owned();
+    }
+    let sum: usize = name.bytes().map(usize::from).sum();
+    let colour = COLOURS[sum % COLOURS.len()];
+    let initials = initials(name);
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 72 72\">\
+         <rect width=\"72\" height=\"72\" fill=\"{colour}\"/>\
+         <text x=\"36\" y=\"47\" text-anchor=\"middle\" font-family=\"Arial,sans-serif\" \
+         font-size=\"31\" font-weight=\"600\" fill=\"#fff\">{initials}</text></svg>"
+    )
+}
+
+/// The first letters of the first two words; letters and digits only, so that nothing in a name
+/// is markup.
+fn initials(name: &str) -> String {
+    name.split('-')
+        .filter_map(|word| word.chars().find(|c| c.is_alphanumeric()))
+        .take(2)
+        .flat_map(char::to_uppercase)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn initials_are_letters_only() {
+        assert_eq!(initials("maya-lopez"), "ML");
+        assert_eq!(initials("<script>-é&"), "SÉ");
+        assert_eq!(initials(""), "");
+    }
+}
