@@ -72,6 +72,8 @@ impl CatchUp {
             let catch_up = Arc::clone(&catch_up);
             async move { catch_up.run(&place).await }
         });
+        let links = Arc::clone(&self.links);
+        self.ledger.forget_cursors(move |place| links.knows(place)).await?;
         let held = self.ledger.places_held().await?;
         for place in self.links.places(Network::Twilio).into_iter().chain(held) {
             self.wakers.reads.wake(place);

@@ -1,12 +1,15 @@
 //! Events in: keys, order, cursors.
 
-use partyline_core::{Cursor, Event, EventKey, Happening, MessageId, Network, Place};
+use partyline_core::{Cursor, Event, EventKey, Happening, MessageId, Network, Place, RoomChange};
 use rusqlite::{OptionalExtension, params};
 
 use super::threads::Writing;
 use super::{Entry, Lane, Ledger, LedgerError, Order, Owed, to_json};
 
 type Sql<T> = Result<T, rusqlite::Error>;
+
+/// The ordinal in the cursor of a place that was empty when it was first read.
+const BEFORE_THE_FIRST: i64 = -1;
 
 /// What became of the events of one [`Ledger::accept`].
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -120,26 +123,73 @@ impl Ledger {
             .await
     }
 
-    /// Sets the cursor of a place that has none yet: what was said before is not relayed.
+    /// Sets the cursor of a place that has none yet: what was said before is not relayed. A cursor
+    /// without a message begins before the first one.
     ///
     /// # Errors
     /// Nothing was changed.
     pub async fn begin(&self, place: &Place, cursor: Cursor) -> Result<(), LedgerError> {
+        self.set_cursor(place, cursor, "AND ordinal IS NULL AND last IS NULL").await
+    }
+
+    /// The same for a place that may have been read before, but was tied to nothing since: what
+    /// was said in that time is not relayed either.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub async fn begin_anew(&self, place: &Place, cursor: Cursor) -> Result<(), LedgerError> {
+        self.set_cursor(place, cursor, "").await
+    }
+
+    /// Forgets how far places were read that are tied to nothing any more, so that what is said
+    /// there meanwhile is not relayed once they are tied again.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub async fn forget_cursors(
+        &self,
+        tied: impl Fn(&Place) -> bool + Send + 'static,
+    ) -> Result<(), LedgerError> {
+        self.threads
+            .write(move |writing| {
+                let mut all = writing.connection.prepare_cached(
+                    "SELECT id, place FROM places WHERE ordinal IS NOT NULL OR last IS NOT NULL",
+                )?;
+                let mut forget = writing.connection.prepare_cached(
+                    "UPDATE places SET ordinal = NULL, last = NULL WHERE id = ?1",
+                )?;
+                let mut rows = all.query([])?;
+                let mut left = Vec::new();
+                while let Some(row) = rows.next()? {
+                    let place = row.get::<_, String>(1)?.parse::<Place>();
+                    if place.is_ok_and(|place| !tied(&place)) {
+                        left.push(row.get::<_, i64>(0)?);
+                    }
+                }
+                left.into_iter().try_for_each(|id| forget.execute([id]).map(drop))
+            })
+            .await
+    }
+
+    async fn set_cursor(
+        &self,
+        place: &Place,
+        cursor: Cursor,
+        only: &'static str,
+    ) -> Result<(), LedgerError> {
         let place = place.clone();
+        let empty = cursor == Cursor::default();
+        let ordinal = cursor.ordinal.map(to_i64).or(empty.then_some(BEFORE_THE_FIRST));
         self.threads
             .write(move |writing| {
                 let row = PlaceRow::of(writing, &place)?;
+                let last = cursor.last.as_ref().map(MessageId::as_str);
                 writing
                     .connection
-                    .prepare_cached(
-                        "UPDATE places SET ordinal = ?2, last = ?3
-                         WHERE id = ?1 AND ordinal IS NULL AND last IS NULL",
-                    )?
-                    .execute(params![
-                        row.id,
-                        cursor.ordinal.map(to_i64),
-                        cursor.last.as_ref().map(MessageId::as_str)
-                    ])
+                    .prepare_cached(&format!(
+                        "UPDATE places SET ordinal = ?2, last = ?3 WHERE id = ?1 {only}"
+                    ))?
+                    .execute(params![row.id, ordinal, last])
                     .map(drop)
             })
             .await
@@ -303,6 +353,11 @@ fn accept_one(writing: &Writing<'_>, entry: &Entry, now: i64, accepted: &mut Acc
                 accepted.command(&event.place);
             }
             move_cursor(writing, place.id, ordinal, event.happening.message())?;
+            // The bridge has just come into the room: it is read for the first time.
+            let joined = matches!(event.happening, Happening::Room { change: RoomChange::Joined });
+            if joined && !place.begun {
+                accepted.gap(&event.place);
+            }
             if entry.order == Order::Counted
                 && let Some(ordinal) = ordinal
             {
@@ -342,6 +397,8 @@ struct PlaceRow {
     id: i64,
     ordinal: Option<i64>,
     holding: bool,
+    /// It has a cursor.
+    begun: bool,
     place: Place,
 }
 
@@ -350,11 +407,14 @@ impl PlaceRow {
         let text = place.to_string();
         let found = writing
             .connection
-            .prepare_cached("SELECT id, ordinal, holding FROM places WHERE place = ?1")?
-            .query_row([&text], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .prepare_cached(
+                "SELECT id, ordinal, holding, ordinal IS NOT NULL OR last IS NOT NULL
+                 FROM places WHERE place = ?1",
+            )?
+            .query_row([&text], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
             .optional()?;
-        if let Some((id, ordinal, holding)) = found {
-            return Ok(Self { id, ordinal, holding, place: place.clone() });
+        if let Some((id, ordinal, holding, begun)) = found {
+            return Ok(Self { id, ordinal, holding, begun, place: place.clone() });
         }
         writing
             .connection
@@ -364,6 +424,7 @@ impl PlaceRow {
             id: writing.connection.last_insert_rowid(),
             ordinal: None,
             holding: false,
+            begun: false,
             place: place.clone(),
         })
     }

@@ -11,8 +11,9 @@ const STEPS: &[&str] = &[STEP_1];
 const STEP_1: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
--- Conversations and rooms that something came from. `ordinal` and `last` are the cursor; what
--- comes while `holding` is held, because the place is being read back.
+-- Conversations and rooms that something came from. `ordinal` and `last` are the cursor; an
+-- ordinal of -1 says that the place was empty when it was first read. What comes while `holding`
+-- is held, because the place is being read back.
 CREATE TABLE places (
     id INTEGER PRIMARY KEY,
     place TEXT NOT NULL UNIQUE,

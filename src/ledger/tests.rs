@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 use partyline_core::{
-    Action, Content, Event, EventKey, Happening, MessageId, Network, Place, Sent, Speaker,
+    Action, Content, Cursor, Event, EventKey, Happening, MessageId, Network, Place, Sent, Speaker,
     SystemClock,
 };
 use proptest::prelude::*;
@@ -276,4 +276,37 @@ async fn a_room_that_is_read_back_holds_what_is_new() {
         .collect();
     assert_eq!(ids, ["1", "5", "9", "10"]);
     assert_eq!(ledger.cursor(&room()).await.unwrap().unwrap().ordinal, Some(10));
+}
+
+#[tokio::test]
+async fn a_place_that_was_empty_at_first_is_new_from_its_first_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    assert_eq!(ledger.cursor(&conversation()).await.unwrap(), None);
+    ledger.begin(&conversation(), Cursor::default()).await.unwrap();
+    assert_eq!(ledger.cursor(&conversation()).await.unwrap(), Some(Cursor::default()));
+    // So the first message has its turn, and the one that overtook it waits for it.
+    assert_eq!(counted(&ledger, 1).await.gaps, [conversation()]);
+    assert!(waiting(&ledger).await.is_empty());
+    counted(&ledger, 0).await;
+    assert_eq!(waiting(&ledger).await, ["0", "1"]);
+}
+
+#[tokio::test]
+async fn what_was_said_while_a_place_was_tied_to_nothing_is_not_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    let at = |last: &str| Cursor { ordinal: None, last: Some(MessageId::new(last)) };
+    let (gone, tied) = ("matrix:!gone:hs".parse().unwrap(), "matrix:!tied:hs".parse().unwrap());
+    for place in [&gone, &tied] {
+        ledger.begin(place, at("$1")).await.unwrap();
+        ledger.begin(place, at("$2")).await.unwrap();
+        assert_eq!(ledger.cursor(place).await.unwrap(), Some(at("$1")));
+    }
+    let kept: Place = tied.clone();
+    ledger.forget_cursors(move |place| *place == kept).await.unwrap();
+    assert_eq!(ledger.cursor(&gone).await.unwrap(), None);
+    assert_eq!(ledger.cursor(&tied).await.unwrap(), Some(at("$1")));
+    ledger.begin_anew(&tied, at("$2")).await.unwrap();
+    assert_eq!(ledger.cursor(&tied).await.unwrap(), Some(at("$2")));
 }

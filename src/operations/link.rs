@@ -56,10 +56,13 @@ pub(super) async fn run(
     })
 }
 
-/// A place begins where it is now.
+/// A place that is tied to nothing yet begins where it is now.
 async fn begin(desk: &Desk, place: &Place) -> Result<(), Stop> {
     let Some(powers) = desk.networks.get(place.network()) else { return Ok(()) };
+    if desk.links.knows(place) {
+        return Ok(());
+    }
     let pieces = powers.read_back.read_back(place, None).await?;
-    desk.ledger.begin(place, newest(&pieces)).await?;
+    desk.ledger.begin_anew(place, newest(&pieces)).await?;
     Ok(())
 }

@@ -63,6 +63,16 @@ impl Hall {
         }
     }
 
+    /// Waits until something of a network was read back, be it empty.
+    async fn wait_until_read(&self, network: &str) {
+        let began = Instant::now();
+        let line = format!("partyline_read_back_total{{network=\"{network}\"}}");
+        while self.world.daemon.metric(&line).await.is_none() {
+            assert!(began.elapsed() < PATIENCE, "nothing is read\n{}", self.world.daemon.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Waits until the bot has followed an invitation.
     async fn wait_until_joined(&self, room: &str) {
         let began = Instant::now();
@@ -219,9 +229,53 @@ async fn a_room_is_linked_by_command_without_a_restart() {
     let unlinked = hall.command(&room, &hall.ravi, "group unlink").await;
     assert!(unlinked.contains("no longer tied"), "{unlinked}");
     hall.ravi.say(&room, "not for phones").await;
-    hall.command(&room, &hall.ravi, "status").await;
+
+    // Tied again, what was said in between stays where it was said.
+    hall.command(&room, &hall.ravi, &format!("group link {conversation}")).await;
+    hall.world.daemon.stop().await;
+    hall.world.daemon.start().await;
+    hall.ravi.say(&room, "back again").await;
+    hall.world.wait_for_inbox(&phones[0], 3).await;
     hall.world.daemon.wait_until_settled().await;
-    assert_eq!(inbox(&phones[0]), ["*sita*: hi", "*Ravi Rao*: welcome"]);
+    assert_eq!(inbox(&phones[0]), ["*sita*: hi", "*Ravi Rao*: welcome", "*Ravi Rao*: back again"]);
+}
+
+/// Where nothing was ever said, the first words count too, although the daemon is down.
+#[tokio::test(flavor = "multi_thread")]
+async fn first_words_are_not_lost_while_the_daemon_is_down() {
+    let mut hall = Hall::new().await;
+    let (group, room) = hall.group("spring-launch", &["+14155550101"]).await;
+    hall.world.daemon.start().await;
+    for network in ["matrix", "slack", "twilio"] {
+        hall.wait_until_read(network).await;
+    }
+    hall.world.daemon.kill();
+    for number in 0..3 {
+        group.phones[0].say(&group.conversation, format!("p{number}")).await.unwrap();
+        hall.ravi.say(&room, &format!("m{number}")).await;
+        hall.world
+            .slack
+            .user_says(&group.channel, &hall.world.admin, &format!("s{number}"))
+            .unwrap();
+    }
+    hall.world.daemon.start().await;
+    hall.world.wait_for_inbox(&group.phones[0], 6).await;
+    hall.said_by_the_bot(&room, 6).await;
+    hall.world.wait_for_posts(&group.channel, 3 + 6).await;
+    hall.world.daemon.wait_until_settled().await;
+    for (name, letter) in [("*Ravi Rao*: ", 'm'), ("*Ada Admin*: ", 's')] {
+        let texts = inbox(&group.phones[0]).into_iter().filter(|text| text.starts_with(name));
+        let expected: Vec<String> =
+            (0..3).map(|number| format!("{name}{letter}{number}")).collect();
+        assert_eq!(texts.collect::<Vec<_>>(), expected);
+    }
+    for (name, letter) in [("+1 415-555-0101: ", 'p'), ("Ada Admin: ", 's')] {
+        let texts = hall.said_by_the_bot(&room, 6).await;
+        let texts = texts.into_iter().filter(|text| text.starts_with(name));
+        let expected: Vec<String> =
+            (0..3).map(|number| format!("{name}{letter}{number}")).collect();
+        assert_eq!(texts.collect::<Vec<_>>(), expected);
+    }
 }
 
 /// Killed twice under traffic both ways: everything is there, once, in order.

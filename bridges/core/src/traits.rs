@@ -33,7 +33,8 @@ pub trait Deliver: Send + Sync {
     async fn find(&self, outgoing: &Outgoing) -> Result<Option<Sent>, Failure>;
 }
 
-/// How far a place has been read: everything up to here went through intake.
+/// How far a place has been read: everything up to here went through intake. With neither field,
+/// the place was empty when it was first read: everything in it is new.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
     /// The highest [`Event::ordinal`] that intake has, with none missing below it.

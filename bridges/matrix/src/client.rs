@@ -76,7 +76,7 @@ pub(crate) async fn find(
 ) -> Result<Option<Sent>, Failure> {
     let begin = outgoing.since.saturating_sub(CLOCKS_APART).unwrap_or(outgoing.since);
     let own = matrix.reader.own.as_str();
-    let found = history::walk_back(room, matrix.clock.now(), |event| {
+    let found = history::walk_back(room, &history::TYPES, matrix.clock.now(), |event| {
         let (value, _) = matrix.read(&outgoing.to, &event);
         if value["sender"] == own && value["content"][DELIVERY_KEY] == outgoing.id.as_str() {
             return ControlFlow::Break(value["event_id"].as_str().map(MessageId::new));
@@ -106,10 +106,8 @@ pub(crate) async fn read_back(
     place: &Place,
     after: Option<&Cursor>,
 ) -> Result<Vec<Incoming>, Failure> {
-    let Some(last) = after.and_then(|cursor| cursor.last.as_ref()) else {
-        return newest(matrix, room, place).await;
-    };
-    let events = match history::since(room, last.as_str(), matrix.clock.now()).await? {
+    let Some(cursor) = after else { return newest(matrix, room, place).await };
+    let events = match matrix.since(room, place, cursor).await? {
         Since::Found(events) => events,
         Since::Gone(newest) => {
             history::note_lost(room);
@@ -127,7 +125,7 @@ pub(crate) async fn read_back(
 /// carried out.
 async fn newest(matrix: &Matrix, room: &Room, place: &Place) -> Result<Vec<Incoming>, Failure> {
     let mut looked_at = 0;
-    let found = history::walk_back(room, matrix.clock.now(), |event| {
+    let found = history::walk_back(room, &history::TYPES, matrix.clock.now(), |event| {
         looked_at += 1;
         match matrix.read(place, &event).1.map(|event| event.happening) {
             Some(Happening::Message { .. } | Happening::Echo { .. }) => {

@@ -16,7 +16,7 @@ use crate::error;
 pub(crate) const MOST: usize = 20_000;
 
 /// The events of consequence: a room's history is mostly people coming and going.
-const TYPES: [&str; 7] = [
+pub(crate) const TYPES: [&str; 7] = [
     "m.room.encrypted",
     "m.room.message",
     "m.room.name",
@@ -42,7 +42,7 @@ pub(crate) enum Since {
 /// half-read is returned.
 pub(crate) async fn since(room: &Room, event: &str, now: Timestamp) -> Result<Since, Failure> {
     let mut newer = Vec::new();
-    let found = walk_back(room, now, |seen| {
+    let found = walk_back(room, &TYPES, now, |seen| {
         if seen.event_id().is_some_and(|id| id == event) {
             return ControlFlow::Break(());
         }
@@ -57,13 +57,36 @@ pub(crate) async fn since(room: &Room, event: &str, now: Timestamp) -> Result<Si
     Ok(Since::Found(newer))
 }
 
-/// Goes back through the room until `look` has what it looks for. `None` where the room's (visible)
-/// beginning came first.
+/// Everything of consequence since the bot came into the room.
+///
+/// # Errors
+/// As in [`since`].
+pub(crate) async fn since_arrival(
+    room: &Room,
+    now: Timestamp,
+    is_arrival: impl Fn(&TimelineEvent) -> bool + Send + Sync,
+) -> Result<Vec<TimelineEvent>, Failure> {
+    let mut newer = Vec::new();
+    walk_back(room, &[&TYPES[..], &["m.room.member"]].concat(), now, |seen| {
+        if is_arrival(&seen) {
+            return ControlFlow::Break(());
+        }
+        newer.push(seen);
+        ControlFlow::Continue(())
+    })
+    .await?;
+    newer.reverse();
+    Ok(newer)
+}
+
+/// Goes back through the room's events of these types until `look` has what it looks for. `None`
+/// where the room's (visible) beginning came first.
 ///
 /// # Errors
 /// The homeserver could not be asked, or [`MOST`] events were not enough.
 pub(crate) async fn walk_back<T: Send>(
     room: &Room,
+    types: &[&str],
     now: Timestamp,
     mut look: impl FnMut(TimelineEvent) -> ControlFlow<T> + Send,
 ) -> Result<Option<T>, Failure> {
@@ -72,7 +95,7 @@ pub(crate) async fn walk_back<T: Send>(
     loop {
         let mut options = MessagesOptions::backward().from(from.as_deref());
         options.limit = uint!(100);
-        options.filter.types = Some(TYPES.map(str::to_owned).into());
+        options.filter.types = Some(types.iter().map(|kind| (*kind).to_owned()).collect());
         let page = room.messages(options).await.map_err(|error| {
             error::repeatable(error::failure(&error, "read the room's history", now))
         })?;

@@ -40,8 +40,9 @@ use matrix_sdk::deserialized_responses::TimelineEvent;
 use matrix_sdk::ruma::{RoomId, UserId};
 use matrix_sdk::{Client, Room};
 use partyline_core::{
-    Clock, Cursor, Deliver, Event, Failure, Incoming, Intake, Network, Outgoing, PersonId, Place,
-    Profile, Profiles, ReadBack, Reason, Sent, Verdict, Watch, WatchState,
+    Clock, Cursor, Deliver, Event, Failure, Happening, Incoming, Intake, Network, Outgoing,
+    PersonId, Place, Profile, Profiles, ReadBack, Reason, RoomChange, Sent, Verdict, Watch,
+    WatchState,
 };
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -50,6 +51,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, Credentials};
 use health::Health;
+use history::Since;
 use inbound::Reader;
 use members::Members;
 use session::Session;
@@ -221,6 +223,24 @@ impl Matrix {
         let value = serde_json::from_str(event.raw().json().get()).unwrap_or_default();
         let understood = self.reader.read(place, &value, self.clock.now());
         (value, understood)
+    }
+
+    /// Whether with this event the bot comes into the room.
+    fn is_arrival(&self, place: &Place, event: &TimelineEvent) -> bool {
+        let joined = Happening::Room { change: RoomChange::Joined };
+        self.read(place, event).1.is_some_and(|event| event.happening == joined)
+    }
+
+    /// What is new in a room. A room that was empty when it was first read is new from the bot's
+    /// arrival on.
+    async fn since(&self, room: &Room, place: &Place, cursor: &Cursor) -> Result<Since, Failure> {
+        let now = self.clock.now();
+        match &cursor.last {
+            Some(last) => history::since(room, last.as_str(), now).await,
+            None => history::since_arrival(room, now, |event| self.is_arrival(place, event))
+                .await
+                .map(Since::Found),
+        }
     }
 
     /// An event as it came, and what is understood of it, with the speaker's name.

@@ -23,7 +23,7 @@ use matrix_sdk::ruma::presence::PresenceState;
 use matrix_sdk::store::StateStoreDataKey;
 use matrix_sdk::sync::{State, SyncResponse, Timeline};
 use matrix_sdk::{Client, Room};
-use partyline_core::{Happening, Intake, Network, NotStored, RoomChange, Verdict};
+use partyline_core::{Intake, Network, NotStored, Verdict};
 
 use crate::history::{self, Since};
 use crate::{Matrix, error, place_of};
@@ -191,7 +191,7 @@ impl Road<'_> {
         }
         let place = place_of(room.room_id());
         let cursor = until_stored(|| self.intake.cursor(&place)).await;
-        let Some(last) = cursor.and_then(|cursor| cursor.last) else {
+        let Some(cursor) = cursor else {
             // Nothing of this room was ever taken. On a device's first sync all of it is the past.
             if !self.first {
                 self.take(room, said.unwrap_or_default(), "sync").await;
@@ -199,7 +199,7 @@ impl Road<'_> {
             return None;
         };
         let tries = tries.unwrap_or_default() + 1;
-        match history::since(room, last.as_str(), self.matrix.clock.now()).await {
+        match self.matrix.since(room, &place, &cursor).await {
             Ok(Since::Found(events)) => self.take(room, events, "list").await,
             Ok(Since::Gone(newest)) => {
                 history::note_lost(room);
@@ -221,13 +221,7 @@ impl Road<'_> {
     /// What lies before the bot's coming is the room's past, which is not relayed.
     fn after_arrival(self, room: &Room, mut events: Vec<TimelineEvent>) -> Vec<TimelineEvent> {
         let place = place_of(room.room_id());
-        let arrival = events.iter().rposition(|event| {
-            let read = self.matrix.read(&place, event).1;
-            matches!(
-                read.map(|event| event.happening),
-                Some(Happening::Room { change: RoomChange::Joined })
-            )
-        });
+        let arrival = events.iter().rposition(|event| self.matrix.is_arrival(&place, event));
         events.split_off(arrival.unwrap_or_default())
     }
 

@@ -87,8 +87,10 @@ pub(crate) async fn read_back(
     let Some(channel) = ts::channel(channel_id) else {
         return Err(Failure::never(Reason::NoSuchPlace, format!("{place} is no Slack channel.")));
     };
-    let after = after
-        .and_then(|cursor| cursor.ordinal.or_else(|| ts::ordinal(cursor.last.as_ref()?.as_str())));
+    let after = after.map(|cursor| {
+        let last = || ts::ordinal(cursor.last.as_ref()?.as_str());
+        cursor.ordinal.or_else(last).unwrap_or_default()
+    });
     let mut found = InOrder::new();
     match (after, thread) {
         (Some(after), None) => {

@@ -85,7 +85,6 @@ impl ReadBack for Twilio {
         after: Option<&Cursor>,
     ) -> Result<Vec<Incoming>, Failure> {
         let conversation = sid_of(place)?;
-        let after = after.filter(|cursor| cursor.ordinal.is_some() || cursor.last.is_some());
         let page_size = if after.is_some() { PAGE } else { 1 };
         let mut pages =
             self.client.messages::<Box<RawValue>>(conversation, Order::Newest, page_size)?;
