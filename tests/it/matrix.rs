@@ -278,6 +278,22 @@ async fn first_words_are_not_lost_while_the_daemon_is_down() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_before_the_bot_is_in_the_room_waits_for_it() {
+    let mut hall = Hall::new().await;
+    let group = hall.world.group("spring-launch", &["+14155550101"]).await;
+    let room = hall.ravi.create_room(&[&hall.bot.id]).await;
+    hall.ravi.say(&room, "before the bot").await;
+    hall.world.daemon.link(&group.conversation, &format!("matrix:{room}"));
+    hall.world.daemon.start().await;
+    group.phones[0].say(&group.conversation, "hello").await.unwrap();
+    assert_eq!(hall.said_by_the_bot(&room, 1).await, ["+1 415-555-0101: hello"]);
+    hall.ravi.say(&room, "hi").await;
+    hall.world.wait_for_inbox(&group.phones[0], 1).await;
+    hall.world.daemon.wait_until_settled().await;
+    assert_eq!(inbox(&group.phones[0]), ["*Ravi Rao*: hi"]);
+}
+
 /// Killed twice under traffic both ways: everything is there, once, in order.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_under_traffic_it_loses_and_doubles_nothing_in_rooms() {

@@ -38,7 +38,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use matrix_sdk::deserialized_responses::TimelineEvent;
 use matrix_sdk::ruma::{RoomId, UserId};
-use matrix_sdk::{Client, Room};
+use matrix_sdk::{Client, Room, RoomState};
 use partyline_core::{
     Clock, Cursor, Deliver, Event, Failure, Happening, Incoming, Intake, Network, Outgoing,
     PersonId, Place, Profile, Profiles, ReadBack, Reason, RoomChange, Sent, Verdict, Watch,
@@ -202,6 +202,12 @@ impl Matrix {
             _ => return Err(error::not_joined()),
         };
         match room {
+            Some(room) if room.state() == RoomState::Invited => Err(Failure::later(
+                Reason::Unavailable,
+                None,
+                "The Matrix bot is invited into this room and not in it yet. It follows the \
+                 invitations of those whom matrix.inviters names; then it is tried again by itself.",
+            )),
             Some(room) => Ok(room),
             None if self.rooms_known.load(Ordering::Relaxed) => Err(error::not_joined()),
             None => Err(Failure::later(
