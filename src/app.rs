@@ -186,7 +186,7 @@ pub async fn run(
         tasks.spawn(catch_up.poll(Network::Twilio, config.twilio.poll_interval));
     }
     let intake: Arc<dyn Intake> = Arc::new(door);
-    receive(&bridges, &intake, &lifecycle).await?;
+    receive(&bridges, slack_calls(config), &intake, &lifecycle).await?;
     watch(&bridges, &networks, &lifecycle);
     let rooms = Rooms {
         twilio: bridges.twilio.clone(),
@@ -262,12 +262,16 @@ fn slack_calls(config: &Config) -> bool {
 /// Has the bridges that receive by themselves do so.
 async fn receive(
     bridges: &Bridges,
+    called: bool,
     intake: &Arc<dyn Intake>,
     lifecycle: &Lifecycle,
 ) -> anyhow::Result<()> {
     if let Some(slack) = bridges.slack.clone() {
-        // Whatever the transport, a stopped daemon may have missed something.
-        intake.reconnected(Network::Slack).await?;
+        if called {
+            // A socket says itself when it was not there. By HTTP nobody does, but a stopped
+            // daemon may have missed something.
+            intake.reconnected(Network::Slack).await?;
+        }
         let (intake, stop) = (intake.clone(), lifecycle.stop.clone());
         lifecycle.tasks.spawn(async move { slack.run(intake, stop).await });
     }

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::intake::{Door, Wakers};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Hold, Ledger, LedgerError};
 use crate::links::Links;
 use crate::networks::Networks;
 
@@ -111,8 +111,10 @@ impl CatchUp {
     }
 
     async fn run(&self, place: &Place) {
-        // A hook that overtook another: most often the other comes by itself.
-        self.pause(self.gap_wait).await;
+        if self.ledger.holds(place).await.unwrap_or_default() {
+            // A hook that overtook another: most often the other comes by itself.
+            self.pause(self.gap_wait).await;
+        }
         let Ok(_turn) = self.places.acquire().await else { return };
         let mut pause = Duration::from_millis(500);
         for tries in 1..=TRIES {
@@ -143,7 +145,10 @@ impl CatchUp {
 
     async fn read(&self, place: &Place) -> Result<(), Trouble> {
         let Some(powers) = self.networks.get(place.network()) else { return Ok(()) };
-        let cursor = self.ledger.cursor(place).await.map_err(Trouble::from)?;
+        // Taken before anything is read: a hold that comes later means that something may have
+        // been missed again, and what is held by then is not let go here.
+        let hold = self.ledger.hold_on(place).await?;
+        let cursor = self.ledger.cursor(place).await?;
         let pieces =
             powers.read_back.read_back(place, cursor.as_ref()).await.map_err(Trouble::Platform)?;
         metrics::counter!("partyline_read_back_total", "network" => place.network().as_str())
@@ -153,36 +158,42 @@ impl CatchUp {
         let more = pieces.len() >= MANY;
         if cursor.is_none() {
             // The first time: what was said before the link is not relayed.
-            self.ledger.begin(place, newest).await.map_err(Trouble::from)?;
-            return self.release(place, None).await;
+            self.ledger.begin(place, newest).await?;
+            return self.release_hold(place, hold).await;
         }
-        let mut pieces = pieces.into_iter();
-        loop {
-            let chunk: Vec<Incoming> = pieces.by_ref().take(CHUNK).collect();
-            if chunk.is_empty() {
-                break;
+        self.store(pieces).await?;
+        match newest.ordinal {
+            None if place.is_conversation() => return self.nothing_new(place).await,
+            // What came live above the newest one that was read waits for its own turn.
+            Some(newest) if place.is_conversation() || more => {
+                self.release(place, Some(newest)).await?;
             }
-            self.door
-                .accept_read_back(chunk)
-                .await
-                .map_err(|error| Trouble::Ledger(error.to_string()))?;
+            _ => self.release_hold(place, hold).await?,
         }
-        // What came live above the newest one that was read still waits for its own turn.
-        let through = if place.is_conversation() { newest.ordinal } else { None };
-        if place.is_conversation() && through.is_none() {
-            return self.nothing_new(place).await;
-        }
-        self.release(place, through).await?;
         if more {
             self.wakers.reads.wake(place.clone());
         }
         Ok(())
     }
 
+    async fn store(&self, pieces: Vec<Incoming>) -> Result<(), Trouble> {
+        let mut pieces = pieces.into_iter();
+        loop {
+            let chunk: Vec<Incoming> = pieces.by_ref().take(CHUNK).collect();
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            self.door
+                .accept_read_back(chunk)
+                .await
+                .map_err(|error| Trouble::Ledger(error.to_string()))?;
+        }
+    }
+
     /// The platform says that nothing is there after the cursor, and yet something may be held:
     /// a list can lag behind its hooks. Try again.
     async fn nothing_new(&self, place: &Place) -> Result<(), Trouble> {
-        if self.ledger.holds(place).await.map_err(Trouble::from)? {
+        if self.ledger.holds(place).await? {
             return Err(Trouble::Platform(Failure::later(
                 partyline_core::Reason::BadAnswer,
                 None,
@@ -193,7 +204,13 @@ impl CatchUp {
     }
 
     async fn release(&self, place: &Place, through: Option<u64>) -> Result<(), Trouble> {
-        let accepted = self.ledger.release(place, through).await.map_err(Trouble::from)?;
+        let accepted = self.ledger.release(place, through).await?;
+        self.wakers.wake(accepted);
+        Ok(())
+    }
+
+    async fn release_hold(&self, place: &Place, hold: Hold) -> Result<(), Trouble> {
+        let accepted = self.ledger.release_hold(place, hold).await?;
         self.wakers.wake(accepted);
         Ok(())
     }

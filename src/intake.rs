@@ -84,12 +84,10 @@ impl Door {
                 event.place = linked_place(&event, &self.links);
                 match route(&event, &self.links, &self.limits) {
                     Route::Pass(why) => {
-                        let name = match &event.happening {
-                            Happening::Other { name } => name.clone(),
-                            other => other.name().to_owned(),
-                        };
+                        // By kind, not by the platform's name of it: on Matrix, strangers choose that.
                         metrics::counter!("partyline_events_passed_total",
-                            "network" => network.as_str(), "event" => name, "why" => why)
+                            "network" => network.as_str(),
+                            "event" => event.happening.name(), "why" => why)
                         .increment(1);
                         None
                     }
@@ -184,7 +182,10 @@ impl Intake for Door {
             return Ok(());
         }
         let rooms = self.links.places(network);
-        self.ledger.hold(rooms.clone()).await.map_err(|error| NotStored(error.to_string()))?;
+        // A channel that was never read begins now; Slack's ordinals are microseconds.
+        let now = u64::try_from(self.ledger.now().as_microsecond()).unwrap_or_default();
+        let held = self.ledger.hold(rooms.clone(), now).await;
+        held.map_err(|error| NotStored(error.to_string()))?;
         for room in rooms {
             self.wakers.reads.wake(room);
         }

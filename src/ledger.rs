@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 
 pub use commands::PendingCommand;
 pub use deliveries::Delivery;
-pub use intake::Accepted;
+pub use intake::{Accepted, Hold};
 pub use links::{LinkChange, StoredLink, StoredParticipant};
 pub use status::Counts;
 use threads::Threads;

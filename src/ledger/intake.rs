@@ -11,6 +11,10 @@ type Sql<T> = Result<T, rusqlite::Error>;
 /// The ordinal in the cursor of a place that was empty when it was first read.
 const BEFORE_THE_FIRST: i64 = -1;
 
+/// A hold on a place: every new one has a number of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold(i64);
+
 /// What became of the events of one [`Ledger::accept`].
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
@@ -69,22 +73,64 @@ impl Ledger {
             .await
     }
 
-    /// From now on, until [`Ledger::release`], what comes with an ordinal in these places is held:
-    /// they are about to be read back, and what was missed goes first.
+    /// From now on, until it is released, what comes with an ordinal in these places is held: they
+    /// are about to be read back, and what was missed goes first. A place that was never read is
+    /// read from `begin` on.
     ///
     /// # Errors
     /// Nothing was changed.
-    pub async fn hold(&self, places: Vec<Place>) -> Result<(), LedgerError> {
+    pub async fn hold(&self, places: Vec<Place>, begin: u64) -> Result<(), LedgerError> {
         self.threads
             .write(move |writing| {
                 for place in &places {
                     let row = PlaceRow::of(writing, place)?;
                     writing
                         .connection
-                        .prepare_cached("UPDATE places SET holding = 1 WHERE id = ?1")?
-                        .execute([row.id])?;
+                        .prepare_cached(
+                            "UPDATE places SET holds = holds + 1, holding = holds + 1,
+                                 ordinal = coalesce(ordinal, ?2)
+                             WHERE id = ?1",
+                        )?
+                        .execute(params![row.id, to_i64(begin)])?;
                 }
                 Ok(())
+            })
+            .await
+    }
+
+    /// The hold on a place now, for [`Ledger::release_hold`] once it has been read back.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn hold_on(&self, place: &Place) -> Result<Hold, LedgerError> {
+        let place = place.to_string();
+        self.threads
+            .read(move |connection| {
+                connection
+                    .prepare_cached("SELECT holding FROM places WHERE place = ?1")?
+                    .query_row([place], |row| row.get(0))
+                    .optional()
+                    .map(|hold| Hold(hold.unwrap_or_default()))
+            })
+            .await
+    }
+
+    /// Lets go everything that is held in a place, unless it was put on hold again since: then
+    /// what was read back may have a hole before what came live, and the read-back that follows
+    /// lets it go.
+    ///
+    /// # Errors
+    /// Nothing was released.
+    pub async fn release_hold(&self, place: &Place, hold: Hold) -> Result<Accepted, LedgerError> {
+        let place = place.clone();
+        self.threads
+            .write(move |writing| {
+                let mut accepted = Accepted::default();
+                let row = PlaceRow::of(writing, &place)?;
+                if row.holding == hold.0 {
+                    release_all(writing, &row, &mut accepted)?;
+                }
+                Ok(accepted)
             })
             .await
     }
@@ -105,18 +151,14 @@ impl Ledger {
             .write(move |writing| {
                 let mut accepted = Accepted::default();
                 let row = PlaceRow::of(writing, &place)?;
-                if through.is_none() {
-                    writing
-                        .connection
-                        .prepare_cached("UPDATE places SET holding = 0 WHERE id = ?1")?
-                        .execute([row.id])?;
-                }
-                let through = through.map_or(i64::MAX, to_i64);
-                release_through(writing, &row, through, &mut accepted)?;
-                // A read-back up to here proves that what is missing below does not exist.
-                if through != i64::MAX {
-                    move_cursor(writing, row.id, Some(through), None)?;
-                    drain(writing, row.id, through, &mut accepted)?;
+                match through.map(to_i64) {
+                    None => release_all(writing, &row, &mut accepted)?,
+                    // A read-back up to here proves that what is missing below does not exist.
+                    Some(through) => {
+                        release_through(writing, &row, through, &mut accepted)?;
+                        move_cursor(writing, row.id, Some(through), None)?;
+                        drain(writing, row.id, through, &mut accepted)?;
+                    }
                 }
                 Ok(accepted)
             })
@@ -376,7 +418,7 @@ enum Turn {
 /// Whether it is this event's turn, given how far its place has been read.
 fn turn(order: Order, place: &PlaceRow, ordinal: Option<i64>) -> Turn {
     match (order, place.ordinal, ordinal) {
-        (Order::Arrival, _, Some(_)) if place.holding => Turn::Held { gap: false },
+        (Order::Arrival, _, Some(_)) if place.holding != 0 => Turn::Held { gap: false },
         (Order::Held, _, _) => Turn::Held { gap: false },
         (Order::Counted, Some(cursor), Some(ordinal)) if ordinal > cursor + 1 => {
             Turn::Held { gap: true }
@@ -396,7 +438,7 @@ enum State {
 struct PlaceRow {
     id: i64,
     ordinal: Option<i64>,
-    holding: bool,
+    holding: i64,
     /// It has a cursor.
     begun: bool,
     place: Place,
@@ -423,7 +465,7 @@ impl PlaceRow {
         Ok(Self {
             id: writing.connection.last_insert_rowid(),
             ordinal: None,
-            holding: false,
+            holding: 0,
             begun: false,
             place: place.clone(),
         })
@@ -511,6 +553,14 @@ fn drain(writing: &Writing<'_>, place: i64, cursor: i64, accepted: &mut Accepted
         move_cursor(writing, place, Some(ordinal), None)?;
         cursor = cursor.max(ordinal);
     }
+}
+
+fn release_all(writing: &Writing<'_>, row: &PlaceRow, accepted: &mut Accepted) -> Sql<()> {
+    writing
+        .connection
+        .prepare_cached("UPDATE places SET holding = 0 WHERE id = ?1")?
+        .execute([row.id])?;
+    release_through(writing, row, i64::MAX, accepted)
 }
 
 /// Lets go every held event up to an ordinal; those without one come first.

@@ -13,14 +13,15 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT RO
 
 -- Conversations and rooms that something came from. `ordinal` and `last` are the cursor; an
 -- ordinal of -1 says that the place was empty when it was first read. What comes while `holding`
--- is held, because the place is being read back.
+-- is not 0 is held, because the place is being read back; it is the number of the last of `holds`.
 CREATE TABLE places (
     id INTEGER PRIMARY KEY,
     place TEXT NOT NULL UNIQUE,
     ordinal INTEGER,
     last TEXT,
     unlinked INTEGER NOT NULL DEFAULT 0,
-    holding INTEGER NOT NULL DEFAULT 0
+    holding INTEGER NOT NULL DEFAULT 0,
+    holds INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX places_unlinked ON places (place) WHERE unlinked > 0;
 

@@ -257,7 +257,7 @@ async fn a_room_that_is_read_back_holds_what_is_new() {
     let from_room = |index, order| entry(&room(), index, &conversation(), order);
     let lane = Lane::of(conversation());
     ledger.accept(vec![from_room(1, Order::Arrival)]).await.unwrap();
-    ledger.hold(vec![room()]).await.unwrap();
+    ledger.hold(vec![room()], 0).await.unwrap();
     ledger.accept(vec![from_room(9, Order::Arrival)]).await.unwrap();
     ledger.accept(vec![from_room(5, Order::Held), from_room(9, Order::Held)]).await.unwrap();
     assert_eq!(ledger.cursor(&room()).await.unwrap().unwrap().ordinal, Some(1));
@@ -276,6 +276,27 @@ async fn a_room_that_is_read_back_holds_what_is_new() {
         .collect();
     assert_eq!(ids, ["1", "5", "9", "10"]);
     assert_eq!(ledger.cursor(&room()).await.unwrap().unwrap().ordinal, Some(10));
+}
+
+#[tokio::test]
+async fn a_room_that_is_held_again_while_it_is_read_stays_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    let from_room = |index, order| entry(&room(), index, &conversation(), order);
+    ledger.accept(vec![from_room(1, Order::Arrival)]).await.unwrap();
+    ledger.hold(vec![room()], 0).await.unwrap();
+    let first = ledger.hold_on(&room()).await.unwrap();
+    // The connection was lost once more: 2 was said after the first read-back had read, and 3 came
+    // live on the second connection.
+    ledger.hold(vec![room()], 0).await.unwrap();
+    ledger.accept(vec![from_room(3, Order::Arrival)]).await.unwrap();
+    ledger.release_hold(&room(), first).await.unwrap();
+    assert_eq!(ledger.cursor(&room()).await.unwrap().unwrap().ordinal, Some(1));
+    let second = ledger.hold_on(&room()).await.unwrap();
+    ledger.accept(vec![from_room(2, Order::Held)]).await.unwrap();
+    ledger.release_hold(&room(), second).await.unwrap();
+    assert_eq!(ledger.cursor(&room()).await.unwrap().unwrap().ordinal, Some(3));
+    assert_eq!(ledger.waiting(&Lane::of(conversation()), 10).await.unwrap().len(), 3);
 }
 
 #[tokio::test]

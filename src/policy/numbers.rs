@@ -39,6 +39,9 @@ pub fn parse_address(text: &str, region: Option<Region>) -> Result<Address, NotA
     let parsed = util.parse(number, if international { None } else { region });
     let parsed = parsed.map_err(|_| wrong())?;
     // Possible rather than valid: numbering plans grow faster than any table of them.
+    if !util.is_possible_number(&parsed) {
+        return Err(wrong());
+    }
     let e164 = util.format(&parsed, PhoneNumberFormat::E164);
     format!("{prefix}{e164}").parse().map_err(|_| wrong())
 }

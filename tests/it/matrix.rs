@@ -263,19 +263,12 @@ async fn first_words_are_not_lost_while_the_daemon_is_down() {
     hall.said_by_the_bot(&room, 6).await;
     hall.world.wait_for_posts(&group.channel, 3 + 6).await;
     hall.world.daemon.wait_until_settled().await;
-    for (name, letter) in [("*Ravi Rao*: ", 'm'), ("*Ada Admin*: ", 's')] {
-        let texts = inbox(&group.phones[0]).into_iter().filter(|text| text.starts_with(name));
-        let expected: Vec<String> =
-            (0..3).map(|number| format!("{name}{letter}{number}")).collect();
-        assert_eq!(texts.collect::<Vec<_>>(), expected);
-    }
-    for (name, letter) in [("+1 415-555-0101: ", 'p'), ("Ada Admin: ", 's')] {
-        let texts = hall.said_by_the_bot(&room, 6).await;
-        let texts = texts.into_iter().filter(|text| text.starts_with(name));
-        let expected: Vec<String> =
-            (0..3).map(|number| format!("{name}{letter}{number}")).collect();
-        assert_eq!(texts.collect::<Vec<_>>(), expected);
-    }
+    let on_phone = inbox(&group.phones[0]);
+    assert_eq!(under(&on_phone, "*Ravi Rao*: "), numbered('m', 3));
+    assert_eq!(under(&on_phone, "*Ada Admin*: "), numbered('s', 3));
+    let in_room = hall.said_by_the_bot(&room, 6).await;
+    assert_eq!(under(&in_room, "+1 415-555-0101: "), numbered('p', 3));
+    assert_eq!(under(&in_room, "Ada Admin: "), numbered('s', 3));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -333,69 +326,85 @@ async fn killed_under_traffic_it_loses_and_doubles_nothing_in_rooms() {
     }
     hall.world.daemon.wait_until_settled().await;
     for (group, room) in &groups {
-        let expected = |name: &str, letter: char| -> Vec<String> {
-            (0..EACH).map(|number| format!("{name}{letter}{number}")).collect()
-        };
-        let phone = group.phones[0].address().trim_start_matches("whatsapp:");
-        let named = format!("+1 415-555-{}: ", &phone[8..]);
+        let phone = group.phones[0].address();
+        let name = format!("+1 415-555-{}: ", &phone[phone.len() - 4..]);
         let log = hall.world.daemon.log();
-        assert_eq!(hall.said_by_the_bot(room, 0).await, expected(&named, 'p'), "in {room}\n{log}");
-        assert_eq!(inbox(&group.phones[0]), expected("*Ravi Rao*: ", 'm'), "on {phone}\n{log}");
+        let in_room = hall.said_by_the_bot(room, 0).await;
+        assert_eq!(under(&in_room, &name), numbered('p', EACH), "in {room}\n{log}");
+        let on_phone = inbox(&group.phones[0]);
+        assert_eq!(under(&on_phone, "*Ravi Rao*: "), numbered('m', EACH), "on {phone}\n{log}");
+        assert_eq!((in_room.len(), on_phone.len()), (EACH, EACH), "nothing else");
         let channel = hall.world.channel(&group.channel);
         for letter in ['p', 'm'] {
             let texts = channel.iter().map(|(_, text)| text.clone());
             let texts: Vec<String> = texts.filter(|text| text.starts_with(letter)).collect();
-            assert_eq!(texts, expected("", letter), "in {}\n{log}", group.channel);
+            assert_eq!(texts, numbered(letter, EACH), "in {}\n{log}", group.channel);
         }
     }
 }
 
+/// Stopped in the middle of messages both ways, down for a while, and started again.
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_homeserver_is_down_the_rest_goes_on() {
+    const EACH: usize = 30;
     let mut hall = Hall::new().await;
     let (group, room) = hall.group("spring-launch", &["+14155550101", "+14155550102"]).await;
     hall.world.daemon.start().await;
-    hall.ravi.say(&room, "before").await;
-    hall.world.wait_for_inbox(&group.phones[0], 1).await;
-    group.phones[0].say(&group.conversation, "p-before").await.unwrap();
-    hall.said_by_the_bot(&room, 1).await;
-
-    hall.synapse.stop().await;
-    for number in 0..20 {
-        group.phones[0].say(&group.conversation, format!("p{number}")).await.unwrap();
-        hall.world
-            .slack
-            .user_says(&group.channel, &hall.world.admin, &format!("s{number}"))
-            .unwrap();
+    for number in 0..EACH {
+        group.phones[0].say_at_once(&group.conversation, format!("p{number}")).unwrap();
+        hall.ravi.say(&room, &format!("m{number}")).await;
     }
-    hall.world.wait_for_posts(&group.channel, 2 + 40).await;
-    hall.world.wait_for_inbox(&group.phones[0], 1 + 20).await;
-    let state = loop {
-        let answer = reqwest::get(hall.world.daemon.url("/ready")).await.unwrap();
-        if answer.status() == 503 {
-            break answer.json::<Value>().await.unwrap();
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
+    hall.said_by_the_bot(&room, 3).await;
+    hall.synapse.stop().await;
+
+    let world = &hall.world;
+    for number in 0..EACH {
+        world.slack.user_says(&group.channel, &world.admin, &format!("s{number}")).unwrap();
+    }
+    let from_slack = || inbox(&group.phones[0]).iter().filter(|text| text.contains(": s")).count();
+    world.twilio.wait_until(PATIENCE, |_| from_slack() == EACH).await.expect("on the phone");
+    world.wait_for_posts(&group.channel, 2 * EACH).await;
+    let state = unready(&world.daemon.url("/ready")).await;
     assert_eq!(state["networks"]["matrix"]["ready"], false);
     let reason = state["networks"]["matrix"]["reason"].as_str().unwrap();
     assert!(reason.contains("homeserver"), "{state}");
-    assert_eq!(state["networks"]["twilio"]["ready"], true);
-    assert_eq!(state["networks"]["slack"]["ready"], true);
+    for network in ["twilio", "slack"] {
+        assert_eq!(state["networks"][network]["ready"], true, "{state}");
+    }
 
     hall.synapse.start_again().await;
     hall.world.daemon.wait_until_ready().await;
-    let said = hall.said_by_the_bot(&room, 1 + 40).await;
-    hall.ravi.say(&room, "after").await;
-    hall.world.wait_for_inbox(&group.phones[0], 1 + 20 + 1).await;
+    hall.ravi.say(&room, &format!("m{EACH}")).await;
+    hall.world.wait_for_inbox(&group.phones[0], 2 * EACH + 1).await;
+    let said = hall.said_by_the_bot(&room, 2 * EACH).await;
     hall.world.daemon.wait_until_settled().await;
-    for (name, letter) in [("+1 415-555-0101: ", 'p'), ("Ada Admin: ", 's')] {
-        let begin = format!("{name}{letter}");
-        let texts =
-            said.iter().filter(|text| text.starts_with(&begin) && !text.ends_with("before"));
-        let expected: Vec<String> = (0..20).map(|number| format!("{begin}{number}")).collect();
-        assert_eq!(texts.collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>());
+    assert_eq!(under(&said, "+1 415-555-0101: "), numbered('p', EACH));
+    assert_eq!(under(&said, "Ada Admin: "), numbered('s', EACH));
+    let on_phone = inbox(&group.phones[0]);
+    assert_eq!(under(&on_phone, "*Ravi Rao*: "), numbered('m', EACH + 1));
+    assert_eq!(under(&on_phone, "*Ada Admin*: "), numbered('s', EACH));
+    assert_eq!(hall.said_by_the_bot(&room, 0).await.len(), 2 * EACH, "once");
+}
+
+/// The body of `/ready`, once it says that something is not.
+async fn unready(url: &url::Url) -> Value {
+    let began = Instant::now();
+    loop {
+        let answer = reqwest::get(url.clone()).await.unwrap();
+        if answer.status() == 503 {
+            return answer.json().await.unwrap();
+        }
+        assert!(began.elapsed() < PATIENCE, "everything is ready");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(hall.said_by_the_bot(&room, 0).await.len(), 1 + 40, "once");
-    assert_eq!(inbox(&group.phones[0]).last().unwrap(), "*Ravi Rao*: after");
+}
+
+/// What was said under a name, in order.
+fn under(texts: &[String], name: &str) -> Vec<String> {
+    texts.iter().filter_map(|text| text.strip_prefix(name)).map(str::to_owned).collect()
+}
+
+/// `p0`, `p1`, …
+fn numbered(letter: char, count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("{letter}{number}")).collect()
 }

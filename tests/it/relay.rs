@@ -2,7 +2,7 @@
 
 use partyline_slack::simulator::Author;
 
-use crate::support::{PATIENCE, World, inbox};
+use crate::support::{World, inbox};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_from_a_phone_stands_in_the_channel_under_the_members_name() {
@@ -134,6 +134,4 @@ async fn the_http_transport_does_the_same() {
     assert_eq!(inbox(&group.phones[0]), ["*Ada Admin*: by http"]);
     let answer = world.command(&group.channel, &world.admin, "status").await;
     assert!(answer.contains(&group.conversation), "{answer}");
-    world.slack.idle(PATIENCE).await.unwrap();
-    println!("LOG {} {:?}", world.daemon.log(), world.slack.counters());
 }

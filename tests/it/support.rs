@@ -83,7 +83,7 @@ impl World {
         self.slack
             .messages(channel)
             .iter()
-            .filter(|message| message.subtype.as_deref() != Some("channel_join"))
+            .filter(|message| message.subtype != Some("channel_join"))
             .map(|message| {
                 let name = match &message.author {
                     slack::Author::User(id) => id.clone(),
@@ -95,9 +95,8 @@ impl World {
     }
 
     fn said(&self, slack: &slack::Simulator, channel: &str) -> usize {
-        let joined = |message: &&std::sync::Arc<slack::Message>| {
-            message.subtype.as_deref() == Some("channel_join")
-        };
+        let joined =
+            |message: &&std::sync::Arc<slack::Message>| message.subtype == Some("channel_join");
         let messages = slack.messages(channel);
         messages.len() - messages.iter().filter(joined).count()
     }
@@ -123,9 +122,10 @@ impl World {
         let arrived = self.twilio.wait_until(PATIENCE, |_| phone.inbox_len() >= count).await;
         assert!(
             arrived.is_ok(),
-            "{} of {count} on {}\n{}",
+            "{} of {count} on {}: {:?}\n{}",
             phone.inbox_len(),
             phone.address(),
+            inbox(phone),
             self.daemon.log()
         );
     }
