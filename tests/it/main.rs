@@ -6,4 +6,5 @@ mod kill;
 mod matrix;
 mod refusals;
 mod relay;
+mod sandbox;
 mod support;

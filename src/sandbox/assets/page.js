@@ -59,7 +59,9 @@ function update(element, html) {
   const before = new Map([...element.children].map((line) => [line.id, line]));
   const lines = [...fresh.content.children].map((line) => {
     const old = before.get(line.id);
-    if (old && old.outerHTML === line.outerHTML) return old;
+    const drawn = line.outerHTML;
+    if (old && (old.drawn ?? old.outerHTML) === drawn) return old;
+    line.drawn = drawn;
     if (old) line.classList.add("known");
     return line;
   });

@@ -6,7 +6,7 @@ use super::super::cast::{CHANNEL, COLLEAGUES, Colleague, GROUP, MEMBERS, Member,
 use super::super::keeper::State;
 use super::super::live::Region;
 use super::super::markup::Style;
-use super::super::view::{PhoneView, Post};
+use super::super::view::{Mark, PhoneView, Post};
 use super::region;
 
 /// The page as it is first.

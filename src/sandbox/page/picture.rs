@@ -4,9 +4,12 @@ use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-/// Colours on which white can be read (contrast of at least 4.5).
-const COLOURS: [&str; 8] =
-    ["#9c4221", "#1f6f54", "#7b3fa0", "#1d63a8", "#a3325a", "#5a6b1e", "#3f51a8", "#8a5a00"];
+use super::super::cast::{COLLEAGUES, Colleague, MEMBERS, Member};
+
+/// Colours on which white can be read (contrast of at least 4.5), for those of the cast in turn.
+const COLOURS: [&str; 6] = ["#b04a1e", "#1d63a8", "#7b3fa0", "#1f6f54", "#a3325a", "#4a5a8a"];
+/// The colour of everybody else.
+const GREY: &str = "#5c666e";
 
 /// `GET /pictures/{name}.svg`
 pub(super) async fn draw(Path(file): Path<String>) -> Response {
@@ -20,8 +23,7 @@ fn svg(name: &str) -> String {
     if name == "partyline" {
         return include_str!("../assets/partyline.svg").to_owned();
     }
-    let sum: usize = name.bytes().map(usize::from).sum();
-    let colour = COLOURS[sum % COLOURS.len()];
+    let colour = colour(name);
     let initials = initials(name);
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 72 72\">\
@@ -29,6 +31,12 @@ fn svg(name: &str) -> String {
          <text x=\"36\" y=\"47\" text-anchor=\"middle\" font-family=\"Arial,sans-serif\" \
          font-size=\"31\" font-weight=\"600\" fill=\"#fff\">{initials}</text></svg>"
     )
+}
+
+fn colour(name: &str) -> &'static str {
+    let cast = MEMBERS.iter().map(Member::picture).chain(COLLEAGUES.iter().map(Colleague::picture));
+    let own = cast.zip(COLOURS).find(|(picture, _)| picture == name);
+    own.map_or(GREY, |(_, colour)| colour)
 }
 
 /// The first letters of the first two words; letters and digits only, so that nothing in a name

@@ -20,6 +20,8 @@ pub(in crate::sandbox) struct Post {
     pub(in crate::sandbox) picture: String,
     /// Whether an app posted it.
     pub(in crate::sandbox) app: bool,
+    /// Whether it is a command as it was typed: Slack shows that to nobody.
+    pub(in crate::sandbox) typed: bool,
     /// Who alone sees it.
     pub(in crate::sandbox) only: Option<&'static str>,
     /// The words.
@@ -58,9 +60,9 @@ pub(super) fn view(sources: &Sources<'_>) -> Vec<Post> {
     }
     for typed in sources.stage.typed() {
         let (ts, by) = (Ts::at(typed.at), &COLLEAGUES[typed.by]);
-        let only = Some(by.short);
-        let post = Post { only, ..line(ts, by.name.to_owned(), &format!("`{}`", typed.line)) };
-        posts.push((ts, Post { id: format!("typed-{}", post.id), ..post }));
+        let post = line(ts, by.name.to_owned(), &format!("`{}`", typed.line));
+        let id = format!("typed-{}", post.id);
+        posts.push((ts, Post { id, typed: true, only: Some(by.short), ..post }));
     }
     posts.sort_by_key(|(ts, _)| *ts);
     newest(posts.into_iter().map(|(_, post)| post).collect())
@@ -73,6 +75,7 @@ fn line(ts: Ts, name: String, text: &str) -> Post {
         picture: slug(&name),
         name,
         app: false,
+        typed: false,
         only: None,
         text: markup::pieces(text),
         time: at.map(clock).unwrap_or_default(),

@@ -23,16 +23,6 @@ pub(in crate::sandbox) enum Mark {
 }
 
 impl Mark {
-    /// The sign.
-    pub(in crate::sandbox) const fn sign(self) -> &'static str {
-        match self {
-            Self::Failed => "✗",
-            Self::Waiting => "…",
-            Self::Sent => "✓",
-            Self::Delivered | Self::Read => "✓✓",
-        }
-    }
-
     /// The word, for people and for the style.
     pub(in crate::sandbox) const fn word(self) -> &'static str {
         match self {
