@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::settings::MatrixRoom;
 use super::stage::Stage;
+use super::trail::Reader;
 use script::Script;
 use tally::Tally;
 use transcript::Transcript;
@@ -50,6 +51,10 @@ pub async fn play(
     // Nothing can arrive any more once the daemon is stopped: what is there now is all.
     let stopped = stage.keeper.switched(false).await;
     let mut wrong = tally.faults(&stage.world);
+    let open = Reader::new(&stage.store()).read().unsettled();
+    if open > 0 {
+        wrong.push(format!("{open} deliveries are not settled in the ledger"));
+    }
     wrong.extend(why);
     wrong.extend(stopped.err().map(|error| format!("the daemon did not stop softly: {error:#}")));
     let (said, arrived) = (tally.said(), tally.owed());

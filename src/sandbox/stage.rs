@@ -1,6 +1,7 @@
 //! All of it together: the platforms, the daemon between them, and what is done to them.
 
 use std::collections::{HashSet, VecDeque};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use tokio::sync::Notify;
 
 use super::cast::{COLLEAGUES, MEMBERS, OTHER_SENDER};
 use super::keeper::{Keeper, Wiring};
-use super::settings::MatrixRoom;
+use super::settings::{self, MatrixRoom};
 use super::world::{self, World};
 
 /// How long the bridge has for the answer to a command.
@@ -80,6 +81,9 @@ impl Stage {
             "there is no room for the sandbox's store in the folder for temporary files",
         )?;
         let world = Arc::new(World::start(pictures).await?);
+        // What is wrong with the Matrix room is told before anything else.
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        settings::config(&world, anywhere, folder.path(), matrix.as_ref())?;
         let keeper = Keeper::new(Wiring {
             world: world.clone(),
             folder: folder.path().join(STORE),

@@ -116,6 +116,11 @@ impl Trail {
             .map(|(_, message)| message.as_str())
     }
 
+    /// How many deliveries are not settled, of those that were looked at.
+    pub(super) fn unsettled(&self) -> usize {
+        self.open.values().map(BTreeMap::len).sum()
+    }
+
     /// What of an event is not settled in a place.
     pub(super) fn open(&self, event: i64, place: &str) -> Option<&Open> {
         self.open.get(&event)?.get(place)

@@ -9,6 +9,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::support::synapse::{PASSWORD, Synapse};
+
 /// Longer than the demo's own limit.
 const DEMO: Duration = Duration::from_secs(150);
 /// How long the page may take to be there.
@@ -51,7 +53,7 @@ async fn the_demo_arrives_and_says_so() {
         "→ Ben             ✓✓  *Tom Okafor*: Weather looks fine",
         "→ Maya            ✓✓  *Nora Weiss*: (1/2) Here is the whole plan",
         "→ Ben             ✓✓  Caterer is confirmed for half past seven.",
-        "For the phones: 0 waiting, 0 parked.",
+        "only Nora     ←  This room is tied to CH",
     ] {
         assert!(transcript.contains(line), "the transcript lacks \"{line}\":\n{transcript}");
     }
@@ -109,6 +111,33 @@ async fn a_matrix_room_that_is_told_by_half_is_refused() {
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("matrix.user_id"), "{said}");
     assert!(!said.contains("secret word"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_reaches_a_matrix_room_as_well() {
+    let synapse = Synapse::start().await;
+    let bot = synapse.person("partyline").await;
+    let ravi = synapse.person("ravi").await;
+    let room = ravi.create_room(&[&bot.id]).await;
+
+    let mut command = sandbox();
+    command.args(["--demo", "--matrix", &synapse.url(), "--matrix-user", &bot.id]);
+    command.args(["--matrix-password", PASSWORD, "--matrix-room", &room]);
+    let output = finished(command, DEMO, "the demo").await;
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+
+    let bodies = ravi.bodies(&room).await;
+    for (name, text) in [
+        ("Maya Lopez", "Morning! The florist can do Thursday at three."),
+        ("Nora Weiss", "Great. Ben, is the van free that day?"),
+        ("Maya Lopez", "Caterer is confirmed for half past seven."),
+        ("Ben Carter", "See you all at the dock, then."),
+    ] {
+        let here: Vec<_> = bodies.iter().filter(|body| body.ends_with(text)).collect();
+        assert_eq!(here.len(), 1, "\"{text}\" is once in the room: {bodies:?}");
+        assert!(here[0].contains(name), "{here:?}");
+    }
 }
 
 /// The sandbox with its page on a free port, once it listens, and its address.

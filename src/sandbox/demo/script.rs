@@ -1,10 +1,13 @@
 //! What is said in the demo, by whom, and what happens to the phones and the daemon meanwhile.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use tokio::sync::mpsc;
 
 use super::super::cast::MEMBERS;
 use super::super::stage::{Stage, contact_line};
+use super::super::trail::Reader;
 use super::tally::{Origin, Tally};
 use super::transcript::Note;
 
@@ -14,6 +17,9 @@ const AIKO: usize = 2;
 const NORA: usize = 0;
 const TOM: usize = 1;
 const PRIYA: usize = 2;
+
+/// How soon the ledger is read again: nothing tells of what is written in it.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Longer than the 1600 characters that go to a phone in one piece.
 const BRIEF: &str = "Here is the whole plan for Thursday, so that nobody has to scroll back for it. \
@@ -56,7 +62,10 @@ impl Script<'_> {
         self.burst().await?;
         self.restart().await?;
         self.heading("How the bridge sees it").await?;
-        self.command(NORA, "status").await
+        self.settled().await;
+        self.command(NORA, "status").await?;
+        self.settled().await;
+        Ok(())
     }
 
     async fn link(&mut self) -> anyhow::Result<()> {
@@ -159,6 +168,14 @@ impl Script<'_> {
 
     async fn command(&self, by: usize, line: &str) -> anyhow::Result<()> {
         self.stage.command(by, line).await.map(drop)
+    }
+
+    /// Waits until the daemon has written down how every delivery ended, those to Matrix too.
+    async fn settled(&self) {
+        let mut ledger = Reader::new(&self.stage.store());
+        while ledger.read().unsettled() > 0 {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 
     /// Waits until everything that was said is everywhere.
