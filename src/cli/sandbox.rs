@@ -4,9 +4,10 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
 
 use super::Failed;
 use crate::config::{Faults, Logging};
@@ -25,7 +26,7 @@ pub(super) struct Args {
     #[arg(long)]
     demo: bool,
     /// What the daemon logs to the standard error stream: error, warn, info, partyline=debug
-    #[arg(long, value_name = "FILTER", default_value = "error")]
+    #[arg(long, value_name = "FILTER", default_value = "error", value_parser = filter)]
     log: String,
     #[command(flatten)]
     matrix: MatrixArgs,
@@ -69,6 +70,14 @@ impl MatrixArgs {
     }
 }
 
+/// A filter that logging will take.
+fn filter(text: &str) -> Result<String, String> {
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// Serves the page until it is told to stop, or plays the demo.
 pub(super) async fn run(args: Args, out: &mut impl Write) -> Result<(), Failed> {
     telemetry::log(&Logging { filter: args.log.clone(), ..Logging::default() });
@@ -82,7 +91,12 @@ pub(super) async fn run(args: Args, out: &mut impl Write) -> Result<(), Failed> 
 
 async fn play(args: Args, out: &mut impl Write) -> anyhow::Result<()> {
     let metrics = telemetry::metrics().context("metrics could not be started")?;
-    demo::play(metrics, args.matrix.room(), out).await
+    let lifecycle = Lifecycle::default();
+    lifecycle.listen().context("signals cannot be listened to")?;
+    tokio::select! {
+        played = demo::play(metrics, args.matrix.room(), out) => played,
+        () = lifecycle.stop.cancelled() => Err(anyhow!("The demo was stopped before its end.")),
+    }
 }
 
 async fn serve(args: Args, out: &mut impl Write) -> anyhow::Result<()> {
