@@ -23,7 +23,10 @@ pub struct Logging {
 }
 
 /// From the level `info` on, but of the Matrix SDK only what is wrong: it tells of every send.
-const DEFAULT_FILTER: &str = "info,matrix_sdk=warn,matrix_sdk_base=warn,matrix_sdk_crypto=warn";
+/// Nor its requests that failed, which the bridge tells of itself, nor that the bot's keys have no
+/// backup, which it would say after every sync.
+const DEFAULT_FILTER: &str = "info,matrix_sdk=warn,matrix_sdk::http_client=off,\
+     matrix_sdk_base=warn,matrix_sdk_crypto=warn,matrix_sdk_crypto::backups=error";
 
 impl Logging {
     pub(super) fn read(section: &mut Section<'_>) -> Result<Self, Noted> {
