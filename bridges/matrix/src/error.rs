@@ -51,7 +51,7 @@ pub(crate) fn http_failure(error: &HttpError, doing: &str, now: Timestamp) -> Fa
         HttpError::Reqwest(error) if error.is_timeout() => {
             unclear(doing, "the homeserver took too long")
         }
-        HttpError::Reqwest(_) => unclear(doing, "the connection broke"),
+        HttpError::Reqwest(_) => unclear(doing, "the connection to the homeserver broke"),
         HttpError::Cached(error) => http_failure(error, doing, now),
         HttpError::Api(_) => match error.as_client_api_error() {
             Some(error) => api_failure(error, doing, now),

@@ -259,6 +259,16 @@ async fn what_was_missed_arrives_once_and_in_order() {
     assert_eq!(texts(read), ["120", "121"]);
     let read = bot.matrix.read_back(&place(&room), None).await.expect("history");
     assert_eq!(texts(read), ["121"]);
+    // Where nothing was said yet when it was first read, everything since the bot came is new.
+    let room = ravi.create_room(&[]).await;
+    ravi.say(&room, "before the bot").await;
+    ravi.invite(&room, "@bot:hs.test").await;
+    intake.wait_for(|event| is_joined(event, &room)).await;
+    for text in ["first", "second"] {
+        ravi.say(&room, text).await;
+    }
+    let read = bot.matrix.read_back(&place(&room), Some(&Cursor::default())).await;
+    assert_eq!(texts(read.expect("history")), ["first", "second"]);
     bot.stop().await;
 }
 

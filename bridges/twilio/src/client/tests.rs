@@ -262,6 +262,15 @@ async fn without_a_cursor_the_newest_is_read_only() {
 }
 
 #[tokio::test]
+async fn where_nothing_was_said_yet_everything_is_new() {
+    let messages = [message(1, NOW, "{}"), message(0, NOW, "{}")];
+    let server = Server::start(vec![page(&messages, None)]).await;
+    let read = bridge(&server).read_back(&place(), Some(&Cursor::default())).await.expect("read");
+    let ordinals: Vec<_> = read.iter().map(|piece| piece.events[0].ordinal).collect();
+    assert_eq!(ordinals, [Some(0), Some(1)]);
+}
+
+#[tokio::test]
 async fn a_list_and_a_webhook_know_a_message_by_one_key() {
     let server = Server::start(vec![page(&[message(9, NOW, "{}")], None)]).await;
     let read = bridge(&server).read_back(&place(), None).await.expect("read");
