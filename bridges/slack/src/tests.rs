@@ -259,6 +259,11 @@ async fn a_thread_is_read_back_alone_and_without_its_head() {
     assert_eq!(id_of(&newest[0].events[0]), sent.id.as_ref());
     let newest = scene.slack.read_back(&scene.place(), None).await.expect("read");
     assert_eq!(newest.len(), 1);
+    // Empty when it was first read: everything is new. ("two" stands in the thread.)
+    let all = scene.slack.read_back(&scene.place(), Some(&Cursor::default())).await.expect("read");
+    let first = all.first().and_then(|piece| id_of(&piece.events[0]));
+    assert_eq!(first, Some(&MessageId::new(head.to_string())));
+    assert!(all.len() > 2);
     scene.stop().await;
 }
 
