@@ -29,6 +29,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -192,7 +193,12 @@ async fn power(State(page): State<Page>, Path(number): Path<usize>, switch: Body
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn close_window(State(page): State<Page>, Path(number): Path<usize>) -> Done {
+async fn close_window(
+    State(page): State<Page>,
+    Path(number): Path<usize>,
+    nothing: Body<IgnoredAny>,
+) -> Done {
+    let Json(IgnoredAny) = nothing?;
     page.stage.close_window(number)?;
     Ok(StatusCode::NO_CONTENT)
 }

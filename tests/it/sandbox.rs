@@ -97,6 +97,38 @@ async fn the_page_works_in_a_browser() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_page_cannot_do_it_says() {
+    let (_process, address) = page().await;
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let whole = http.get(&address).send().await.expect("the page");
+    let policy = whole.headers()["content-security-policy"].to_str().expect("text").to_owned();
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+
+    let post = |path: &str, kind: &str, body: &str| {
+        let request = http.post(format!("{address}/api/{path}"));
+        request.header("content-type", kind).body(body.to_owned()).send()
+    };
+    let long = format!("{{\"text\":\"{}\"}}", "é".repeat(10_001));
+    for (path, kind, body, sentence) in [
+        // What another site's form could send.
+        ("phones/0/say", "text/plain", "{\"text\":\"hi\"}", "Content-Type: application/json"),
+        ("phones/0/close-window", "text/plain", "{}", "Content-Type: application/json"),
+        ("phones/0/say", "application/json", "{\"text\":\" \"}", "there is nothing to say"),
+        ("phones/0/say", "application/json", &long, "that is 10001 characters long"),
+        ("phones/3/say", "application/json", "{\"text\":\"hi\"}", "there is no such phone"),
+        ("phones/9/power", "application/json", "{\"on\":true}", "there is no such phone"),
+        ("channel/say", "application/json", "{\"text\":\"hi\",\"by\":7}", "no such person"),
+        ("channel/say", "application/json", "{\"text\":\"/wa x\",\"by\":7}", "no such person"),
+        ("bridge", "application/json", "{\"on\":", "JSON"),
+    ] {
+        let answer = post(path, kind, body).await.expect("an answer");
+        assert_eq!(answer.status(), 400, "{path} {body}");
+        let said = answer.text().await.expect("text");
+        assert!(said.contains(sentence), "{path}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_matrix_room_that_is_told_by_half_is_refused() {
     let mut command = sandbox();
     command.args(["--matrix", "http://127.0.0.1:9"]);
