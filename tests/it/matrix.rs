@@ -1,108 +1,12 @@
 //! The same with a real homeserver: Synapse, and people who use it.
 
-use std::time::{Duration, Instant};
+mod hall;
 
-use reqwest::Method;
 use serde_json::Value;
 
-use crate::support::synapse::{self, PASSWORD, Person, Synapse};
-use crate::support::{Group, PATIENCE, World, inbox};
-
-/// A world with a homeserver, on which the bot has an account, and Ravi, who may do everything.
-struct Hall {
-    world: World,
-    synapse: Synapse,
-    bot: Person,
-    ravi: Person,
-}
-
-impl Hall {
-    async fn new() -> Self {
-        let mut world = World::new().await;
-        let synapse = Synapse::start().await;
-        let bot = synapse.person("partyline").await;
-        let ravi = synapse.person("ravi").await;
-        ravi.set_name("Ravi Rao").await;
-        world.daemon.configure(|config| {
-            let matrix = format!(
-                "[matrix]\nhomeserver_url = \"{}\"\nuser_id = \"{}\"\npassword = \"{PASSWORD}\"\n\n\
-                 [access]\nadmins = [\"matrix:{}\", ",
-                synapse.url(),
-                bot.id,
-                ravi.id,
-            );
-            *config = config.replace("[access]\nadmins = [", &matrix);
-        });
-        Self { world, synapse, bot, ravi }
-    }
-
-    /// A conversation tied to a channel and to a room, by the configuration.
-    async fn group(&mut self, name: &str, phones: &[&str]) -> (Group, String) {
-        let group = self.world.group(name, phones).await;
-        let room = self.ravi.create_room(&[&self.bot.id]).await;
-        self.bot.join(&room).await;
-        self.world.daemon.link(&group.conversation, &format!("matrix:{room}"));
-        (group, room)
-    }
-
-    /// What the bot said in a room, once it is so much.
-    async fn said_by_the_bot(&self, room: &str, count: usize) -> Vec<String> {
-        let began = Instant::now();
-        loop {
-            let history = self.ravi.history(room).await;
-            let own = history.iter().filter(|event| event["sender"] == self.bot.id.as_str());
-            let bodies: Vec<String> = own
-                .filter_map(|event| event["content"]["body"].as_str().map(str::to_owned))
-                .collect();
-            if bodies.len() >= count {
-                return bodies;
-            }
-            let log = || self.world.daemon.log();
-            assert!(began.elapsed() < PATIENCE, "{} of {count} in {room}\n{}", bodies.len(), log());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    /// Waits until something of a network was read back, be it empty.
-    async fn wait_until_read(&self, network: &str) {
-        let began = Instant::now();
-        let line = format!("partyline_read_back_total{{network=\"{network}\"}}");
-        while self.world.daemon.metric(&line).await.is_none() {
-            assert!(began.elapsed() < PATIENCE, "nothing is read\n{}", self.world.daemon.log());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// Waits until the bot has followed an invitation.
-    async fn wait_until_joined(&self, room: &str) {
-        let began = Instant::now();
-        let path = format!("rooms/{room}/joined_members");
-        while self.ravi.call(Method::GET, &path, None).await["joined"][&self.bot.id].is_null() {
-            assert!(began.elapsed() < PATIENCE, "it does not come\n{}", self.world.daemon.log());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    /// Gives a command in a room, and waits for its answer: a notice that replies to it.
-    async fn command(&self, room: &str, by: &Person, line: &str) -> String {
-        let command = by.say(room, &format!("!wa {line}")).await;
-        let began = Instant::now();
-        loop {
-            let history = by.history(room).await;
-            let replies = |event: &&Value| {
-                event["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == command.as_str()
-            };
-            if let Some(answer) = history.iter().find(replies) {
-                assert_eq!(answer["sender"], self.bot.id.as_str());
-                assert_eq!(answer["content"]["msgtype"], "m.notice");
-                return answer["content"]["body"].as_str().expect("words").to_owned();
-            }
-            let log = || self.world.daemon.log();
-            assert!(began.elapsed() < PATIENCE, "no answer to {line}\n{}", log());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
+use crate::support::synapse::{self, PASSWORD, Synapse};
+use crate::support::{PATIENCE, inbox};
+use hall::{Hall, numbered, under, unready};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn phones_channel_and_room_are_one_conversation() {
@@ -343,6 +247,56 @@ async fn killed_under_traffic_it_loses_and_doubles_nothing_in_rooms() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_homeserver_that_limits_the_bot_gets_everything_in_its_time() {
+    const EACH: usize = 20;
+    let mut hall = Hall::with(Synapse::start_limited(3, 5).await).await;
+    let (group, room) = hall.group("spring-launch", &["+14155550101"]).await;
+    hall.world.daemon.start().await;
+    for number in 0..EACH {
+        group.phones[0].say_at_once(&group.conversation, format!("p{number}")).unwrap();
+    }
+    hall.world.wait_for_posts(&group.channel, EACH).await;
+    let said = hall.said_by_the_bot(&room, EACH).await;
+    hall.world.daemon.wait_until_settled().await;
+    assert_eq!(under(&said, "+1 415-555-0101: "), numbered('p', EACH));
+    let retried = "partyline_deliveries_total{network=\"matrix\",outcome=\"retried\"}";
+    assert!(hall.world.daemon.metric(retried).await > Some(0.0), "it was limited");
+    assert_eq!(hall.said_by_the_bot(&room, 0).await.len(), EACH, "once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_online_asks_the_homeserver_beside_a_running_daemon() {
+    let mut hall = Hall::new().await;
+    let check = |hall: &Hall| {
+        let output = hall.world.daemon.command(&["check", "--online"]).output().unwrap();
+        let said = [&output.stdout[..], &output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let (status, said) = check(&hall);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains("matrix"), "{said}");
+
+    let (group, room) = hall.group("spring-launch", &["+14155550101"]).await;
+    hall.world.daemon.start().await;
+    let (status, said) = check(&hall);
+    assert_eq!(status, Some(0), "{said}");
+    hall.ravi.say(&room, "hello").await;
+    hall.world.wait_for_inbox(&group.phones[0], 1).await;
+    hall.world.daemon.stop().await;
+
+    // Known to nobody any more, the session is no help, and the password is wrong.
+    hall.bot.log_out_everywhere().await;
+    hall.world.daemon.configure(|config| *config = config.replace(PASSWORD, "wrong"));
+    let (status, said) = check(&hall);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("matrix.password") && !said.contains("wrong\""), "{said}");
+    hall.synapse.stop().await;
+    let (status, said) = check(&hall);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("matrix.homeserver_url"), "{said}");
+}
+
 /// Stopped in the middle of messages both ways, down for a while, and started again.
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_homeserver_is_down_the_rest_goes_on() {
@@ -384,27 +338,4 @@ async fn while_the_homeserver_is_down_the_rest_goes_on() {
     assert_eq!(under(&on_phone, "*Ravi Rao*: "), numbered('m', EACH + 1));
     assert_eq!(under(&on_phone, "*Ada Admin*: "), numbered('s', EACH));
     assert_eq!(hall.said_by_the_bot(&room, 0).await.len(), 2 * EACH, "once");
-}
-
-/// The body of `/ready`, once it says that something is not.
-async fn unready(url: &url::Url) -> Value {
-    let began = Instant::now();
-    loop {
-        let answer = reqwest::get(url.clone()).await.unwrap();
-        if answer.status() == 503 {
-            return answer.json().await.unwrap();
-        }
-        assert!(began.elapsed() < PATIENCE, "everything is ready");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-/// What was said under a name, in order.
-fn under(texts: &[String], name: &str) -> Vec<String> {
-    texts.iter().filter_map(|text| text.strip_prefix(name)).map(str::to_owned).collect()
-}
-
-/// `p0`, `p1`, …
-fn numbered(letter: char, count: usize) -> Vec<String> {
-    (0..count).map(|number| format!("{letter}{number}")).collect()
 }

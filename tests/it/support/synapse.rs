@@ -40,9 +40,14 @@ pub struct Synapse {
 impl Synapse {
     /// Starts a homeserver with nobody on it.
     pub async fn start() -> Self {
+        Self::start_limited(100_000, 100_000).await
+    }
+
+    /// The same, which takes so many messages at once from somebody, and then so many a second.
+    pub async fn start_limited(burst: u32, per_second: u32) -> Self {
         let directory = TempDir::new().expect("a directory for Synapse");
         let mut synapse = Self { directory, port: free_port(), process: None, http: http() };
-        synapse.write_configuration();
+        synapse.write_configuration(&json!({ "per_second": per_second, "burst_count": burst }));
         synapse.start_again().await;
         synapse
     }
@@ -138,7 +143,7 @@ impl Synapse {
         self.directory.path().join(name)
     }
 
-    fn write_configuration(&self) {
+    fn write_configuration(&self, messages: &Value) {
         // A server that federates with nobody: any key will do.
         let key = format!("ed25519 a_test {}\n", "A".repeat(43));
         std::fs::write(self.path("signing.key"), key).expect("a signing key");
@@ -160,7 +165,7 @@ impl Synapse {
             "report_stats": false,
             "presence": { "enabled": false },
             "bcrypt_rounds": 4,
-            "rc_message": fast,
+            "rc_message": messages,
             "rc_registration": fast,
             "rc_login": { "address": fast, "account": fast, "failed_attempts": fast },
             "rc_joins": { "local": fast, "remote": fast },
