@@ -13,13 +13,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
-use partyline_core::Intake;
+use partyline_core::{Incoming, Intake, NotStored};
 use partyline_slack::Slack;
 use partyline_twilio::Twilio;
 use tokio::sync::Semaphore;
@@ -29,7 +28,7 @@ use crate::ledger::Ledger;
 use crate::links::Links;
 use crate::networks::Networks;
 
-/// How long a request may wait for its turn and its work: Slack gives up after 3 s, Twilio
+/// How long a webhook may wait for its turn and its work: Slack gives up after 3 s, Twilio
 /// after 5 s.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -67,9 +66,7 @@ pub fn router(rooms: Rooms, body_limit: usize) -> Router {
             .route("/webhooks/slack/commands", post(slack::commands))
             .route("/webhooks/slack/interactivity", post(slack::interactivity));
     }
-    let webhooks = webhooks
-        .layer(middleware::from_fn_with_state(rooms.clone(), in_turn))
-        .layer(DefaultBodyLimit::max(body_limit));
+    let webhooks = webhooks.layer(DefaultBodyLimit::max(body_limit));
     Router::new()
         .route("/live", get(operator::live))
         .route("/ready", get(operator::ready))
@@ -78,26 +75,21 @@ pub fn router(rooms: Rooms, body_limit: usize) -> Router {
         .with_state(rooms)
 }
 
-/// Bounds the webhooks in work, and the time of each.
-async fn in_turn(State(rooms): State<Rooms>, request: Request, next: Next) -> Response {
-    let work = async {
-        let _turn = rooms.turns.acquire().await.ok()?;
-        Some(next.run(request).await)
-    };
-    match tokio::time::timeout(PATIENCE, work).await {
-        Ok(Some(response)) => response,
-        Ok(None) | Err(_) => refuse(StatusCode::SERVICE_UNAVAILABLE, "busy; try again"),
-    }
-}
-
 /// An answer that says in a sentence what is wrong.
 fn refuse(status: StatusCode, why: impl std::fmt::Display) -> Response {
     (status, format!("{why}\n")).into_response()
 }
 
-/// 200 once it is stored, 503 where it could not be.
-async fn store(rooms: &Rooms, incoming: partyline_core::Incoming) -> Response {
-    match rooms.intake.accept(incoming).await {
+/// 200 once it is stored, 503 where it could not be, or not in time. So many are in work at once,
+/// the others wait: the hook that asks before a message is not among them, it is never refused.
+async fn store(rooms: &Rooms, incoming: Incoming) -> Response {
+    let work = async {
+        let _turn = rooms.turns.acquire().await;
+        rooms.intake.accept(incoming).await
+    };
+    let stored = tokio::time::timeout(PATIENCE, work).await;
+    let stored = stored.unwrap_or_else(|_| Err(NotStored("it took too long".to_owned())));
+    match stored {
         Ok(_) => StatusCode::OK.into_response(),
         Err(error) => {
             tracing::error!(%error, "a webhook was not acknowledged: the platform has to repeat it");

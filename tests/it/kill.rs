@@ -37,6 +37,12 @@ async fn killed_in_the_middle_of_a_thousand_messages_each_way_it_loses_and_doubl
         }
     }
     world.twilio.idle().await;
+    for group in &groups {
+        // No member's message was dropped because the hook before it was not answered.
+        let said = world.twilio.messages(&group.conversation);
+        let from_phone = said.iter().filter(|one| one.author.starts_with("whatsapp:")).count();
+        assert_eq!(from_phone, EACH, "said in {}\n{}", group.conversation, world.daemon.log());
+    }
     world.daemon.wait_until_ready().await;
     world.wait_for_inbox(&groups[GROUPS - 1].phones[1], EACH + EACH / 2).await;
     world.daemon.kill();

@@ -109,11 +109,8 @@ impl World {
             })
             .await
             .unwrap_or_else(|error| {
-                panic!(
-                    "{error}: {} of {count}\n{}",
-                    self.slack.messages(channel).len(),
-                    self.daemon.log()
-                )
+                let posts = self.channel(channel);
+                panic!("{error}: {} of {count}: {posts:?}\n{}", posts.len(), self.daemon.log())
             });
     }
 
