@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use partyline_core::{Cursor, Failure, Incoming, Network, Place, Verdict};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,9 @@ const AT_ONCE: usize = 8;
 const CHUNK: usize = 200;
 /// So many pieces from one read-back may not be all that there is.
 const MANY: usize = 1000;
+/// How many messages before the newest of a conversation that was never read are looked through
+/// for those that were said since the start.
+const LOOK_BACK: u64 = 100;
 /// After so many failures in a row, what is held is let go: late and perhaps with a hole is better
 /// than never. It is logged, counted, and read again at the next reconnect.
 const TRIES: u32 = 10;
@@ -37,6 +41,8 @@ pub struct CatchUp {
     /// How long a missing message may still come by itself before it is read.
     gap_wait: Duration,
     places: Semaphore,
+    /// When the daemon started.
+    started: Timestamp,
 }
 
 enum Trouble {
@@ -57,7 +63,8 @@ impl CatchUp {
         gap_wait: Duration,
     ) -> Arc<Self> {
         let places = Semaphore::new(AT_ONCE);
-        Arc::new(Self { door, ledger, links, networks, wakers, stop, gap_wait, places })
+        let started = ledger.now();
+        Arc::new(Self { started, door, ledger, links, networks, wakers, stop, gap_wait, places })
     }
 
     /// Reads back every linked conversation, every place in which something is held, and Matrix
@@ -158,7 +165,11 @@ impl CatchUp {
         let more = pieces.len() >= MANY;
         if cursor.is_none() {
             // The first time: what was said before the link is not relayed.
-            self.ledger.begin(place, newest).await?;
+            let before = self.just_said(place, &pieces).await?;
+            if before.is_some() {
+                self.wakers.reads.wake(place.clone());
+            }
+            self.ledger.begin(place, before.unwrap_or(newest)).await?;
             return self.release_hold(place, hold).await;
         }
         self.store(pieces).await?;
@@ -174,6 +185,31 @@ impl CatchUp {
             self.wakers.reads.wake(place.clone());
         }
         Ok(())
+    }
+
+    /// Where a conversation begins in which something was said since the daemon started: before
+    /// that, since its hook may be lost. `None` where the newest message is older.
+    async fn just_said(
+        &self,
+        place: &Place,
+        newest: &[Incoming],
+    ) -> Result<Option<Cursor>, Trouble> {
+        let event = newest.iter().flat_map(|piece| &piece.events).next_back();
+        let Some(ordinal) = event.filter(|event| event.at >= self.started).and_then(|e| e.ordinal)
+        else {
+            return Ok(None);
+        };
+        let Some(powers) = self.networks.get(place.network()) else { return Ok(None) };
+        let back = Cursor { ordinal: ordinal.checked_sub(LOOK_BACK), last: None };
+        let pieces =
+            powers.read_back.read_back(place, Some(&back)).await.map_err(Trouble::Platform)?;
+        let old = pieces
+            .iter()
+            .flat_map(|piece| &piece.events)
+            .filter(|event| event.at < self.started)
+            .filter_map(|event| event.ordinal)
+            .max();
+        Ok(Some(Cursor { ordinal: old.or(back.ordinal), last: None }))
     }
 
     async fn store(&self, pieces: Vec<Incoming>) -> Result<(), Trouble> {

@@ -129,7 +129,9 @@ impl Lanes {
                 return End::Stopped;
             }
             self.name(delivery, &mut outgoing).await;
-            let tried = if uncertain {
+            // An answer to a command cannot be looked up, and one that comes twice does no harm.
+            let repeatable = matches!(outgoing.action, Action::Answer { .. });
+            let tried = if uncertain && !repeatable {
                 self.find_or_send(powers, &outgoing).await
             } else {
                 self.send(powers, &outgoing).await

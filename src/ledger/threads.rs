@@ -33,7 +33,7 @@ pub(super) struct Writing<'a> {
 }
 
 impl Writing<'_> {
-    /// The next place in the order of all lanes. A number may be skipped, never used twice.
+    /// The next place in the order of all lanes: behind everything that waits.
     pub(super) fn next_position(&self) -> i64 {
         let position = self.next_position.get();
         self.next_position.set(position + 1);
@@ -56,8 +56,9 @@ impl Threads {
         writer: Connection,
         lock: std::fs::File,
     ) -> Result<Self, LedgerError> {
+        // Behind everything that waits; a number of something settled may come again.
         let next: i64 = writer.query_row(
-            "SELECT coalesce(max(position), 0) + 1 FROM deliveries",
+            "SELECT coalesce(max(position), 0) + 1 FROM deliveries WHERE state = 0",
             [],
             |row| row.get(0),
         )?;
