@@ -297,6 +297,27 @@ async fn check_online_asks_the_homeserver_beside_a_running_daemon() {
     assert!(said.contains("matrix.homeserver_url"), "{said}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_secret_and_nothing_said_is_in_the_log() {
+    let mut hall = Hall::new().await;
+    let (group, room) = hall.group("spring-launch", &["+14155550101"]).await;
+    hall.world.daemon.configure(|config| config.push_str("\n[logging]\nfilter = \"debug\"\n"));
+    hall.world.daemon.start().await;
+    group.phones[0].say(&group.conversation, "a secret recipe").await.unwrap();
+    hall.said_by_the_bot(&room, 1).await;
+    hall.ravi.say(&room, "the secret answer").await;
+    hall.world.wait_for_inbox(&group.phones[0], 1).await;
+    hall.command(&room, &hall.ravi, "contact add +14155550101 \"Secret Name\"").await;
+    hall.world.daemon.wait_until_settled().await;
+    hall.world.daemon.stop().await;
+    let log = hall.world.daemon.log();
+    // Synapse's tokens begin with syt_.
+    for never in ["secret recipe", "secret answer", "Secret Name", "4155550101", PASSWORD, "syt_"] {
+        let line = log.lines().find(|line| line.contains(never)).unwrap_or_default();
+        assert!(line.is_empty(), "{never} in the log: {line}");
+    }
+}
+
 /// Stopped in the middle of messages both ways, down for a while, and started again.
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_homeserver_is_down_the_rest_goes_on() {
