@@ -8,6 +8,7 @@ mod contact;
 mod grammar;
 mod group;
 mod help;
+mod queue;
 mod status;
 
 use std::future::Future;
@@ -17,8 +18,7 @@ use std::sync::Arc;
 use partyline_core::{Clock, CommandLine, Network, PersonId, Place};
 
 use crate::contacts::Contacts;
-use crate::ledger::Ledger;
-use crate::ledger::{LedgerError, LinkChange};
+use crate::ledger::{Change, Ledger, LedgerError};
 use crate::links::Links;
 use crate::networks::Networks;
 use crate::operations::Operation;
@@ -47,8 +47,16 @@ pub struct Command {
 type Running = Pin<Box<dyn Future<Output = Result<Outcome, LedgerError>> + Send>>;
 
 /// All commands, in the order in which `help` shows them.
-pub static TABLE: &[Command] =
-    &[group::LINK, group::UNLINK, contact::ADD, status::STATUS, help::HELP];
+pub static TABLE: &[Command] = &[
+    group::LINK,
+    group::UNLINK,
+    contact::ADD,
+    queue::LIST,
+    queue::RETRY,
+    queue::DROP,
+    status::STATUS,
+    help::HELP,
+];
 
 /// What a command is given.
 pub struct Call {
@@ -67,8 +75,8 @@ pub struct Call {
 pub enum Outcome {
     /// This answer, and nothing else.
     Answer(String),
-    /// This answer, and a change of the links.
-    Change(LinkChange, String),
+    /// This answer, and a change of what the ledger keeps.
+    Change(Change, String),
     /// Steps on the platforms, which end in an answer.
     Operation(Operation),
 }

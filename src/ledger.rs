@@ -15,9 +15,12 @@
 //! what is held, so that a crash in between reads the gap back again.
 
 mod commands;
+mod cursors;
 mod deliveries;
+mod holds;
 mod intake;
 mod links;
+mod parked;
 mod schema;
 mod status;
 #[cfg(test)]
@@ -36,8 +39,10 @@ use serde::{Deserialize, Serialize};
 
 pub use commands::PendingCommand;
 pub use deliveries::Delivery;
-pub use intake::{Accepted, Hold};
+pub use holds::Hold;
+pub use intake::Accepted;
 pub use links::{LinkChange, StoredLink, StoredParticipant};
+pub use parked::{Parked, QueueChange, Selection};
 pub use status::Counts;
 use threads::Threads;
 
@@ -132,6 +137,15 @@ pub enum Order {
     Held,
     /// It has none: it only says how far its place has been read.
     CursorOnly,
+}
+
+/// What a command changes in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A link.
+    Link(LinkChange),
+    /// Parked deliveries.
+    Queue(QueueChange),
 }
 
 /// What one destination is owed: the store's form of an

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::commands::{self, Desk, Outcome};
 use crate::intake::Wakers;
-use crate::ledger::{LedgerError, LinkChange, Owed, PendingCommand};
+use crate::ledger::{Change, LedgerError, LinkChange, Owed, PendingCommand};
 
 /// How often a step is tried while its platform says "later".
 const TRIES: u32 = 5;
@@ -36,7 +36,7 @@ pub enum Operation {
 /// How an operation ended.
 pub(crate) struct Done {
     answer: String,
-    change: Option<LinkChange>,
+    change: Option<Change>,
 }
 
 impl Done {
@@ -103,14 +103,14 @@ impl Operations {
         let owed = vec![Owed::answer(&line.answer, self.desk.clock.now(), done.answer)];
         let accepted = self.desk.ledger.finish(command, owed, done.change.clone()).await?;
         match done.change {
-            Some(LinkChange::Tie { link, .. }) => {
+            Some(Change::Link(LinkChange::Tie { link, .. })) => {
                 if let Err(taken) = self.desk.links.tie(link.clone()) {
                     tracing::error!(room = %link.room, conversation = %taken.0,
                         "a room was tied twice; the first link stands until the next start");
                 }
             }
-            Some(LinkChange::Untie { room }) => drop(self.desk.links.untie(&room)),
-            None => {}
+            Some(Change::Link(LinkChange::Untie { room })) => drop(self.desk.links.untie(&room)),
+            Some(Change::Queue(_)) | None => {}
         }
         metrics::counter!("partyline_commands_total").increment(1);
         self.wakers.wake(accepted);

@@ -3,7 +3,7 @@
 use partyline_core::Place;
 
 use super::{Call, Command, Outcome};
-use crate::ledger::LinkChange;
+use crate::ledger::{Change, LinkChange};
 use crate::operations::Operation;
 use crate::policy::Right;
 
@@ -68,7 +68,7 @@ fn unlink(call: &Call) -> Outcome {
         ));
     }
     Outcome::Change(
-        LinkChange::Untie { room: call.room.clone() },
+        Change::Link(LinkChange::Untie { room: call.room.clone() }),
         format!(
             "This room is no longer tied to {}. `{prefix} group link {}` ties it again.",
             conversation.id(),

@@ -4,8 +4,8 @@ use partyline_core::{Event, Happening, Place};
 use rusqlite::{OptionalExtension, params};
 
 use super::intake::insert_owed;
-use super::links::{self, LinkChange};
-use super::{Accepted, Ledger, LedgerError, Owed, from_json};
+use super::{Accepted, Change, Ledger, LedgerError, Owed, from_json};
+use super::{links, parked};
 
 /// A command that was given and is not done.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ impl Ledger {
             .await
     }
 
-    /// A command is done: its effect on the links, what is owed because of it (the answer first),
+    /// A command is done: its effect on links or parked deliveries, what is owed because of it (the answer first),
     /// and its being done are one commit, so that it takes effect once however often the program
     /// is killed.
     ///
@@ -68,7 +68,7 @@ impl Ledger {
         &self,
         command: &PendingCommand,
         owed: Vec<Owed>,
-        change: Option<LinkChange>,
+        change: Option<Change>,
     ) -> Result<Accepted, LedgerError> {
         let now = self.now_ms();
         let number = command.number;
@@ -79,10 +79,12 @@ impl Ledger {
                     .connection
                     .prepare_cached("UPDATE events SET state = 0 WHERE id = ?1")?
                     .execute(params![number])?;
-                if let Some(change) = &change {
-                    links::apply(writing, change, now)?;
-                }
                 let mut accepted = Accepted::default();
+                match &change {
+                    Some(Change::Link(change)) => links::apply(writing, change, now)?,
+                    Some(Change::Queue(change)) => parked::apply(writing, change, &mut accepted)?,
+                    None => {}
+                }
                 for owed in &owed {
                     let position = Some(writing.next_position());
                     insert_owed(writing, number, owed, position, now)?;

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use partyline_core::{DeliveryId, Failure, Outgoing, Sent};
 use rusqlite::{OptionalExtension, params};
 
-use super::intake::{insert_owed, map_message, note_own, place_id};
+use super::cursors::place_id;
+use super::intake::{insert_owed, map_message, note_own};
 use super::{Accepted, Lane, Ledger, LedgerError, Owed, from_json, timestamp};
 
 /// A delivery that waits in its lane.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 use partyline_core::{
-    Action, Content, Cursor, Event, EventKey, Happening, MessageId, Network, Place, Sent, Speaker,
-    SystemClock,
+    Action, Content, Cursor, Event, EventKey, Happening, MessageId, Network, Place, RoomChange,
+    Sent, Speaker, SystemClock,
 };
 use proptest::prelude::*;
 
@@ -311,6 +311,26 @@ async fn a_place_that_was_empty_at_first_is_new_from_its_first_message() {
     assert!(waiting(&ledger).await.is_empty());
     counted(&ledger, 0).await;
     assert_eq!(waiting(&ledger).await, ["0", "1"]);
+}
+
+#[tokio::test]
+async fn a_room_begins_where_the_bridge_comes_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    let joined = |key: &str| {
+        let mut entry = entry(&room(), 0, &conversation(), Order::Arrival);
+        entry.event.key = EventKey::new(key);
+        entry.event.ordinal = None;
+        entry.event.happening = Happening::Room { change: RoomChange::Joined };
+        entry.owed.clear();
+        entry
+    };
+    ledger.accept(vec![joined("$join")]).await.unwrap();
+    assert_eq!(ledger.cursor(&room()).await.unwrap(), Some(Cursor::default()));
+    // Put out and let in again, it goes on where it was.
+    let said = entry(&room(), 5, &conversation(), Order::Arrival);
+    ledger.accept(vec![said, joined("$again")]).await.unwrap();
+    assert_eq!(ledger.cursor(&room()).await.unwrap().unwrap().ordinal, Some(5));
 }
 
 #[tokio::test]

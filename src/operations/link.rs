@@ -6,7 +6,7 @@ use partyline_core::{ConversationState, Link, Network, Place};
 use super::{Done, Stop};
 use crate::catchup::newest;
 use crate::commands::Desk;
-use crate::ledger::LinkChange;
+use crate::ledger::{Change, LinkChange};
 use crate::members;
 
 pub(super) async fn run(
@@ -49,10 +49,10 @@ pub(super) async fn run(
         answer: format!(
             "Tied to {sid}{called}. What is written here goes to its {count} members, and what they write comes here."
         ),
-        change: Some(LinkChange::Tie {
+        change: Some(Change::Link(LinkChange::Tie {
             link: Link { conversation: info.place, room: room.clone() },
             by: by.to_owned(),
-        }),
+        })),
     })
 }
 

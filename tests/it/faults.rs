@@ -167,4 +167,16 @@ async fn an_archived_channel_parks_and_a_closed_group_tells_the_sender() {
     assert_eq!(world.daemon.metric("partyline_deliveries{state=\"parked\"}").await, Some(1.0));
     let status = world.command(&group.channel, &world.admin, "status").await;
     assert!(status.contains("1 parked"), "{status}");
+
+    let listed = world.command(&group.channel, &world.admin, "queue list").await;
+    assert!(listed.contains("place_closed") && listed.contains("queue retry"), "{listed}");
+    let state = partyline_twilio::simulator::State::Active;
+    world.twilio.set_state(&group.conversation, state).await.unwrap();
+    let retried = world.command(&group.channel, &world.admin, "queue retry all").await;
+    assert!(retried.contains("sent again"), "{retried}");
+    world.wait_for_inbox(&group.phones[0], 1).await;
+    assert_eq!(inbox(&group.phones[0]), ["*Ada Admin*: too late"]);
+    let nothing = world.command(&group.channel, &world.admin, "queue drop 1").await;
+    assert!(nothing.contains("Nothing like that"), "{nothing}");
+    world.daemon.wait_until_settled().await;
 }

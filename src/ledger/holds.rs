@@ -1,0 +1,235 @@
+//! What waits for something before it, and how it is let go.
+
+use partyline_core::Place;
+use rusqlite::{OptionalExtension, params};
+
+use super::cursors::{PlaceRow, move_cursor, to_i64};
+use super::intake::State;
+use super::threads::Writing;
+use super::{Accepted, Lane, Ledger, LedgerError};
+
+type Sql<T> = Result<T, rusqlite::Error>;
+
+/// A hold on a place: every new one has a number of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold(i64);
+
+impl Ledger {
+    /// From now on, until it is released, what comes with an ordinal in these places is held: they
+    /// are about to be read back, and what was missed goes first. A place that was never read is
+    /// read from `begin` on.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub async fn hold(&self, places: Vec<Place>, begin: u64) -> Result<(), LedgerError> {
+        self.threads
+            .write(move |writing| {
+                for place in &places {
+                    let row = PlaceRow::of(writing, place)?;
+                    writing
+                        .connection
+                        .prepare_cached(
+                            "UPDATE places SET holds = holds + 1, holding = holds + 1,
+                                 ordinal = coalesce(ordinal, ?2)
+                             WHERE id = ?1",
+                        )?
+                        .execute(params![row.id, to_i64(begin)])?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// The hold on a place now, for [`Ledger::release_hold`] once it has been read back.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn hold_on(&self, place: &Place) -> Result<Hold, LedgerError> {
+        let place = place.to_string();
+        self.threads
+            .read(move |connection| {
+                connection
+                    .prepare_cached("SELECT holding FROM places WHERE place = ?1")?
+                    .query_row([place], |row| row.get(0))
+                    .optional()
+                    .map(|hold| Hold(hold.unwrap_or_default()))
+            })
+            .await
+    }
+
+    /// Lets go everything that is held in a place, unless it was put on hold again since: then
+    /// what was read back may have a hole before what came live, and the read-back that follows
+    /// lets it go.
+    ///
+    /// # Errors
+    /// Nothing was released.
+    pub async fn release_hold(&self, place: &Place, hold: Hold) -> Result<Accepted, LedgerError> {
+        let place = place.clone();
+        self.threads
+            .write(move |writing| {
+                let mut accepted = Accepted::default();
+                let row = PlaceRow::of(writing, &place)?;
+                if row.holding == hold.0 {
+                    release_all(writing, &row, &mut accepted)?;
+                }
+                Ok(accepted)
+            })
+            .await
+    }
+
+    /// Lets go what is held in a place: everything where `through` is `None` (and nothing is held
+    /// there any more), otherwise up to this ordinal and whatever follows it without a hole. The
+    /// cursor moves along.
+    ///
+    /// # Errors
+    /// Nothing was released.
+    pub async fn release(
+        &self,
+        place: &Place,
+        through: Option<u64>,
+    ) -> Result<Accepted, LedgerError> {
+        let place = place.clone();
+        self.threads
+            .write(move |writing| {
+                let mut accepted = Accepted::default();
+                let row = PlaceRow::of(writing, &place)?;
+                match through.map(to_i64) {
+                    None => release_all(writing, &row, &mut accepted)?,
+                    // A read-back up to here proves that what is missing below does not exist.
+                    Some(through) => {
+                        release_through(writing, &row, through, &mut accepted)?;
+                        move_cursor(writing, row.id, Some(through), None)?;
+                        drain(writing, row.id, through, &mut accepted)?;
+                    }
+                }
+                Ok(accepted)
+            })
+            .await
+    }
+
+    /// The places in which something is held.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn places_held(&self) -> Result<Vec<Place>, LedgerError> {
+        self.threads
+            .read(|connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT place FROM places WHERE id IN
+                         (SELECT DISTINCT place FROM events WHERE state = 1)",
+                    )?
+                    .query_map([], |row| row.get::<_, String>(0))?
+                    .filter_map(|place| place.map(|place| place.parse().ok()).transpose())
+                    .collect()
+            })
+            .await
+    }
+
+    /// Whether something is held in a place.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn holds(&self, place: &Place) -> Result<bool, LedgerError> {
+        let place = place.to_string();
+        self.threads
+            .read(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT EXISTS (SELECT 1 FROM events WHERE state = 1
+                         AND place = (SELECT id FROM places WHERE place = ?1))",
+                    )?
+                    .query_row([place], |row| row.get(0))
+            })
+            .await
+    }
+}
+
+/// Lets go the held events that follow `cursor` without a hole.
+pub(super) fn drain(
+    writing: &Writing<'_>,
+    place: i64,
+    cursor: i64,
+    accepted: &mut Accepted,
+) -> Sql<()> {
+    let mut cursor = cursor;
+    loop {
+        let next: Option<(i64, i64, String)> = writing
+            .connection
+            .prepare_cached(
+                "SELECT id, ordinal, kind FROM events
+                 WHERE state = 1 AND place = ?1 AND ordinal <= ?2 + 1
+                 ORDER BY ordinal, id LIMIT 1",
+            )?
+            .query_row(params![place, cursor], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((event, ordinal, kind)) = next else { return Ok(()) };
+        release_event(writing, event, &kind, accepted)?;
+        move_cursor(writing, place, Some(ordinal), None)?;
+        cursor = cursor.max(ordinal);
+    }
+}
+
+fn release_all(writing: &Writing<'_>, row: &PlaceRow, accepted: &mut Accepted) -> Sql<()> {
+    writing
+        .connection
+        .prepare_cached("UPDATE places SET holding = 0 WHERE id = ?1")?
+        .execute([row.id])?;
+    release_through(writing, row, i64::MAX, accepted)
+}
+
+/// Lets go every held event up to an ordinal; those without one come first.
+fn release_through(
+    writing: &Writing<'_>,
+    row: &PlaceRow,
+    through: i64,
+    accepted: &mut Accepted,
+) -> Sql<()> {
+    loop {
+        let next: Option<(i64, Option<i64>, String)> = writing
+            .connection
+            .prepare_cached(
+                "SELECT id, ordinal, kind FROM events
+                 WHERE state = 1 AND place = ?1 AND coalesce(ordinal, 0) <= ?2
+                 ORDER BY ordinal, id LIMIT 1",
+            )?
+            .query_row(params![row.id, through], |found| {
+                Ok((found.get(0)?, found.get(1)?, found.get(2)?))
+            })
+            .optional()?;
+        let Some((event, ordinal, kind)) = next else { return Ok(()) };
+        if kind == "command" {
+            accepted.command(&row.place);
+        }
+        release_event(writing, event, &kind, accepted)?;
+        move_cursor(writing, row.id, ordinal, None)?;
+    }
+}
+
+fn release_event(
+    writing: &Writing<'_>,
+    event: i64,
+    kind: &str,
+    accepted: &mut Accepted,
+) -> Sql<()> {
+    let state = if kind == "command" { State::Todo } else { State::Done };
+    writing
+        .connection
+        .prepare_cached("UPDATE events SET state = ?2 WHERE id = ?1")?
+        .execute(params![event, state as i64])?;
+    let position = writing.next_position();
+    writing
+        .connection
+        .prepare_cached("UPDATE deliveries SET position = ?2 WHERE event = ?1")?
+        .execute(params![event, position])?;
+    let mut lanes = writing
+        .connection
+        .prepare_cached("SELECT DISTINCT lane FROM deliveries WHERE event = ?1")?;
+    let mut lanes = lanes.query([event])?;
+    while let Some(row) = lanes.next()? {
+        if let Some(lane) = Lane::parse(&row.get::<_, String>(0)?) {
+            accepted.wake(lane);
+        }
+    }
+    Ok(())
+}
