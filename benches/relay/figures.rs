@@ -5,65 +5,83 @@ use std::time::Duration;
 
 /// What was measured, in the order of measuring.
 #[derive(Default)]
-pub(crate) struct Figures(Vec<Figure>);
+pub(crate) struct Figures(Vec<Row>);
 
-struct Figure {
+/// One line of the table.
+struct Row {
     what: String,
+    cells: Vec<Cell>,
+}
+
+struct Cell {
+    /// `p50`, `p99`, `longest`; empty where the row has one figure only.
+    label: &'static str,
     value: f64,
     unit: &'static str,
 }
 
 impl Figures {
     pub(crate) fn note(&mut self, what: &str, value: f64, unit: &'static str) {
-        self.0.push(Figure { what: what.to_owned(), value, unit });
+        let cells = vec![Cell { label: "", value, unit }];
+        self.0.push(Row { what: what.to_owned(), cells });
     }
 
     /// The median, the 99th percentile and the longest of these times.
-    pub(crate) fn times(&mut self, what: &str, times: Vec<Duration>) {
-        let times = Times::new(times);
-        self.note(&format!("{what}, p50"), times.percentile(50), "ms");
-        self.note(&format!("{what}, p99"), times.percentile(99), "ms");
-        self.note(&format!("{what}, longest"), times.percentile(100), "ms");
+    pub(crate) fn times(&mut self, what: &str, mut times: Vec<Duration>) {
+        times.sort_unstable();
+        let cells = [("p50", 50), ("p99", 99), ("longest", 100)];
+        let cells = cells.map(|(label, percent)| Cell {
+            label,
+            value: percentile(&times, percent),
+            unit: "ms",
+        });
+        self.0.push(Row { what: what.to_owned(), cells: cells.into() });
     }
 
     /// So many in that time.
     pub(crate) fn rate(&mut self, what: &str, count: usize, took: Duration) {
-        self.note(what, count as f64 / took.as_secs_f64(), "/s");
+        self.note(what, count as f64 / took.as_secs_f64(), "a second");
     }
 
     /// A table in Markdown, ready for the README.
     pub(crate) fn table(&self) -> String {
-        let mut table = String::from("| what | figure |\n|---|---:|\n");
-        for Figure { what, value, unit } in &self.0 {
-            let digits = if *value >= 100.0 { 0 } else { 2 };
-            let _ = writeln!(table, "| {what} | {value:.digits$} {unit} |");
+        let mut table = String::from("| what | figure |\n|---|---|\n");
+        for Row { what, cells } in &self.0 {
+            let cells: Vec<String> = cells.iter().map(Cell::to_string).collect();
+            let _ = writeln!(table, "| {what} | {} |", cells.join(", "));
         }
         table
     }
 
     /// One object: what was measured, with its unit, and the figure.
     pub(crate) fn json(&self) -> String {
-        let object: serde_json::Map<String, serde_json::Value> = self
-            .0
-            .iter()
-            .map(|Figure { what, value, unit }| (format!("{what} ({unit})"), (*value).into()))
+        let cells = self.0.iter().flat_map(|row| row.cells.iter().map(|cell| (&row.what, cell)));
+        let object: serde_json::Map<String, serde_json::Value> = cells
+            .map(|(what, Cell { label, value, unit })| {
+                let between = if label.is_empty() { "" } else { ", " };
+                (format!("{what}{between}{label} ({unit})"), (*value).into())
+            })
             .collect();
         serde_json::Value::Object(object).to_string() + "\n"
     }
 }
 
-/// Times in order of length.
-struct Times(Vec<Duration>);
-
-impl Times {
-    fn new(mut times: Vec<Duration>) -> Self {
-        times.sort_unstable();
-        Self(times)
+impl std::fmt::Display for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { label, value, unit } = self;
+        let between = if label.is_empty() { "" } else { " " };
+        // Three figures or so: more would be chance.
+        let digits = match *value {
+            100.0.. => 0,
+            10.0.. => 1,
+            _ => 2,
+        };
+        write!(f, "{label}{between}{value:.digits$} {unit}")
     }
+}
 
-    /// In milliseconds. The nearest rank: a time that really was measured.
-    fn percentile(&self, percent: usize) -> f64 {
-        let rank = (self.0.len() * percent).div_ceil(100).max(1);
-        self.0.get(rank - 1).map_or(f64::NAN, |time| time.as_secs_f64() * 1000.0)
-    }
+/// In milliseconds, by the nearest rank: a time that really was measured. The times are in order.
+fn percentile(times: &[Duration], percent: usize) -> f64 {
+    let rank = (times.len() * percent).div_ceil(100).max(1);
+    times.get(rank - 1).map_or(f64::NAN, |time| time.as_secs_f64() * 1000.0)
 }

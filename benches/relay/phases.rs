@@ -168,6 +168,6 @@ fn note_cpu(
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
     let seconds = world.daemon.cpu_seconds()? - before;
-    figures.note(what, seconds * 1000.0 / count as f64, "s a thousand");
+    figures.note(what, seconds * 1000.0 / count as f64, "s a thousand messages");
     Ok(())
 }

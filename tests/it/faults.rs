@@ -151,7 +151,7 @@ async fn a_limited_channel_holds_up_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_archived_channel_parks_and_a_closed_group_tells_the_sender() {
+async fn a_closed_group_tells_the_sender() {
     let mut world = World::new().await;
     let group = world.group("spring-launch", &["+14155550101"]).await;
     world.daemon.start().await;
@@ -167,16 +167,28 @@ async fn an_archived_channel_parks_and_a_closed_group_tells_the_sender() {
     assert_eq!(world.daemon.metric("partyline_deliveries{state=\"parked\"}").await, Some(1.0));
     let status = world.command(&group.channel, &world.admin, "status").await;
     assert!(status.contains("1 parked"), "{status}");
+}
 
-    let listed = world.command(&group.channel, &world.admin, "queue list").await;
-    assert!(listed.contains("place_closed") && listed.contains("queue retry"), "{listed}");
-    let state = partyline_twilio::simulator::State::Active;
-    world.twilio.set_state(&group.conversation, state).await.unwrap();
-    let retried = world.command(&group.channel, &world.admin, "queue retry all").await;
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_archived_channel_refused_is_listed_and_sent_again() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    let office = world.slack.add_channel("office", &[&world.admin]);
+    world.daemon.start().await;
+    world.slack.archive(&group.channel, true);
+    group.phones[0].say(&group.conversation, "anybody?").await.unwrap();
+    while world.daemon.metric("partyline_deliveries{state=\"parked\"}").await != Some(1.0) {
+        tokio::task::yield_now().await;
+    }
+    let listed = world.command(&office, &world.admin, "queue list").await;
+    assert!(listed.contains(&group.channel) && listed.contains("queue retry"), "{listed}");
+    world.slack.archive(&group.channel, false);
+    let line = format!("queue retry {}", group.conversation);
+    let retried = world.command(&office, &world.admin, &line).await;
     assert!(retried.contains("sent again"), "{retried}");
-    world.wait_for_inbox(&group.phones[0], 1).await;
-    assert_eq!(inbox(&group.phones[0]), ["*Ada Admin*: too late"]);
-    let nothing = world.command(&group.channel, &world.admin, "queue drop 1").await;
+    world.wait_for_posts(&group.channel, 1).await;
+    assert_eq!(world.channel(&group.channel)[0].1, "anybody?");
+    let nothing = world.command(&office, &world.admin, "queue drop all").await;
     assert!(nothing.contains("Nothing like that"), "{nothing}");
     world.daemon.wait_until_settled().await;
 }
