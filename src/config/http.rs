@@ -8,8 +8,8 @@ use url::Url;
 use super::forms;
 use super::section::{Noted, Section};
 
-/// The shortest admin token, in characters: 24 random ones cannot be guessed over a network.
-const ADMIN_TOKEN_LEAST: usize = 24;
+/// The shortest admin token, in characters: a shorter one is a slip, not a choice.
+const ADMIN_TOKEN_LEAST: usize = 8;
 
 /// `[http]`.
 #[derive(Clone, Debug)]

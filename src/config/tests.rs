@@ -142,7 +142,7 @@ senders = [\"+14155550000\", \"4155550001\", 7]
 
       http.listen (line 2): "localhost" is no IP address with a port.
         Write an IP address and a port: 127.0.0.1:8080, or 0.0.0.0:8080 in a container.
-      http.admin_token (line 3): it is shorter than 24 characters.
+      http.admin_token (line 3): it is shorter than 8 characters.
         Make one with: openssl rand -hex 32.
       http.colour (line 4): there is no such key.
         Take it out: the keys of http are admin_token, admin_token_file, listen, public_url.

@@ -134,7 +134,7 @@ async fn a_limited_channel_holds_up_no_other() {
     let slow = world.group("slow", &["+14155550101"]).await;
     let quick = world.group("quick", &["+14155550102"]).await;
     world.daemon.start().await;
-    world.slack.fault(SlackFault::RateLimited(3), "chat.postMessage", Dose::Next(1));
+    world.slack.fault(SlackFault::RateLimited(8), "chat.postMessage", Dose::Next(1));
     slow.phones[0].say(&slow.conversation, "waits").await.unwrap();
     // Its post has been refused by now: the next one is the other channel's.
     world

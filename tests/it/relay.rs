@@ -135,3 +135,32 @@ async fn the_http_transport_does_the_same() {
     let answer = world.command(&group.channel, &world.admin, "status").await;
     assert!(answer.contains(&group.conversation), "{answer}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_public_address_the_lists_are_read() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    world.twilio.set_webhook_url(None);
+    world.daemon.configure(|config| {
+        let address =
+            config.lines().find(|line| line.starts_with("public_url")).unwrap().to_owned();
+        *config = config
+            .replace(&address, "")
+            .replace("[twilio]", "[twilio]\ningest = \"poll\"\npoll_interval = \"100ms\"");
+    });
+    world.daemon.start().await;
+    for number in 0..5 {
+        group.phones[0].say(&group.conversation, format!("phone {number}").as_str()).await.unwrap();
+        world.slack.user_says(&group.channel, &world.admin, &format!("slack {number}")).unwrap();
+    }
+    world.wait_for_inbox(&group.phones[0], 5).await;
+    world.wait_for_posts(&group.channel, 10).await;
+    world.daemon.wait_until_settled().await;
+    let texts: Vec<String> = world
+        .channel(&group.channel)
+        .into_iter()
+        .map(|(_, text)| text)
+        .filter(|text| text.starts_with("phone"))
+        .collect();
+    assert_eq!(texts, (0..5).map(|n| format!("phone {n}")).collect::<Vec<_>>());
+}
