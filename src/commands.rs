@@ -2,7 +2,7 @@
 //!
 //! Each command is a row of [`TABLE`]: its words, arguments, right, help and example stand in one
 //! place, for Slack and Matrix alike. A command reads and answers, or it names an
-//! [`Operation`](crate::operations::Operation); it never calls a platform itself.
+//! [`Operation`]; it never calls a platform itself.
 
 mod contact;
 mod grammar;

@@ -104,8 +104,8 @@ impl Ledger {
             .await
     }
 
-    /// Deletes the bodies of events older than `retention` of which nothing is open, a bounded
-    /// number at a time; keys and message ids stay. Answers whether there is more to do.
+    /// Deletes the bodies and the settled deliveries of events older than `retention` of which
+    /// nothing is open, a bounded number at a time; keys and message ids stay. Answers whether there is more to do.
     ///
     /// # Errors
     /// Nothing was deleted.
@@ -113,17 +113,24 @@ impl Ledger {
         let before = self.now_ms() - i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
         self.threads
             .write(move |writing| {
-                let bodies = writing
-                    .connection
-                    .prepare_cached(
-                        "UPDATE events SET raw = NULL, event = NULL WHERE id IN (
-                             SELECT id FROM events
-                             WHERE raw IS NOT NULL AND received < ?1 AND state = 0
-                               AND NOT EXISTS (SELECT 1 FROM deliveries
-                                   WHERE deliveries.event = events.id AND deliveries.state IN (0, 2))
-                             ORDER BY received LIMIT ?2)",
-                    )?
-                    .execute(params![before, FORGET_BATCH])?;
+                let mut bodies = 0;
+                let mut forgotten = writing.connection.prepare_cached(
+                    "UPDATE events SET raw = NULL, event = NULL WHERE id IN (
+                         SELECT id FROM events
+                         WHERE raw IS NOT NULL AND received < ?1 AND state = 0
+                           AND NOT EXISTS (SELECT 1 FROM deliveries
+                               WHERE deliveries.event = events.id AND deliveries.state IN (0, 2))
+                         ORDER BY received LIMIT ?2) RETURNING id",
+                )?;
+                let mut settled =
+                    writing.connection.prepare_cached("DELETE FROM deliveries WHERE event = ?1")?;
+                let events: Vec<i64> = forgotten
+                    .query_map(params![before, FORGET_BATCH], |row| row.get(0))?
+                    .collect::<Result<_, _>>()?;
+                for event in events {
+                    settled.execute([event])?;
+                    bodies += 1;
+                }
                 let unparsed = writing
                     .connection
                     .prepare_cached(
