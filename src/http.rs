@@ -7,6 +7,8 @@
 
 mod operator;
 mod slack;
+#[cfg(test)]
+mod tests;
 mod twilio;
 
 use std::sync::Arc;

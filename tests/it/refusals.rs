@@ -101,6 +101,16 @@ async fn a_port_in_use_and_a_store_in_use_are_one_clear_sentence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_ledger_is_one_clear_sentence() {
+    let world = World::new().await;
+    std::fs::create_dir_all(world.daemon.store()).unwrap();
+    std::fs::write(world.daemon.store().join("ledger.db"), vec![7; 8192]).unwrap();
+    let output = run(&world, &["run"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("the ledger is damaged"), "{}", stderr(&output));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_token_shows_in_ready_and_the_rest_goes_on() {
     let mut world = World::new().await;
     let group = world.group("spring-launch", &["+14155550101"]).await;

@@ -108,6 +108,11 @@ admins = ["slack:{admin}"]
         self.folder.path().join("partyline.toml")
     }
 
+    /// The folder of its store.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
     fn log_file(&self) -> PathBuf {
         self.folder.path().join("log")
     }
