@@ -25,15 +25,15 @@ pub struct Powers {
     pub called: bool,
 }
 
-/// All bridges that are configured.
+/// All bridges that are configured. Cheap to clone: every request does.
 #[derive(Clone, Default)]
-pub struct Networks(HashMap<Network, Powers>);
+pub struct Networks(Arc<HashMap<Network, Powers>>);
 
 impl Networks {
     /// These bridges.
     #[must_use]
     pub fn new(bridges: impl IntoIterator<Item = (Network, Powers)>) -> Self {
-        Self(bridges.into_iter().collect())
+        Self(Arc::new(bridges.into_iter().collect()))
     }
 
     /// The bridge to a network, if it is configured.
