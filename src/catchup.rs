@@ -41,7 +41,7 @@ pub struct CatchUp {
     /// How long a missing message may still come by itself before it is read.
     gap_wait: Duration,
     places: Semaphore,
-    /// When the daemon started.
+    /// When the daemon started, less what a platform's times may lack.
     started: Timestamp,
 }
 
@@ -63,7 +63,8 @@ impl CatchUp {
         gap_wait: Duration,
     ) -> Arc<Self> {
         let places = Semaphore::new(AT_ONCE);
-        let started = ledger.now();
+        // Twilio's lists tell times in whole seconds, cut off.
+        let started = ledger.now() - jiff::SignedDuration::from_secs(1);
         Arc::new(Self { started, door, ledger, links, networks, wakers, stop, gap_wait, places })
     }
 

@@ -146,7 +146,13 @@ async fn a_limited_channel_holds_up_no_other() {
         .unwrap();
     quick.phones[0].say(&quick.conversation, "goes").await.unwrap();
     world.wait_for_posts(&quick.channel, 1).await;
-    assert!(world.channel(&slow.channel).is_empty());
+    assert!(
+        world.channel(&slow.channel).is_empty(),
+        "{:?} {:?}\n{}",
+        world.channel(&slow.channel),
+        world.slack.counters(),
+        world.daemon.log()
+    );
     world.wait_for_posts(&slow.channel, 1).await;
 }
 

@@ -157,6 +157,7 @@ impl Outbox {
 
     pub(super) fn struck(&self) {
         count(&self.0.tally.faults);
+        self.changed();
     }
 
     /// Whether events would reach anybody.
