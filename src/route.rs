@@ -151,7 +151,8 @@ fn posts(
                 thread: content.thread.clone(),
                 ..Content::default()
             };
-            post(content, Some(Part { number, of }))
+            // What was too long for white space at its end alone is whole after all.
+            post(content, (of > 1).then_some(Part { number, of }))
         })
         .collect()
 }
@@ -229,6 +230,20 @@ mod tests {
         assert_eq!(linked_place(&event, &links()).to_string(), "slack:C2/1.5");
         let event = message("slack:C1", content);
         assert_eq!(linked_place(&event, &links()).to_string(), "slack:C1");
+    }
+
+    #[test]
+    fn white_space_at_the_end_makes_no_part() {
+        let limits = Limits::from([(Network::Matrix, 5)]);
+        let owed = owed(&message("slack:C1", Content::plain("hello  ")), &limits);
+        let parts: Vec<_> = owed
+            .iter()
+            .filter_map(|owed| match &owed.action {
+                Action::Post { part, .. } => *part,
+                _ => None,
+            })
+            .collect();
+        assert_eq!(parts, []);
     }
 
     proptest! {
