@@ -17,6 +17,7 @@ use crate::catchup::CatchUp;
 use crate::commands::Desk;
 use crate::config::{self, Config};
 use crate::contacts::{Contacts, SledContacts};
+use crate::crash::{Point, point};
 use crate::http::{self, Rooms};
 use crate::intake::{Door, Wakers};
 use crate::keyed::Keyed;
@@ -139,7 +140,9 @@ pub async fn run(
         format!("the folder {} (store.url) cannot be made", config.store.folder.display())
     })?;
     let ledger = Ledger::open(&config.store.folder.join("ledger.db"), clock.clone())?;
+    point(Point::StartLedger);
     let contacts = open_contacts(config).await?;
+    point(Point::StartContacts);
     let links = Arc::new(links(config, &ledger).await?);
     let bridges = Bridges::build(config, &clock).await?;
     let networks = bridges.networks(config);
@@ -170,8 +173,10 @@ pub async fn run(
     )
     .start()
     .await?;
+    point(Point::StartLanes);
     let desk = desk(config, &ledger, &links, &contacts, &networks, &clock);
     Operations::start(Arc::new(desk), wakers.clone(), stop.clone()).await?;
+    point(Point::StartCommands);
     let catch_up = CatchUp::new(
         door.clone(),
         ledger.clone(),
@@ -182,11 +187,13 @@ pub async fn run(
         config.relay.gap_wait,
     );
     catch_up.start().await?;
+    point(Point::StartCatchUp);
     if config.twilio.ingest == config::Ingest::Poll {
         tasks.spawn(catch_up.poll(Network::Twilio, config.twilio.poll_interval));
     }
     let intake: Arc<dyn Intake> = Arc::new(door);
     receive(&bridges, slack_calls(config), &intake, &lifecycle).await?;
+    point(Point::StartReceive);
     watch(&bridges, &networks, &lifecycle);
     let rooms = Rooms {
         twilio: bridges.twilio.clone(),

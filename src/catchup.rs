@@ -11,6 +11,7 @@ use partyline_core::{Cursor, Failure, Incoming, Network, Place, Verdict};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::crash::{Point, point};
 use crate::intake::{Door, Wakers};
 use crate::ledger::{Hold, Ledger, LedgerError};
 use crate::links::Links;
@@ -157,10 +158,12 @@ impl CatchUp {
         // been missed again, and what is held by then is not let go here.
         let hold = self.ledger.hold_on(place).await?;
         let cursor = self.ledger.cursor(place).await?;
+        point(Point::ReadBegin);
         let pieces =
             powers.read_back.read_back(place, cursor.as_ref()).await.map_err(Trouble::Platform)?;
         metrics::counter!("partyline_read_back_total", "network" => place.network().as_str())
             .increment(pieces.len() as u64);
+        point(Point::ReadRead);
         let newest = newest(&pieces);
         // A bridge gives a bounded number at once: there may be more.
         let more = pieces.len() >= MANY;
@@ -174,6 +177,7 @@ impl CatchUp {
             return self.release_hold(place, hold).await;
         }
         self.store(pieces).await?;
+        point(Point::ReadRelease);
         match newest.ordinal {
             None if place.is_conversation() => return self.nothing_new(place).await,
             // What came live above the newest one that was read waits for its own turn.
@@ -224,6 +228,7 @@ impl CatchUp {
                 .accept_read_back(chunk)
                 .await
                 .map_err(|error| Trouble::Ledger(error.to_string()))?;
+            point(Point::ReadChunk);
         }
     }
 
@@ -242,12 +247,14 @@ impl CatchUp {
 
     async fn release(&self, place: &Place, through: Option<u64>) -> Result<(), Trouble> {
         let accepted = self.ledger.release(place, through).await?;
+        point(Point::ReadReleased);
         self.wakers.wake(accepted);
         Ok(())
     }
 
     async fn release_hold(&self, place: &Place, hold: Hold) -> Result<(), Trouble> {
         let accepted = self.ledger.release_hold(place, hold).await?;
+        point(Point::ReadReleased);
         self.wakers.wake(accepted);
         Ok(())
     }

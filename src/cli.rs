@@ -82,6 +82,7 @@ impl Failed {
 /// output what was asked for, and to the standard error stream what went wrong.
 #[must_use]
 pub fn main() -> ExitCode {
+    crate::crash::arm();
     // Wrong arguments, --help and --version end the process here, with 2, 0 and 0.
     let cli = Cli::parse();
     // Two providers of cryptography are linked in (ours and slack-morphism's): without a choice,

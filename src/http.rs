@@ -26,6 +26,7 @@ use partyline_twilio::Twilio;
 use tokio::sync::Semaphore;
 
 use crate::contacts::Names;
+use crate::crash::{Point, point};
 use crate::ledger::Ledger;
 use crate::links::Links;
 use crate::networks::Networks;
@@ -91,6 +92,7 @@ async fn store(rooms: &Rooms, incoming: Incoming) -> Response {
     };
     let stored = tokio::time::timeout(PATIENCE, work).await;
     let stored = stored.unwrap_or_else(|_| Err(NotStored("it took too long".to_owned())));
+    point(Point::WebhookAnswer);
     match stored {
         Ok(_) => StatusCode::OK.into_response(),
         Err(error) => {

@@ -11,6 +11,7 @@ use partyline_core::{
 };
 
 use crate::contacts::Names;
+use crate::crash::{Point, point};
 use crate::keyed::Keyed;
 use crate::ledger::{Accepted, Entry, Lane, Ledger, LedgerError, Order, StoredParticipant};
 use crate::links::Links;
@@ -117,14 +118,18 @@ impl Door {
         // not leave what is stored lying until the next start.
         tokio::spawn(async move {
             let notes: Vec<Note> = entries.iter().filter_map(|entry| note(&entry.event)).collect();
+            point(Point::IntakeBegin);
             let accepted = door.ledger.accept(entries).await?;
+            point(Point::IntakeStored);
             let stored = Stored { fresh: accepted.fresh, repeats: accepted.repeats };
             if stored.repeats > 0 {
                 metrics::counter!("partyline_events_repeated_total")
                     .increment(stored.repeats as u64);
             }
             door.take_notes(notes).await?;
+            point(Point::IntakeNoted);
             door.wakers.wake(accepted);
+            point(Point::IntakeWoken);
             Ok(stored)
         })
         .await
@@ -186,6 +191,7 @@ impl Intake for Door {
         let now = u64::try_from(self.ledger.now().as_microsecond()).unwrap_or_default();
         let held = self.ledger.hold(rooms.clone(), now).await;
         held.map_err(|error| NotStored(error.to_string()))?;
+        point(Point::HoldPlaced);
         for room in rooms {
             self.wakers.reads.wake(room);
         }

@@ -15,6 +15,7 @@ use partyline_core::{Action, Clock, Failure, NAME_LIMIT, Outgoing, Reason, Sent,
 use tokio_util::sync::CancellationToken;
 
 use crate::contacts::Names;
+use crate::crash::{Point, point};
 use crate::intake::Wakers;
 use crate::ledger::{Delivery, Lane, Ledger, LedgerError};
 use crate::networks::{Networks, Powers};
@@ -48,6 +49,15 @@ enum End {
     Parked(Failure),
     /// The program is stopping; the delivery stays where it is.
     Stopped,
+}
+
+impl End {
+    const fn point(&self) -> Point {
+        match self {
+            Self::Parked(_) => Point::LaneParked,
+            Self::Sent(_) | Self::Stopped => Point::LaneSettled,
+        }
+    }
 }
 
 impl Lanes {
@@ -165,7 +175,9 @@ impl Lanes {
 
     async fn send(&self, powers: &Powers, outgoing: &Outgoing) -> Result<Sent, Failure> {
         let started = Instant::now();
+        point(Point::LaneSend);
         let result = powers.deliver.send(outgoing).await;
+        point(Point::LaneSent);
         metrics::histogram!("partyline_send_seconds", "network" => outgoing.to.network().as_str())
             .record(started.elapsed());
         result
@@ -174,6 +186,7 @@ impl Lanes {
     async fn find_or_send(&self, powers: &Powers, outgoing: &Outgoing) -> Result<Sent, Failure> {
         match powers.deliver.find(outgoing).await {
             Ok(Some(sent)) => {
+                point(Point::LaneFound);
                 outcome(outgoing.to.network(), "found");
                 Ok(sent)
             }
@@ -230,6 +243,7 @@ impl Lanes {
             let noted = match &end {
                 End::Sent(sent) => self.ledger.settle(delivery, sent.clone()).await,
                 End::Parked(failure) => {
+                    point(Point::LanePark);
                     let notice = notice::of(delivery, failure, self.clock.now());
                     self.ledger.park(delivery, failure, notice).await
                 }
@@ -237,6 +251,7 @@ impl Lanes {
             };
             match noted {
                 Ok(accepted) => {
+                    point(end.point());
                     self.tell(delivery, &end);
                     self.wakers.wake(accepted);
                     return true;

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod contacts;
+pub mod crash;
 pub mod http;
 pub mod intake;
 pub mod keyed;

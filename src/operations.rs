@@ -13,6 +13,7 @@ use partyline_core::{Failure, Happening, Place, Verdict};
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::{self, Desk, Outcome};
+use crate::crash::{Point, point};
 use crate::intake::Wakers;
 use crate::ledger::{Change, LedgerError, LinkChange, Owed, PendingCommand};
 
@@ -91,6 +92,7 @@ impl Operations {
     async fn work(&self, command: &PendingCommand) -> Result<(), LedgerError> {
         let Happening::Command(line) = &command.event.happening else { return Ok(()) };
         let room = command.event.place.clone();
+        point(Point::CommandBegin);
         let outcome = commands::carry_out(Arc::clone(&self.desk), room, line).await?;
         let done = match outcome {
             Outcome::Answer(answer) => Done { answer, change: None },
@@ -101,7 +103,9 @@ impl Operations {
             },
         };
         let owed = vec![Owed::answer(&line.answer, self.desk.clock.now(), done.answer)];
+        point(Point::CommandFinish);
         let accepted = self.desk.ledger.finish(command, owed, done.change.clone()).await?;
+        point(Point::CommandFinished);
         match done.change {
             Some(Change::Link(LinkChange::Tie { link, .. })) => {
                 if let Err(taken) = self.desk.links.tie(link.clone()) {

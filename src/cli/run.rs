@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use super::Failed;
 use crate::app;
 use crate::config::Config;
+use crate::crash;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry;
 
@@ -25,6 +26,6 @@ pub(super) async fn run(config: &Config) -> Result<(), Failed> {
     })?;
     let lifecycle = Lifecycle::default();
     lifecycle.listen().context("signals cannot be listened to")?;
-    app::run(config, listener, metrics, Arc::new(SystemClock), lifecycle).await?;
+    app::run(config, listener, metrics, crash::clock(Arc::new(SystemClock)), lifecycle).await?;
     Ok(())
 }

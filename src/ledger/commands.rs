@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension, params};
 use super::intake::insert_owed;
 use super::{Accepted, Change, Ledger, LedgerError, Owed, from_json};
 use super::{links, parked};
+use crate::crash::{Point, point};
 
 /// A command that was given and is not done.
 #[derive(Clone, Debug)]
@@ -90,6 +91,7 @@ impl Ledger {
                     insert_owed(writing, number, owed, position, now)?;
                     accepted.wake(owed.lane());
                 }
+                point(Point::CommandFinishing);
                 Ok(accepted)
             })
             .await

@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::threads::Writing;
 use super::{Ledger, LedgerError};
+use crate::crash::{Point, point};
 
 type Sql<T> = Result<T, rusqlite::Error>;
 
@@ -75,8 +76,9 @@ impl Ledger {
                     .prepare_cached(&format!(
                         "UPDATE places SET ordinal = ?2, last = ?3 WHERE id = ?1 {only}"
                     ))?
-                    .execute(params![row.id, ordinal, last])
-                    .map(drop)
+                    .execute(params![row.id, ordinal, last])?;
+                point(Point::ReadCursor);
+                Ok(())
             })
             .await
     }

@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension, params};
 use super::cursors::place_id;
 use super::intake::{insert_owed, map_message, note_own};
 use super::{Accepted, Lane, Ledger, LedgerError, Owed, from_json, timestamp};
+use crate::crash::{Point, point};
 
 /// A delivery that waits in its lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,6 +118,7 @@ impl Ledger {
                         note_own(writing, &place, id, sent.ordinal, now, &mut accepted)?;
                     }
                 }
+                point(Point::LaneSettling);
                 Ok(accepted)
             })
             .await
@@ -152,6 +154,7 @@ impl Ledger {
                     insert_owed(writing, event, notice, position, now)?;
                     accepted.wake(notice.lane());
                 }
+                point(Point::LaneParking);
                 Ok(accepted)
             })
             .await

@@ -7,6 +7,7 @@ use super::cursors::{PlaceRow, move_cursor, to_i64};
 use super::intake::State;
 use super::threads::Writing;
 use super::{Accepted, Lane, Ledger, LedgerError};
+use crate::crash::{Point, point};
 
 type Sql<T> = Result<T, rusqlite::Error>;
 
@@ -35,6 +36,7 @@ impl Ledger {
                         )?
                         .execute(params![row.id, to_i64(begin)])?;
                 }
+                point(Point::HoldWritten);
                 Ok(())
             })
             .await
@@ -72,6 +74,7 @@ impl Ledger {
                 if row.holding == hold.0 {
                     release_all(writing, &row, &mut accepted)?;
                 }
+                point(Point::ReadReleasing);
                 Ok(accepted)
             })
             .await
@@ -102,6 +105,7 @@ impl Ledger {
                         drain(writing, row.id, through, &mut accepted)?;
                     }
                 }
+                point(Point::ReadReleasing);
                 Ok(accepted)
             })
             .await

@@ -7,6 +7,7 @@ use super::cursors::{BEFORE_THE_FIRST, PlaceRow, move_cursor, to_i64};
 use super::holds::drain;
 use super::threads::Writing;
 use super::{Entry, Lane, Ledger, LedgerError, Order, Owed, to_json};
+use crate::crash::{Point, point};
 
 type Sql<T> = Result<T, rusqlite::Error>;
 
@@ -39,6 +40,7 @@ impl Ledger {
                 for entry in &entries {
                     accept_one(writing, entry, now, &mut accepted)?;
                 }
+                point(Point::IntakeWritten);
                 Ok(accepted)
             })
             .await

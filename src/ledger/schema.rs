@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use super::LedgerError;
+use crate::crash::{Point, point};
 
 /// What each version of the ledger adds to the one before it. Never change a step that was
 /// released: add one.
@@ -113,6 +114,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
         let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         tx.execute_batch(step)?;
         tx.pragma_update(None, "user_version", i64::try_from(done + 1).unwrap_or(i64::MAX))?;
+        point(Point::StartMigrate);
         tx.commit()?;
     }
     Ok(())

@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::LedgerError;
+use crate::crash::{Point, point};
 
 /// Jobs that may wait for the writer or a reader; beyond it the caller waits, and with it the
 /// platform: this is where backpressure begins.
@@ -174,10 +175,13 @@ fn commit(
             ));
         }
     }
+    point(Point::LedgerCommit);
     connection.execute_batch("COMMIT").map_err(|error| {
         let _ = connection.execute_batch("ROLLBACK");
         LedgerError::from(error)
-    })
+    })?;
+    point(Point::LedgerCommitted);
+    Ok(())
 }
 
 fn in_savepoint<T>(

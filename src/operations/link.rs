@@ -6,6 +6,7 @@ use partyline_core::{ConversationState, Link, Network, Place};
 use super::{Done, Stop};
 use crate::catchup::newest;
 use crate::commands::Desk;
+use crate::crash::{Point, point};
 use crate::ledger::{Change, LinkChange};
 use crate::members;
 
@@ -42,9 +43,11 @@ pub(super) async fn run(
     }
     let count =
         members::learn(groups.as_ref(), &desk.ledger, desk.contacts.names(), &info.place).await?;
+    point(Point::LinkLearned);
     for place in [&info.place, room] {
         begin(desk, place).await?;
     }
+    point(Point::LinkBegun);
     Ok(Done {
         answer: format!(
             "Tied to {sid}{called}. What is written here goes to its {count} members, and what they write comes here."

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::super::{Change, Listener, StoreError};
 use super::{Trees, failed, index};
+use crate::crash::{Point, point};
 
 /// How many jobs share a flush, at most.
 const SHARED: usize = 64;
@@ -54,7 +55,9 @@ impl Writer {
                 applied.extend(self.apply(job, &mut changes));
                 next = (applied.len() < SHARED).then(|| jobs.try_recv().ok()).flatten();
             }
+            point(Point::ContactWritten);
             let flushed = self.db.flush().map_err(|error| error.to_string());
+            point(Point::ContactFlushed);
             // Even after a failed flush: it is what the store now answers when it is read.
             if let Some(listener) = self.listener.get() {
                 changes.iter().for_each(listener);
