@@ -125,6 +125,14 @@ pub async fn probes(config: &Config) -> anyhow::Result<Vec<(Network, Arc<dyn Wat
         .collect())
 }
 
+/// The bridge to Twilio alone, for `check --online` and `setup twilio-webhooks`.
+///
+/// # Errors
+/// It could not be made.
+pub fn twilio(config: &Config) -> anyhow::Result<Twilio> {
+    Ok(Twilio::new(twilio_settings(config)?, Arc::new(SystemClock))?)
+}
+
 /// Runs the daemon on this listener until it is told to stop, and drains it.
 ///
 /// # Errors

@@ -47,7 +47,7 @@ enum Command {
     Sandbox(sandbox::Args),
     /// Say everything that is wrong with the configuration, each with a remedy
     Check(check::Args),
-    /// Print what a platform needs to know of the bridge
+    /// Print or apply what a platform needs to know of the bridge
     #[command(subcommand)]
     Setup(setup::Command),
     /// Ask a running daemon on this machine whether it is alive
@@ -106,7 +106,7 @@ impl Cli {
             Command::Run => block_on(run::run(&config()?)),
             Command::Sandbox(args) => block_on(sandbox::run(args, &mut out)),
             Command::Check(args) => block_on(check::run(&args, &config()?, &mut out)),
-            Command::Setup(command) => Ok(setup::run(&command, config().ok().as_ref(), &mut out)?),
+            Command::Setup(command) => block_on(setup::run(&command, config, &mut out)),
             Command::Health(args) => block_on(health::run(&args, config)),
             Command::Completions(args) => Ok(completions::run(&args, &mut out)?),
         }

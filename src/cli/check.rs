@@ -12,7 +12,7 @@ use partyline_core::{Clock, Network, SystemClock, Watch};
 use url::Url;
 
 use super::Failed;
-use crate::config::Config;
+use crate::config::{Config, Ingest};
 
 /// How long one platform may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,7 +24,7 @@ const SKEW: SignedDuration = SignedDuration::from_secs(60);
 /// What `check` takes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Call each platform as well: credentials, rights, and the clock
+    /// Call each platform as well: credentials, rights, webhook addresses, and the clock
     #[arg(long)]
     online: bool,
 }
@@ -36,6 +36,7 @@ pub(super) async fn run(args: &Args, config: &Config, out: &mut dyn Write) -> Re
     }
     let probes = crate::app::probes(config).await?;
     let mut findings = online(probes).await;
+    findings.extend(webhooks(config).await?);
     findings.extend(skews(&SystemClock, &bases(config)).await);
     for finding in &findings {
         let result = finding.wrong.as_deref().unwrap_or("works");
@@ -95,6 +96,21 @@ pub async fn online(probes: Vec<(Network, Arc<dyn Watch>)>) -> Vec<Finding> {
         Finding { network, what: "credentials and rights", wrong }
     }))
     .await
+}
+
+/// Compares the webhooks that are set at Twilio with the daemon's address. Nothing where Twilio
+/// could not be asked: the check of its credentials says so.
+async fn webhooks(config: &Config) -> anyhow::Result<Option<Finding>> {
+    if config.twilio.ingest == Ingest::Poll {
+        return Ok(None);
+    }
+    let twilio = crate::app::twilio(config)?;
+    let asked = tokio::time::timeout(PATIENCE, twilio.webhook_fault()).await;
+    Ok(asked.ok().and_then(Result::ok).map(|wrong| Finding {
+        network: Network::Twilio,
+        what: "webhook addresses",
+        wrong,
+    }))
 }
 
 /// The addresses whose answers tell each platform's time.

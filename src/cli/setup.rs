@@ -1,10 +1,11 @@
-//! `partyline setup`: what a platform needs to know of the bridge.
+//! `partyline setup`: prints or applies what a platform needs to know of the bridge.
 
 use std::io::Write;
 
 use url::Url;
 
-use crate::config::{Config, Transport};
+use super::Failed;
+use crate::config::{Config, Faults, Transport};
 
 /// The manifest as it stands in the repository: for sockets, with the addresses of the HTTP
 /// transport in comments.
@@ -13,11 +14,22 @@ const MANIFEST: &str = include_str!("../../config/slack-manifest.yaml");
 /// The address that the manifest's comments have in place of the real one.
 const EXAMPLE_URL: &str = "https://bridge.example.com/";
 
-/// What `setup` prints.
+/// What `setup` prints or applies.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// The manifest that makes the Slack app: paste it at https://api.slack.com/apps
     SlackManifest(Manifest),
+    /// Have the webhooks of the Twilio service lead to http.public_url, and say what that changed.
+    /// Safe to repeat
+    TwilioWebhooks(TwilioWebhooks),
+}
+
+/// What `setup twilio-webhooks` takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct TwilioWebhooks {
+    /// Only say what would be changed
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// What `setup slack-manifest` takes. The app's tokens come from the app, so this must work before
@@ -32,18 +44,39 @@ pub(super) struct Manifest {
     public_url: Option<Url>,
 }
 
-pub(super) fn run(
+pub(super) async fn run(
     command: &Command,
-    config: Option<&Config>,
+    config: impl FnOnce() -> Result<Config, Faults>,
     out: &mut dyn Write,
-) -> anyhow::Result<()> {
-    let Command::SlackManifest(args) = command;
+) -> Result<(), Failed> {
+    let text = match command {
+        Command::SlackManifest(args) => slack_manifest(args, config().ok().as_ref()),
+        Command::TwilioWebhooks(args) => twilio_webhooks(args, &config()?).await?,
+    };
+    out.write_all(text.as_bytes()).map_err(|error| Failed::Other(error.into()))
+}
+
+async fn twilio_webhooks(args: &TwilioWebhooks, config: &Config) -> anyhow::Result<String> {
+    let twilio = crate::app::twilio(config)?;
+    let changes = twilio.set_up_webhooks(!args.dry_run).await?;
+    let service = &config.twilio.service_sid;
+    if changes.is_empty() {
+        return Ok(format!("The webhooks of service {service} are right already.\n"));
+    }
+    let done = if args.dry_run { "would be changed" } else { "were changed" };
+    let mut text = format!("The webhooks of service {service} {done}:\n");
+    for change in changes {
+        text.push_str(&format!("  {change}\n"));
+    }
+    Ok(text)
+}
+
+fn slack_manifest(args: &Manifest, config: Option<&Config>) -> String {
     let slack = config.and_then(|config| config.slack.as_ref());
     let slash = args.slash.as_deref().or(slack.map(|slack| slack.command.as_str()));
     let by_http = slack.is_some_and(|slack| slack.transport == Transport::Http);
     let configured = config.filter(|_| by_http).and_then(|config| config.http.public_url.as_ref());
-    let manifest = manifest(slash.unwrap_or("/wa"), args.public_url.as_ref().or(configured));
-    Ok(out.write_all(manifest.as_bytes())?)
+    manifest(slash.unwrap_or("/wa"), args.public_url.as_ref().or(configured))
 }
 
 /// The manifest with this slash command; with an address for the HTTP transport, else for sockets.

@@ -82,6 +82,46 @@ async fn check_online_asks_the_platforms() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn webhooks_that_lead_elsewhere_are_told_and_set_right() {
+    let world = World::new().await;
+    let said = |arguments: &[&str]| {
+        let output = run(&world, arguments);
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let set = ["setup", "twilio-webhooks"];
+    let service = &partyline_twilio::simulator::Options::default().service_sid;
+    let right = format!("The webhooks of service {service} are right already.\n");
+    assert_eq!(said(&set), (Some(0), right.clone()));
+
+    let elsewhere = "https://old.test/webhooks/twilio".parse().unwrap();
+    world.twilio.set_webhook_url(Some(&elsewhere));
+    world.twilio.set_webhook_filters(&["onUserAdded", "onMessageAdded"]);
+    let (status, text) = said(&["check", "--online"]);
+    assert_eq!(status, Some(1));
+    for expected in ["calls https://old.test/", "onMessageAdd,", "partyline setup twilio-webhooks"]
+    {
+        assert!(text.contains(expected), "{expected} in {text}");
+    }
+    let (status, text) = said(&["setup", "twilio-webhooks", "--dry-run"]);
+    assert!(status == Some(0) && text.contains("would be changed"), "{text}");
+    let (status, text) = said(&set);
+    assert_eq!(status, Some(0));
+    let address = world.daemon.url("/webhooks/twilio");
+    let change = format!("post-event address: {elsewhere} → {address}");
+    assert!(text.contains("were changed") && text.contains(&change), "{text}");
+    assert_eq!(said(&set), (Some(0), right), "once is enough");
+    let (status, text) = said(&["check", "--online"]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("twilio, webhook addresses: works"), "{text}");
+
+    // The account's webhooks do as well.
+    world.twilio.set_webhook_url(None);
+    world.twilio.set_account_webhook_url(Some(&address));
+    let (status, text) = said(&["check", "--online"]);
+    assert_eq!(status, Some(0), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_port_in_use_and_a_store_in_use_are_one_clear_sentence() {
     let mut world = World::new().await;
     world.daemon.start().await;

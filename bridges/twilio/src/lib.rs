@@ -9,6 +9,7 @@
 //! | [`hook`] | the answer that puts a name in front of a member's message (pure) |
 //! | `outbound` | delivery → message (pure) |
 //! | [`client`] | the only I/O |
+//! | [`setup`] | the webhooks that are set at Twilio, compared and set |
 //! | [`error`] | Twilio's refusal → verdict and sentence (pure) |
 //!
 //! Webhooks come in by [`Twilio::receive`], which the daemon's HTTP routes call; the rest goes by
@@ -25,6 +26,7 @@ mod inbound;
 mod outbound;
 mod readback;
 mod receive;
+pub mod setup;
 pub mod signature;
 #[cfg(all(test, feature = "simulator"))]
 mod simulated;

@@ -32,6 +32,15 @@ impl Client {
         self.get(RESOURCE, self.service(&["Configuration", "Webhooks"])?).await
     }
 
+    /// The account's webhooks, which call for every service.
+    ///
+    /// # Errors
+    /// See [`Client`].
+    pub async fn account_webhooks(&self) -> Result<ServiceWebhooks, Failure> {
+        let path = ["v1", "Configuration", "Webhooks"];
+        self.get(RESOURCE, super::address(&self.bases.conversations, &path)?).await
+    }
+
     /// Changes the service's webhooks.
     ///
     /// # Errors

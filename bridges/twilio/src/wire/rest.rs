@@ -252,7 +252,7 @@ pub struct Role {
     pub permissions: Vec<String>,
 }
 
-/// The webhooks of a whole service.
+/// The webhooks of a whole service, or of the account.
 #[derive(Clone, Debug, Deserialize)]
 pub struct ServiceWebhooks {
     /// Who is asked before something is done.
@@ -261,7 +261,7 @@ pub struct ServiceWebhooks {
     /// Who is told after.
     #[serde(default, deserialize_with = "lenient::text")]
     pub post_webhook_url: Option<String>,
-    /// The events, `onMessageAdded` and so on. Empty: all.
+    /// The events, `onMessageAdded` and so on; others do not call.
     #[serde(default, deserialize_with = "lenient::list")]
     pub filters: Vec<String>,
     /// `GET` or `POST`.
