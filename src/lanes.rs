@@ -2,7 +2,8 @@
 //!
 //! Only the head of a lane is ever under way. So after a start it is the heads alone of which
 //! nobody knows whether they were sent before the program was killed; each is looked up before it
-//! is sent. No mark has to be written down before a send.
+//! is sent. No mark has to be written down before a send. In a ledger that was restored from a
+//! backup, everything of before the restore is looked up, not the heads alone.
 
 mod backoff;
 mod notice;
@@ -115,7 +116,8 @@ impl Lanes {
                 }
             };
             for delivery in batch {
-                let end = self.work(&delivery, std::mem::take(&mut suspect)).await;
+                let uncertain = std::mem::take(&mut suspect) || delivery.former;
+                let end = self.work(&delivery, uncertain).await;
                 if matches!(end, End::Stopped) || !self.note(&delivery, end).await {
                     return;
                 }

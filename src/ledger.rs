@@ -20,6 +20,7 @@ mod deliveries;
 mod holds;
 mod intake;
 mod links;
+mod mark;
 mod parked;
 mod schema;
 mod status;
@@ -34,7 +35,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use partyline_core::{Action, AnswerTo, Clock, DeliveryId, Event, Place, Speaker, Text};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 
 pub use commands::PendingCommand;
@@ -51,6 +52,8 @@ use threads::Threads;
 pub struct Ledger {
     threads: Threads,
     tag: Arc<str>,
+    /// When it was restored from a backup, if it was.
+    restored: Option<Timestamp>,
     clock: Arc<dyn Clock>,
 }
 
@@ -238,10 +241,11 @@ impl Ledger {
             let mut connection = connect(path)?;
             schema::migrate(&mut connection)?;
             let tag = tag(&connection)?;
-            Ok((Threads::start(path, connection, lock)?, tag))
+            let restored = restored(&connection)?;
+            Ok((Threads::start(path, connection, lock)?, tag, restored))
         };
-        let (threads, tag) = open().map_err(named)?;
-        Ok(Self { threads, tag: tag.into(), clock })
+        let (threads, tag, restored) = open().map_err(named)?;
+        Ok(Self { threads, tag: tag.into(), restored, clock })
     }
 
     /// The time, by the clock that the ledger writes down.
@@ -254,8 +258,12 @@ impl Ledger {
         self.clock.now().as_millisecond()
     }
 
-    fn delivery_id(&self, id: i64) -> DeliveryId {
-        DeliveryId::new(format!("{}-{id}", self.tag))
+    /// The id of a delivery that has this mark, or this number and no mark.
+    fn delivery_id(&self, number: i64, mark: Option<&str>) -> DeliveryId {
+        DeliveryId::new(match mark {
+            Some(mark) => format!("{}-{mark}", self.tag),
+            None => format!("{}-{number}", self.tag),
+        })
     }
 }
 
@@ -296,6 +304,15 @@ fn tag(connection: &Connection) -> Result<String, LedgerError> {
         [made],
     )?;
     Ok(connection.query_row("SELECT value FROM meta WHERE key = 'tag'", [], |row| row.get(0))?)
+}
+
+fn restored(connection: &Connection) -> Result<Option<Timestamp>, LedgerError> {
+    let at: Option<String> = connection
+        .query_row("SELECT value FROM meta WHERE key = 'restored'", [], |row| row.get(0))
+        .optional()?;
+    at.map(|at| at.parse())
+        .transpose()
+        .map_err(|_| LedgerError::Damaged("when it was restored cannot be read".into()))
 }
 
 /// A JSON column. What this program wrote it can read: if not, the ledger is damaged there.

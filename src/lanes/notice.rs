@@ -65,6 +65,7 @@ mod tests {
             number: 12,
             id: DeliveryId::new("x-12"),
             since: Timestamp::UNIX_EPOCH,
+            former: false,
             owed: Owed {
                 to: to.parse().unwrap(),
                 from: from.parse().unwrap(),

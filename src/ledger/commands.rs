@@ -4,6 +4,7 @@ use partyline_core::{Event, Happening, Place};
 use rusqlite::{OptionalExtension, params};
 
 use super::intake::insert_owed;
+use super::mark::Key;
 use super::{Accepted, Change, Ledger, LedgerError, Owed, from_json};
 use super::{links, parked};
 use crate::crash::{Point, point};
@@ -73,6 +74,7 @@ impl Ledger {
     ) -> Result<Accepted, LedgerError> {
         let now = self.now_ms();
         let number = command.number;
+        let key = Key::of(&command.event);
         debug_assert!(matches!(command.event.happening, Happening::Command(_)));
         self.threads
             .write(move |writing| {
@@ -88,7 +90,7 @@ impl Ledger {
                 }
                 for owed in &owed {
                     let position = Some(writing.next_position());
-                    insert_owed(writing, number, owed, position, now)?;
+                    insert_owed(writing, number, &key, owed, position, now)?;
                     accepted.wake(owed.lane());
                 }
                 point(Point::CommandFinishing);

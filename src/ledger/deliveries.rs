@@ -1,11 +1,12 @@
 //! Deliveries out: what waits in a lane, and how it ends.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use partyline_core::{DeliveryId, Failure, Outgoing, Sent};
 use rusqlite::{OptionalExtension, params};
 
 use super::cursors::place_id;
 use super::intake::{insert_owed, map_message, note_own};
+use super::mark::key_of;
 use super::{Accepted, Lane, Ledger, LedgerError, Owed, from_json, timestamp};
 use crate::crash::{Point, point};
 
@@ -18,9 +19,19 @@ pub struct Delivery {
     pub id: DeliveryId,
     /// When it was written down.
     pub since: Timestamp,
+    /// It may have been sent before the ledger was restored from a backup, which does not know.
+    pub former: bool,
     /// What is owed.
     pub owed: Owed,
 }
+
+/// How far a platform's clock may be from ours.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
+
+/// How much older than its event a delivery of before a restore is said to be. The bot may have
+/// another Matrix session since, so that the homeserver would not know a repeat: with this, the
+/// bridge relies on what stands in the room alone.
+const FORMER: SignedDuration = SignedDuration::from_hours(1);
 
 impl Delivery {
     /// What the bridge is asked to send.
@@ -30,13 +41,30 @@ impl Delivery {
             id: self.id.clone(),
             to: self.owed.to.clone(),
             at: self.owed.at,
-            since: self.since,
+            since: self.earliest(),
             action: self.owed.action.clone(),
         }
     }
 }
 
+impl Delivery {
+    /// Nothing of it can be at the destination before this time.
+    fn earliest(&self) -> Timestamp {
+        if !self.former {
+            return self.since;
+        }
+        let earliest = self.since.min(self.owed.at);
+        earliest.saturating_sub(FORMER).unwrap_or(earliest)
+    }
+}
+
 impl Ledger {
+    /// Whether it may have been sent before the ledger was restored: because it waited in the
+    /// backup, or because its event happened before the restore and was read back after it.
+    fn is_former(&self, owed: &Owed) -> bool {
+        self.restored.is_some_and(|restored| owed.at.duration_since(restored) <= CLOCKS_APART)
+    }
+
     /// The first deliveries that wait in a lane, in order.
     ///
     /// # Errors
@@ -48,26 +76,32 @@ impl Ledger {
             .read(move |connection| {
                 connection
                     .prepare_cached(
-                        "SELECT id, since, owed FROM deliveries
+                        "SELECT id, since, owed, mark FROM deliveries
                          WHERE state = 0 AND lane = ?1 AND position IS NOT NULL
                          ORDER BY position, id LIMIT ?2",
                     )?
                     .query_map(params![lane, limit], |row| {
-                        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
+                        Ok((
+                            row.get::<_, i64>(0)?,
+                            row.get::<_, i64>(1)?,
+                            row.get::<_, String>(2)?,
+                            row.get::<_, Option<String>>(3)?,
+                        ))
                     })?
                     .map(|row| {
-                        let (number, since, owed) = row?;
-                        Ok((number, since, from_json::<Owed>(&owed)?))
+                        let (number, since, owed, mark) = row?;
+                        Ok((number, since, from_json::<Owed>(&owed)?, mark))
                     })
                     .collect::<Result<Vec<_>, rusqlite::Error>>()
             })
             .await?;
         Ok(rows
             .into_iter()
-            .map(|(number, since, owed)| Delivery {
+            .map(|(number, since, owed, mark)| Delivery {
                 number,
-                id: self.delivery_id(number),
+                id: self.delivery_id(number, mark.as_deref()),
                 since: timestamp(since),
+                former: self.is_former(&owed),
                 owed,
             })
             .collect())
@@ -151,7 +185,7 @@ impl Ledger {
                 let mut accepted = Accepted::default();
                 if let Some(notice) = &notice {
                     let position = Some(writing.next_position());
-                    insert_owed(writing, event, notice, position, now)?;
+                    insert_owed(writing, event, &key_of(writing, event)?, notice, position, now)?;
                     accepted.wake(notice.lane());
                 }
                 point(Point::LaneParking);

@@ -5,6 +5,7 @@ use rusqlite::params;
 
 use super::cursors::{BEFORE_THE_FIRST, PlaceRow, move_cursor, to_i64};
 use super::holds::drain;
+use super::mark::{Key, mark};
 use super::threads::Writing;
 use super::{Entry, Lane, Ledger, LedgerError, Order, Owed, to_json};
 use crate::crash::{Point, point};
@@ -155,8 +156,9 @@ fn accept_one(writing: &Writing<'_>, entry: &Entry, now: i64, accepted: &mut Acc
             .execute([place.id])?;
     }
     let position = matches!(turn, Turn::Now).then(|| writing.next_position());
+    let key = Key::of(event);
     for owed in &entry.owed {
-        insert_owed(writing, row, owed, position, now)?;
+        insert_owed(writing, row, &key, owed, position, now)?;
         if position.is_some() {
             accepted.wake(owed.lane());
         }
@@ -231,6 +233,7 @@ pub(super) fn map_message(
 pub(super) fn insert_owed(
     writing: &Writing<'_>,
     event: i64,
+    key: &Key,
     owed: &Owed,
     position: Option<i64>,
     now: i64,
@@ -238,10 +241,17 @@ pub(super) fn insert_owed(
     writing
         .connection
         .prepare_cached(
-            "INSERT INTO deliveries (event, lane, position, since, owed)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO deliveries (event, lane, position, since, owed, mark)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
-        .execute(params![event, owed.lane().to_string(), position, now, to_json(owed)?])
+        .execute(params![
+            event,
+            owed.lane().to_string(),
+            position,
+            now,
+            to_json(owed)?,
+            mark(key, owed)?
+        ])
         .map(drop)
 }
 

@@ -7,7 +7,7 @@ use crate::crash::{Point, point};
 
 /// What each version of the ledger adds to the one before it. Never change a step that was
 /// released: add one.
-const STEPS: &[&str] = &[STEP_1];
+const STEPS: &[&str] = &[STEP_1, STEP_2];
 
 const STEP_1: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -99,6 +99,19 @@ CREATE TABLE unparsed (
 CREATE INDEX unparsed_received ON unparsed (received);
 ";
 
+/// `mark` is what is behind the tag in a delivery's id; those of before go by their number. The
+/// name that somebody chose on WhatsApp is kept, so that a start does not lose it.
+const STEP_2: &str = "
+ALTER TABLE deliveries ADD COLUMN mark TEXT;
+
+CREATE TABLE profiles (
+    key TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX profiles_at ON profiles (at);
+";
+
 /// Brings the ledger to the newest version, each step in a transaction of its own.
 ///
 /// # Errors
@@ -137,5 +150,76 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection).unwrap();
         migrate(&mut connection).unwrap();
+    }
+
+    /// Every released schema, as a store that the released program wrote.
+    const RELEASED: [&str; 1] = [include_str!("../../tests/fixtures/ledger-1.sql")];
+
+    fn tables(connection: &Connection) -> Vec<String> {
+        let mut names = connection
+            .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+            .unwrap();
+        names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    /// Every row of a table, in these columns, as text.
+    fn rows(connection: &Connection, table: &str, columns: &[String]) -> Vec<String> {
+        let quoted: Vec<_> = columns.iter().map(|name| format!("quote(\"{name}\")")).collect();
+        let sql = format!("SELECT {} FROM \"{table}\"", quoted.join(" || ',' || "));
+        let mut all = connection.prepare(&sql).unwrap();
+        let mut all: Vec<String> =
+            all.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        all.sort();
+        all
+    }
+
+    fn columns(connection: &Connection, table: &str) -> Vec<String> {
+        let mut columns = connection.prepare("SELECT name FROM pragma_table_info(?1)").unwrap();
+        columns.query_map([table], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn every_released_ledger_keeps_every_row() {
+        for released in RELEASED {
+            let before = Connection::open_in_memory().unwrap();
+            before.execute_batch(released).unwrap();
+            let mut after = Connection::open_in_memory().unwrap();
+            after.execute_batch(released).unwrap();
+            migrate(&mut after).unwrap();
+            for table in tables(&before) {
+                let columns = columns(&before, &table);
+                let kept = rows(&before, &table, &columns);
+                assert!(!kept.is_empty(), "the fixture has rows in {table}");
+                assert_eq!(rows(&after, &table, &columns), kept, "{table}");
+            }
+        }
+    }
+
+    /// What a released store becomes is what a new one is: the same tables, columns and indexes.
+    #[test]
+    fn a_released_ledger_becomes_what_a_new_one_is() {
+        let shape = |connection: &Connection| -> Vec<(String, Vec<String>)> {
+            let mut indexes = connection
+                .prepare("SELECT name || ': ' || sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY name")
+                .unwrap();
+            let indexes = indexes.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap);
+            let indexes = ("indexes".to_owned(), indexes.collect());
+            let tables = tables(connection).into_iter();
+            tables
+                .map(|table| {
+                    let columns = columns(connection, &table);
+                    (table, columns)
+                })
+                .chain([indexes])
+                .collect()
+        };
+        let mut new = Connection::open_in_memory().unwrap();
+        migrate(&mut new).unwrap();
+        for released in RELEASED {
+            let mut old = Connection::open_in_memory().unwrap();
+            old.execute_batch(released).unwrap();
+            migrate(&mut old).unwrap();
+            assert_eq!(shape(&old), shape(&new));
+        }
     }
 }

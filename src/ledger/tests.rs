@@ -351,3 +351,32 @@ async fn what_was_said_while_a_place_was_tied_to_nothing_is_not_read_back() {
     ledger.begin_anew(&tied, at("$2")).await.unwrap();
     assert_eq!(ledger.cursor(&tied).await.unwrap(), Some(at("$2")));
 }
+
+#[tokio::test]
+async fn what_may_have_been_sent_before_a_restore_is_looked_up_from_its_event_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    counted(&ledger, 1).await;
+    let before = ledger.waiting(&Lane::of(room()), 1).await.unwrap().remove(0);
+    assert!(!before.former);
+    ledger
+        .threads
+        .write(|writing| {
+            let now = SystemClock.now().to_string();
+            let sql = "INSERT INTO meta (key, value) VALUES ('restored', ?1)";
+            writing.connection.execute(sql, [now]).map(drop)
+        })
+        .await
+        .unwrap();
+    drop(ledger);
+    let ledger = reopen(&folder).await;
+    let mut young = entry(&conversation(), 2, &room(), Order::Counted);
+    young.owed[0].at = SystemClock.now() + jiff::SignedDuration::from_hours(1);
+    ledger.accept(vec![young]).await.unwrap();
+    let waiting = ledger.waiting(&Lane::of(room()), 2).await.unwrap();
+    let [former, later] = &waiting[..] else { panic!("{waiting:?}") };
+    assert_eq!((former.former, later.former), (true, false));
+    assert_eq!(former.id, before.id);
+    assert!(former.outgoing().since < former.owed.at);
+    assert_eq!(later.outgoing().since, later.since);
+}
