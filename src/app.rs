@@ -1,9 +1,11 @@
 //! Composition: the only file that names concrete bridges and stores.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use futures_util::FutureExt;
 use jiff::SignedDuration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use partyline_core::{Clock, Intake, Link, Network, SystemClock, Watch};
@@ -13,7 +15,7 @@ use partyline_twilio::Twilio;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::catchup::CatchUp;
+use crate::catchup::{self, CatchUp};
 use crate::commands::Desk;
 use crate::config::{self, Config};
 use crate::contacts::{Contacts, SledContacts};
@@ -21,13 +23,14 @@ use crate::crash::{Point, point};
 use crate::http::{self, Rooms};
 use crate::intake::{Door, Wakers};
 use crate::keyed::Keyed;
-use crate::lanes::Lanes;
+use crate::lanes::{self, Lanes};
 use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
 use crate::links::Links;
 use crate::members;
 use crate::networks::{Networks, Powers};
 use crate::operations::Operations;
+use crate::poison::{GOOD_RUN, Guard};
 
 /// How often a network that works is asked whether it still does.
 const PROBE: Duration = Duration::from_secs(60);
@@ -155,6 +158,8 @@ pub async fn run(
     let bridges = Bridges::build(config, &clock).await?;
     let networks = bridges.networks(config);
     let (stop, tasks) = (&lifecycle.stop, &lifecycle.tasks);
+    let guard = Guard::begin(ledger.clone()).await?;
+    tasks.spawn(until(stop.clone(), survive(guard.clone())));
     let wakers = Wakers {
         lanes: Keyed::new(tasks.clone()),
         commands: Keyed::new(tasks.clone()),
@@ -177,13 +182,17 @@ pub async fn run(
         wakers.clone(),
         clock.clone(),
         stop.clone(),
-        config.relay.give_up_after,
+        lanes::Care {
+            guard: guard.clone(),
+            give_up_after: config.relay.give_up_after,
+            lateness: config.relay.lateness.clone(),
+        },
     )
     .start()
     .await?;
     point(Point::StartLanes);
     let desk = desk(config, &ledger, &links, &contacts, &networks, &clock);
-    Operations::start(Arc::new(desk), wakers.clone(), stop.clone()).await?;
+    Operations::start(Arc::new(desk), wakers.clone(), stop.clone(), guard.clone()).await?;
     point(Point::StartCommands);
     let catch_up = CatchUp::new(
         door.clone(),
@@ -192,7 +201,7 @@ pub async fn run(
         networks.clone(),
         wakers.clone(),
         stop.clone(),
-        config.relay.gap_wait,
+        catchup::Rules { guard: guard.clone(), gap_wait: config.relay.gap_wait },
     );
     catch_up.start().await?;
     point(Point::StartCatchUp);
@@ -223,6 +232,7 @@ pub async fn run(
     if !lifecycle.drain().await {
         tracing::warn!("not everything under way ended in time; the next start looks it up");
     }
+    guard.ended_well().await;
     served.context("the HTTP server failed")
 }
 
@@ -288,13 +298,38 @@ async fn receive(
             intake.reconnected(Network::Slack).await?;
         }
         let (intake, stop) = (intake.clone(), lifecycle.stop.clone());
-        lifecycle.tasks.spawn(async move { slack.run(intake, stop).await });
+        lifecycle.tasks.spawn(always("Slack", stop.clone(), move || {
+            let (slack, intake, stop) = (slack.clone(), intake.clone(), stop.clone());
+            async move { slack.run(intake, stop).await }
+        }));
     }
     if let Some(matrix) = bridges.matrix.clone() {
         let (intake, stop) = (intake.clone(), lifecycle.stop.clone());
-        lifecycle.tasks.spawn(async move { matrix.run(intake, stop).await });
+        lifecycle.tasks.spawn(always("Matrix", stop.clone(), move || {
+            let (matrix, intake, stop) = (matrix.clone(), intake.clone(), stop.clone());
+            async move { matrix.run(intake, stop).await }
+        }));
     }
     Ok(())
+}
+
+/// Receives until the stop. What panics on the way (a mistake of ours) begins again, with what was
+/// missed read back: a bridge must not be connected and deaf.
+async fn always<F: Future<Output = ()>>(
+    network: &'static str,
+    stop: tokio_util::sync::CancellationToken,
+    receive: impl Fn() -> F,
+) {
+    while AssertUnwindSafe(receive()).catch_unwind().await.is_err() && !stop.is_cancelled() {
+        tracing::error!(network, "receiving panicked; beginning again");
+        tokio::time::sleep(PROBE_AGAIN).await;
+    }
+}
+
+/// Notes, once it has, that this run lasted as long as a good one does.
+async fn survive(guard: Arc<Guard>) {
+    tokio::time::sleep(GOOD_RUN).await;
+    guard.ended_well().await;
 }
 
 /// Has every network asked, now and then, whether it works.

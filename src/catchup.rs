@@ -16,6 +16,7 @@ use crate::intake::{Door, Wakers};
 use crate::ledger::{Hold, Ledger, LedgerError};
 use crate::links::Links;
 use crate::networks::Networks;
+use crate::poison::{Guard, Poison};
 
 /// Places that are read at once. The bridges keep the platforms' rates; this bounds the memory.
 const AT_ONCE: usize = 8;
@@ -39,16 +40,25 @@ pub struct CatchUp {
     networks: Networks,
     wakers: Wakers,
     stop: CancellationToken,
-    /// How long a missing message may still come by itself before it is read.
-    gap_wait: Duration,
+    rules: Rules,
     places: Semaphore,
     /// When the daemon started, less what a platform's times may lack.
     started: Timestamp,
 }
 
+/// How what was missed is read.
+pub struct Rules {
+    /// Watches over reads that panic or end the program.
+    pub guard: Arc<Guard>,
+    /// How long a missing message may still come by itself before it is read.
+    pub gap_wait: Duration,
+}
+
 enum Trouble {
     Platform(Failure),
     Ledger(String),
+    /// It panicked.
+    Ours,
 }
 
 impl CatchUp {
@@ -61,12 +71,12 @@ impl CatchUp {
         networks: Networks,
         wakers: Wakers,
         stop: CancellationToken,
-        gap_wait: Duration,
+        rules: Rules,
     ) -> Arc<Self> {
         let places = Semaphore::new(AT_ONCE);
         // Twilio's lists tell times in whole seconds, cut off.
         let started = ledger.now() - jiff::SignedDuration::from_secs(1);
-        Arc::new(Self { started, door, ledger, links, networks, wakers, stop, gap_wait, places })
+        Arc::new(Self { started, door, ledger, links, networks, wakers, stop, rules, places })
     }
 
     /// Reads back every linked conversation, every place in which something is held, and Matrix
@@ -122,7 +132,7 @@ impl CatchUp {
     async fn run(&self, place: &Place) {
         if self.ledger.holds(place).await.unwrap_or_default() {
             // A hook that overtook another: most often the other comes by itself.
-            self.pause(self.gap_wait).await;
+            self.pause(self.rules.gap_wait).await;
         }
         let Ok(_turn) = self.places.acquire().await else { return };
         let mut pause = Duration::from_millis(500);
@@ -130,8 +140,18 @@ impl CatchUp {
             if self.stop.is_cancelled() {
                 return;
             }
-            let failure = match self.read(place).await {
+            let name = || format!("read {place}");
+            let read = match self.rules.guard.attempt(name, self.read(place)).await {
+                Ok(read) => read,
+                Err(Poison::Panicked) => Err(Trouble::Ours),
+                Err(Poison::Deadly) => break,
+            };
+            let failure = match read {
                 Ok(()) => return,
+                Err(Trouble::Ours) => {
+                    tracing::error!(%place, tries, "reading back panicked; trying again");
+                    None
+                }
                 Err(Trouble::Ledger(error)) => {
                     tracing::error!(%place, error, "what was read back could not be stored; trying again");
                     None

@@ -16,6 +16,10 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio_util::task::TaskTracker;
 
+/// The pauses after a panic: each twice as long as the one before, until there was none.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
 type Work<K> = Arc<dyn Fn(K) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// Runs work by key.
@@ -78,14 +82,21 @@ impl<K: Clone + Eq + Hash + Debug + Send + 'static> Keyed<K> {
     }
 
     async fn run(&self, key: K, work: Work<K>) {
+        let mut pause = FIRST_PAUSE;
         loop {
             if AssertUnwindSafe(work(key.clone())).catch_unwind().await.is_err() {
-                // A mistake of ours. It must not leave the key stuck for ever; the pause keeps it
-                // from burning a core.
-                tracing::error!(?key, "the work for this key panicked; trying again in 5 s");
-                tokio::time::sleep(Duration::from_secs(5)).await;
+                // A mistake of ours, and not in one of the pieces (those are given up, see
+                // `poison`). It must not leave the key stuck for ever.
+                tracing::error!(
+                    ?key,
+                    pause_s = pause.as_secs(),
+                    "the work for this key panicked; trying again"
+                );
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
                 continue;
             }
+            pause = FIRST_PAUSE;
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
             match running.get_mut(&key) {
                 Some(again) if *again => *again = false,

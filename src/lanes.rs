@@ -12,7 +12,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use partyline_core::{Action, Clock, Failure, NAME_LIMIT, Outgoing, Reason, Sent, Verdict};
+use partyline_core::{
+    Action, Clock, Failure, Lateness, NAME_LIMIT, Outgoing, Reason, Sent, Verdict,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::contacts::Names;
@@ -20,6 +22,7 @@ use crate::crash::{Point, point};
 use crate::intake::Wakers;
 use crate::ledger::{Delivery, Lane, Ledger, LedgerError};
 use crate::networks::{Networks, Powers};
+use crate::poison::{Guard, PANICS, Poison};
 use backoff::Backoff;
 
 /// How many deliveries of a lane are read at once: memory for each lane that is active.
@@ -39,9 +42,18 @@ pub struct Lanes {
     wakers: Wakers,
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
-    /// A delivery that could not be sent for this long is parked.
-    give_up_after: Duration,
+    care: Care,
     suspects: Mutex<HashSet<Lane>>,
+}
+
+/// How a delivery is treated that is late, will not go, or does harm.
+pub struct Care {
+    /// Watches over sends that panic or end the program.
+    pub guard: Arc<Guard>,
+    /// A delivery that could not be sent for this long is parked.
+    pub give_up_after: Duration,
+    /// From when on a message shows when it was said.
+    pub lateness: Lateness,
 }
 
 /// How the work on a delivery ended.
@@ -71,10 +83,10 @@ impl Lanes {
         wakers: Wakers,
         clock: Arc<dyn Clock>,
         stop: CancellationToken,
-        give_up_after: Duration,
+        care: Care,
     ) -> Arc<Self> {
         let suspects = Mutex::default();
-        Arc::new(Self { ledger, networks, names, wakers, clock, stop, give_up_after, suspects })
+        Arc::new(Self { ledger, networks, names, wakers, clock, stop, care, suspects })
     }
 
     /// Goes on with everything that waits in the ledger.
@@ -135,22 +147,23 @@ impl Lanes {
             ));
         };
         let mut backoff = Backoff::default();
-        let mut outgoing = delivery.outgoing();
+        let mut panics = 0;
         loop {
             if self.stop.is_cancelled() {
                 return End::Stopped;
             }
-            self.name(delivery, &mut outgoing).await;
-            // An answer to a command cannot be looked up, and one that comes twice does no harm.
-            let repeatable = matches!(outgoing.action, Action::Answer { .. });
-            let tried = if uncertain && !repeatable {
-                self.find_or_send(powers, &outgoing).await
-            } else {
-                self.send(powers, &outgoing).await
-            };
-            let failure = match tried {
-                Ok(sent) => return End::Sent(sent),
-                Err(failure) => failure,
+            let name = || format!("delivery {}", delivery.number);
+            let attempt = self.attempt(powers, delivery, uncertain);
+            let failure = match self.care.guard.attempt(name, attempt).await {
+                Ok(Ok(sent)) => return End::Sent(sent),
+                Ok(Err(failure)) => failure,
+                Err(poison) => {
+                    panics += 1;
+                    if poison == Poison::Deadly || panics == PANICS {
+                        return End::Parked(poisoned(poison));
+                    }
+                    Failure::unknown(Reason::Poisoned, "The bridge failed on it.")
+                }
             };
             let wait = match failure.verdict {
                 Verdict::Never => return End::Parked(failure),
@@ -172,6 +185,26 @@ impl Lanes {
                 "not sent yet, trying again: {failure}");
             outcome(network, "retried");
             self.pause(pause).await;
+        }
+    }
+
+    /// Sends it once, under the name that the speaker has now; looks it up before, where it may
+    /// have been sent.
+    async fn attempt(
+        &self,
+        powers: &Powers,
+        delivery: &Delivery,
+        uncertain: bool,
+    ) -> Result<Sent, Failure> {
+        let mut outgoing = delivery.outgoing();
+        outgoing.late = self.care.lateness.of(outgoing.at, self.clock.now());
+        self.name(delivery, &mut outgoing).await;
+        // An answer to a command cannot be looked up, and one that comes twice does no harm.
+        let repeatable = matches!(outgoing.action, Action::Answer { .. });
+        if uncertain && !repeatable {
+            self.find_or_send(powers, &outgoing).await
+        } else {
+            self.send(powers, &outgoing).await
         }
     }
 
@@ -234,7 +267,7 @@ impl Lanes {
 
     fn too_old(&self, delivery: &Delivery) -> bool {
         let age = self.clock.now().duration_since(delivery.since);
-        age.unsigned_abs() > self.give_up_after && age.is_positive()
+        age.unsigned_abs() > self.care.give_up_after && age.is_positive()
     }
 
     /// Writes down how it ended, until that is durable. False when the program is stopping: the
@@ -295,6 +328,15 @@ impl Lanes {
             () = self.stop.cancelled() => {}
         }
     }
+}
+
+fn poisoned(poison: Poison) -> Failure {
+    Failure::unknown(
+        Reason::Poisoned,
+        format!(
+            "It was given up because {poison}; nobody knows whether it was sent. Look whether it is there, and report the mistake with the bridge's log."
+        ),
+    )
 }
 
 fn wait_of(failure: &Failure) -> Option<Duration> {

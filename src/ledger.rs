@@ -22,6 +22,7 @@ mod intake;
 mod links;
 mod mark;
 mod parked;
+mod runs;
 mod schema;
 mod status;
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub use holds::Hold;
 pub use intake::Accepted;
 pub use links::{LinkChange, StoredLink, StoredParticipant};
 pub use parked::{Parked, QueueChange, Selection};
+pub use runs::Past;
 pub use status::Counts;
 use threads::Threads;
 

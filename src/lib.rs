@@ -17,6 +17,7 @@ pub mod links;
 pub mod members;
 pub mod networks;
 pub mod operations;
+pub mod poison;
 pub mod policy;
 pub mod route;
 pub mod sandbox;

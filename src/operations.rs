@@ -16,6 +16,7 @@ use crate::commands::{self, Desk, Outcome};
 use crate::crash::{Point, point};
 use crate::intake::Wakers;
 use crate::ledger::{Change, LedgerError, LinkChange, Owed, PendingCommand};
+use crate::poison::{Guard, PANICS, Poison};
 
 /// How often a step is tried while its platform says "later".
 const TRIES: u32 = 5;
@@ -51,6 +52,7 @@ pub struct Operations {
     desk: Arc<Desk>,
     wakers: Wakers,
     stop: CancellationToken,
+    guard: Arc<Guard>,
 }
 
 impl Operations {
@@ -62,9 +64,10 @@ impl Operations {
         desk: Arc<Desk>,
         wakers: Wakers,
         stop: CancellationToken,
+        guard: Arc<Guard>,
     ) -> Result<(), LedgerError> {
         let waiting = desk.ledger.places_commanded().await?;
-        let operations = Arc::new(Self { desk, wakers: wakers.clone(), stop });
+        let operations = Arc::new(Self { desk, wakers: wakers.clone(), stop, guard });
         wakers.commands.runs(move |place| {
             let operations = Arc::clone(&operations);
             async move { operations.run(&place).await }
@@ -79,7 +82,7 @@ impl Operations {
         while !self.stop.is_cancelled() {
             let worked = match self.desk.ledger.next_command(place).await {
                 Ok(None) => return,
-                Ok(Some(command)) => self.work(&command).await,
+                Ok(Some(command)) => self.guarded(&command).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = worked {
@@ -87,6 +90,28 @@ impl Operations {
                 self.pause(Duration::from_secs(1)).await;
             }
         }
+    }
+
+    /// Works on a command; one on which the bridge itself fails is given up with an answer that
+    /// says so.
+    async fn guarded(&self, command: &PendingCommand) -> Result<(), LedgerError> {
+        let name = || format!("command {}", command.number);
+        for _ in 0..PANICS {
+            match self.guard.attempt(name, self.work(command)).await {
+                Ok(worked) => return worked,
+                Err(Poison::Panicked) => self.pause(Duration::from_secs(1)).await,
+                Err(Poison::Deadly) => break,
+            }
+        }
+        let Happening::Command(line) = &command.event.happening else { return Ok(()) };
+        tracing::error!(place = %command.event.place, number = command.number,
+            "a command was given up: the bridge failed on it by a mistake of its own");
+        let sentence = "The bridge failed on this command by a mistake of its own, and gave it up. \
+            See with `status` whether it took effect, and report it with the bridge's log.";
+        let owed = vec![Owed::answer(&line.answer, self.desk.clock.now(), sentence)];
+        let accepted = self.desk.ledger.finish(command, owed, None).await?;
+        self.wakers.wake(accepted);
+        Ok(())
     }
 
     async fn work(&self, command: &PendingCommand) -> Result<(), LedgerError> {

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+use partyline_core::Lateness;
+
 use super::forms;
 use super::section::{Noted, Section};
 
@@ -18,6 +21,8 @@ pub struct Relay {
     pub retention: Duration,
     /// How long a message is tried to be delivered before it is parked and its sender is told.
     pub give_up_after: Duration,
+    /// From when on a message shows when it was said, and in which zone.
+    pub lateness: Lateness,
 }
 
 /// The longest pattern, in characters: it takes its share of the 1600 that Twilio allows.
@@ -49,13 +54,26 @@ impl Relay {
             "Write a span such as 3 days",
             forms::duration(Duration::from_secs(1), Duration::from_secs(366 * 86_400)),
         );
+        let late_after = section.or(
+            "late_after",
+            "5 minutes",
+            "Write a span such as 5 minutes",
+            forms::duration(Duration::from_secs(1), Duration::from_secs(366 * 86_400)),
+        );
+        let zone =
+            section.or("time_zone", "UTC", "Write a zone such as UTC or Europe/Berlin", time_zone);
         Ok(Self {
             attribution: attribution?,
             gap_wait: gap_wait?,
             retention: retention?,
             give_up_after: give_up_after?,
+            lateness: Lateness { after: late_after?, zone: zone? },
         })
     }
+}
+
+fn time_zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::get(text).map_err(|_| "this machine knows no such zone".to_owned())
 }
 
 fn attribution(text: &str) -> Result<String, String> {

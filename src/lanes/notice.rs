@@ -17,7 +17,7 @@ pub(super) fn of(delivery: &Delivery, failure: &Failure, now: Timestamp) -> Opti
         Network::Slack => "Slack",
         Network::Matrix => "Matrix",
     };
-    let certainty = if failure.reason == Reason::Uncertain {
+    let certainty = if matches!(failure.reason, Reason::Uncertain | Reason::Poisoned) {
         format!("A message may not have arrived on {whom}")
     } else {
         format!("A message was not delivered to {whom}")
@@ -29,11 +29,11 @@ pub(super) fn of(delivery: &Delivery, failure: &Failure, now: Timestamp) -> Opti
         at: now,
         action: Action::Notice {
             text: Text::plain(format!(
-                "{certainty}: {}{} {} (delivery {})",
+                "{certainty}: {}{} {} (`queue retry {number}` sends it again, `queue drop {number}` forgets it.)",
                 excerpt(&owed.action),
                 if excerpt(&owed.action).is_empty() { "" } else { "\n" },
                 failure.sentence,
-                delivery.number,
+                number = delivery.number,
             )),
         },
     })
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(to.to_string(), "slack:C1");
         assert_eq!(
             text.plain,
-            "A message was not delivered to the group's phones: \"see you at ten\"\n The group is closed. (delivery 12)"
+            "A message was not delivered to the group's phones: \"see you at ten\"\n The group is closed. (`queue retry 12` sends it again, `queue drop 12` forgets it.)"
         );
     }
 

@@ -19,24 +19,47 @@ pub struct PendingCommand {
 }
 
 impl Ledger {
-    /// The oldest command of a place that is not done.
+    /// The oldest command of a place that is not done. What cannot be read any more is passed by.
     ///
     /// # Errors
     /// The ledger could not be read.
     pub async fn next_command(&self, place: &Place) -> Result<Option<PendingCommand>, LedgerError> {
+        while let Some((number, event)) = self.next_row(place).await? {
+            match from_json(&event) {
+                Ok(event) => return Ok(Some(PendingCommand { number, event })),
+                Err(_) => {
+                    tracing::error!(%place, number, "a command cannot be read and is passed by");
+                    self.pass_by(number).await?;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    async fn next_row(&self, place: &Place) -> Result<Option<(i64, String)>, LedgerError> {
         let place = place.to_string();
         self.threads
             .read(move |connection| {
                 connection
                     .prepare_cached(
-                        "SELECT id, event FROM events WHERE state = 2
+                        "SELECT id, coalesce(event, '') FROM events WHERE state = 2
                          AND place = (SELECT id FROM places WHERE place = ?1)
                          ORDER BY id LIMIT 1",
                     )?
-                    .query_row([place], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
-                    .optional()?
-                    .map(|(number, event)| Ok(PendingCommand { number, event: from_json(&event)? }))
-                    .transpose()
+                    .query_row([place], |row| Ok((row.get(0)?, row.get(1)?)))
+                    .optional()
+            })
+            .await
+    }
+
+    async fn pass_by(&self, number: i64) -> Result<(), LedgerError> {
+        self.threads
+            .write(move |writing| {
+                writing
+                    .connection
+                    .prepare_cached("UPDATE events SET state = 0 WHERE id = ?1")?
+                    .execute([number])
+                    .map(drop)
             })
             .await
     }

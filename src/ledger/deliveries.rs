@@ -1,7 +1,7 @@
 //! Deliveries out: what waits in a lane, and how it ends.
 
 use jiff::{SignedDuration, Timestamp};
-use partyline_core::{DeliveryId, Failure, Outgoing, Sent};
+use partyline_core::{DeliveryId, Failure, Outgoing, Reason, Sent};
 use rusqlite::{OptionalExtension, params};
 
 use super::cursors::place_id;
@@ -25,6 +25,9 @@ pub struct Delivery {
     pub owed: Owed,
 }
 
+/// A delivery as it is stored: number, since, what is owed, and the mark in its id.
+type Row = (i64, i64, String, Option<String>);
+
 /// How far a platform's clock may be from ours.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
 
@@ -34,7 +37,8 @@ const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
 const FORMER: SignedDuration = SignedDuration::from_hours(1);
 
 impl Delivery {
-    /// What the bridge is asked to send.
+    /// What the bridge is asked to send. The lane adds what depends on when that is: the name, and
+    /// the time where it is late.
     #[must_use]
     pub fn outgoing(&self) -> Outgoing {
         Outgoing {
@@ -42,6 +46,7 @@ impl Delivery {
             to: self.owed.to.clone(),
             at: self.owed.at,
             since: self.earliest(),
+            late: None,
             action: self.owed.action.clone(),
         }
     }
@@ -65,46 +70,66 @@ impl Ledger {
         self.restored.is_some_and(|restored| owed.at.duration_since(restored) <= CLOCKS_APART)
     }
 
-    /// The first deliveries that wait in a lane, in order.
+    /// The first deliveries that wait in a lane, in order. What cannot be read any more is parked.
     ///
     /// # Errors
     /// The ledger could not be read.
     pub async fn waiting(&self, lane: &Lane, limit: u32) -> Result<Vec<Delivery>, LedgerError> {
+        loop {
+            let (mut read, mut unreadable) = (Vec::new(), Vec::new());
+            for (number, since, owed, mark) in self.waiting_rows(lane, limit).await? {
+                match from_json::<Owed>(&owed) {
+                    Ok(owed) => read.push(Delivery {
+                        number,
+                        id: self.delivery_id(number, mark.as_deref()),
+                        since: timestamp(since),
+                        former: self.is_former(&owed),
+                        owed,
+                    }),
+                    Err(_) => unreadable.push(number),
+                }
+            }
+            if !unreadable.is_empty() {
+                tracing::error!(%lane, numbers = ?unreadable, "deliveries cannot be read and are parked");
+                self.park_unreadable(unreadable).await?;
+                if read.is_empty() {
+                    continue;
+                }
+            }
+            return Ok(read);
+        }
+    }
+
+    async fn waiting_rows(&self, lane: &Lane, limit: u32) -> Result<Vec<Row>, LedgerError> {
         let lane = lane.to_string();
-        let rows = self
-            .threads
+        self.threads
             .read(move |connection| {
                 connection
                     .prepare_cached(
-                        "SELECT id, since, owed, mark FROM deliveries
+                        "SELECT id, since, coalesce(owed, ''), mark FROM deliveries
                          WHERE state = 0 AND lane = ?1 AND position IS NOT NULL
                          ORDER BY position, id LIMIT ?2",
                     )?
                     .query_map(params![lane, limit], |row| {
-                        Ok((
-                            row.get::<_, i64>(0)?,
-                            row.get::<_, i64>(1)?,
-                            row.get::<_, String>(2)?,
-                            row.get::<_, Option<String>>(3)?,
-                        ))
+                        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
                     })?
-                    .map(|row| {
-                        let (number, since, owed, mark) = row?;
-                        Ok((number, since, from_json::<Owed>(&owed)?, mark))
-                    })
-                    .collect::<Result<Vec<_>, rusqlite::Error>>()
+                    .collect()
             })
-            .await?;
-        Ok(rows
-            .into_iter()
-            .map(|(number, since, owed, mark)| Delivery {
-                number,
-                id: self.delivery_id(number, mark.as_deref()),
-                since: timestamp(since),
-                former: self.is_former(&owed),
-                owed,
+            .await
+    }
+
+    async fn park_unreadable(&self, numbers: Vec<i64>) -> Result<(), LedgerError> {
+        let reason = Reason::Poisoned.as_str();
+        self.threads
+            .write(move |writing| {
+                let mut park = writing.connection.prepare_cached(
+                    "UPDATE deliveries SET state = 2, reason = ?2,
+                         sentence = 'What is stored of it cannot be read: drop it.'
+                     WHERE id = ?1",
+                )?;
+                numbers.iter().try_for_each(|id| park.execute(params![id, reason]).map(drop))
             })
-            .collect())
+            .await
     }
 
     /// The lanes in which something waits: where work goes on after a start.

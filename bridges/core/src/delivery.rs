@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AnswerTo, Content, DeliveryId, MessageId, Network, Place, Text};
+use crate::{AnswerTo, Content, DeliveryId, Late, MessageId, Network, Place, Text};
 
 /// One event owed to one place: what a bridge is asked to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +16,30 @@ pub struct Outgoing {
     pub at: Timestamp,
     /// When the delivery was written down: nothing of it can be at the destination before.
     pub since: Timestamp,
+    /// When it was said, where people must be told because it is late.
+    pub late: Option<Late>,
     /// What to do there.
     pub action: Action,
+}
+
+impl Outgoing {
+    /// The time to show: that of a late post, on the first of its parts.
+    #[must_use]
+    pub fn shown_time(&self) -> Option<&Late> {
+        let Action::Post { part, .. } = &self.action else { return None };
+        self.late.as_ref().filter(|_| part.is_none_or(|part| part.number == 1))
+    }
+
+    /// What stands in front of the words of a post where only text can say it: the time, where it
+    /// is late, and which part it is.
+    #[must_use]
+    pub fn lead(&self) -> String {
+        let part = match &self.action {
+            Action::Post { part: Some(part), .. } => format!("{part} "),
+            _ => String::new(),
+        };
+        self.shown_time().map(Late::mark).unwrap_or_default() + &part
+    }
 }
 
 /// The longest name that a message is posted under, in characters; longer ones are cut.

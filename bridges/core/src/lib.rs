@@ -23,6 +23,7 @@ mod content;
 mod delivery;
 mod event;
 mod ids;
+mod late;
 mod link;
 mod text;
 mod traits;
@@ -38,6 +39,7 @@ pub use event::{
     RoomChange, Speaker,
 };
 pub use ids::{DeliveryId, EventKey, MessageId, Network, PersonId, Place, PlaceError};
+pub use late::{LATE_LIMIT, Late, Lateness};
 pub use link::Link;
 pub use text::{Mark, MarkKind, Text, split_words};
 pub use traits::{

@@ -46,6 +46,8 @@ pub enum Reason {
     Refused,
     /// It was sent, no answer came, and it cannot be looked up.
     Uncertain,
+    /// The bridge itself fails on it, by a mistake of its own.
+    Poisoned,
 }
 
 impl Reason {
@@ -66,6 +68,7 @@ impl Reason {
             Self::Expired => "expired",
             Self::Refused => "refused",
             Self::Uncertain => "uncertain",
+            Self::Poisoned => "poisoned",
         }
     }
 }

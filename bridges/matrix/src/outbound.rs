@@ -7,7 +7,7 @@
 //! and empty, so that `@room` in a text from a phone pings nobody (client-server API, "User and
 //! room mentions").
 
-use partyline_core::{Action, Content, Network, Outgoing, Part, Text};
+use partyline_core::{Action, Content, Network, Outgoing, Text};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -24,8 +24,8 @@ const HTML_FITS: usize = 40_000;
 /// The content to send.
 pub(crate) fn content(outgoing: &Outgoing) -> Value {
     let mut content = match &outgoing.action {
-        Action::Post { origin, name, picture, content, part } => {
-            post(*origin, name, picture.as_ref(), content, *part)
+        Action::Post { origin, name, picture, content, .. } => {
+            post(*origin, name, picture.as_ref(), content, &outgoing.lead())
         }
         Action::Notice { text } => notice(text),
         Action::Answer { to, text } => {
@@ -52,13 +52,10 @@ fn post(
     name: &str,
     picture: Option<&Url>,
     content: &Content,
-    part: Option<Part>,
+    lead: &str,
 ) -> Value {
     let name = text::name(name).unwrap_or_else(|| "Somebody".to_owned());
-    let mut words = text::without_controls(&content.in_words().plain);
-    if let Some(part) = part {
-        words = format!("{part} {words}");
-    }
+    let words = format!("{lead}{}", text::without_controls(&content.in_words().plain));
     let (body, html) = if content.emote {
         // Not m.emote: clients would put the bot's own name in front.
         (
@@ -113,7 +110,7 @@ fn reply(message: &mut Value, event: &str) {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use partyline_core::{AnswerTo, DeliveryId, MessageId, NAME_LIMIT, Place};
+    use partyline_core::{AnswerTo, DeliveryId, Late, MessageId, NAME_LIMIT, Part, Place};
     use proptest::prelude::*;
 
     use super::*;
@@ -125,6 +122,7 @@ mod tests {
             to: Place::new(Network::Matrix, "!room:hs.test"),
             at: Timestamp::UNIX_EPOCH,
             since: Timestamp::UNIX_EPOCH,
+            late: None,
             action,
         }
     }
@@ -184,6 +182,21 @@ mod tests {
         }));
         assert_eq!(part["body"], "Ravi: (2/2) end");
         assert_eq!(part["m.relates_to"]["m.in_reply_to"]["event_id"], "$e");
+    }
+
+    #[test]
+    fn what_is_late_tells_when_it_was_said_and_keeps_its_name() {
+        let late = Some(Late { at: Timestamp::UNIX_EPOCH, words: "14:05 UTC".into() });
+        let action = Action::Post {
+            origin: Network::Twilio,
+            name: "Maya".into(),
+            picture: None,
+            content: Content::plain("hello"),
+            part: None,
+        };
+        let said = content(&Outgoing { late, ..outgoing(action) });
+        assert_eq!(said["body"], "Maya: [14:05 UTC] hello");
+        assert_eq!(said["com.beeper.per_message_profile"]["displayname"], "Maya");
     }
 
     #[test]

@@ -105,7 +105,7 @@ fn place(room: &str) -> Place {
 
 fn outgoing(id: &str, room: &str, action: Action) -> Outgoing {
     let now = SystemClock.now();
-    Outgoing { id: DeliveryId::new(id), to: place(room), at: now, since: now, action }
+    Outgoing { id: DeliveryId::new(id), to: place(room), at: now, since: now, late: None, action }
 }
 
 fn post(id: &str, room: &str, text: &str) -> Outgoing {

@@ -13,7 +13,8 @@ use crate::{text, ts, wire};
 /// long at most, which is still below.
 const TEXT_LIMIT: usize = 4000;
 
-/// Room for a part number and the signs of an emote in front: `(9999/9999) __`.
+/// Room for a part number and the signs of an emote in front: `(9999/9999) __`. (The mark of a late
+/// post is not counted against it: 4,000 is Slack's advice, 40,000 its limit.)
 const PART_ROOM: usize = 16;
 
 /// The most characters of content that one post holds. The name stands beside the text, not in it.
@@ -26,7 +27,7 @@ pub(crate) const LIMIT: usize = TEXT_LIMIT - PART_ROOM;
 pub(crate) fn post(outgoing: &Outgoing) -> Option<SlackApiChatPostMessageRequest> {
     let (text, name, picture) = match &outgoing.action {
         Action::Post { name, picture, content, part, .. } => {
-            (said(content, *part), shown_name(name), picture.as_ref())
+            (time(outgoing) + &said(content, *part), shown_name(name), picture.as_ref())
         }
         Action::Notice { text } => (text::write(text), None, None),
         Action::Answer { .. } => return None,
@@ -74,6 +75,14 @@ pub(crate) fn answer_address(handle: &str, api_url: &Url) -> Option<Url> {
     (of_slack || url.origin() == api_url.origin()).then_some(url)
 }
 
+/// When a late post was said: Slack shows it in each reader's own zone, and the day by name
+/// (docs.slack.dev, "Formatting text for app surfaces", "Date formatting").
+fn time(outgoing: &Outgoing) -> String {
+    let Some(late) = outgoing.shown_time() else { return String::new() };
+    let words = text::write(&Text::plain(late.words.replace('|', " ")));
+    format!("[<!date^{}^{{date_short_pretty}} {{time}}|{words}>] ", late.at.as_second())
+}
+
 fn said(content: &Content, part: Option<Part>) -> String {
     let words = text::write(&content.in_words());
     let words = if content.emote { format!("_{words}_") } else { words };
@@ -95,14 +104,14 @@ fn shown_name(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use partyline_core::{AnswerTo, DeliveryId, File, Network, Place};
+    use partyline_core::{AnswerTo, DeliveryId, File, Late, Network, Place};
 
     use super::*;
 
     fn outgoing(to: &str, action: Action) -> Outgoing {
         let at = "2026-11-01T12:00:00Z".parse().expect("time");
         let to: Place = to.parse().expect("place");
-        Outgoing { id: DeliveryId::new("a1b2-7"), to, at, since: at, action }
+        Outgoing { id: DeliveryId::new("a1b2-7"), to, at, since: at, late: None, action }
     }
 
     fn json(outgoing: &Outgoing) -> String {
@@ -137,6 +146,17 @@ mod tests {
           "unfurl_media": false
         }
         "#);
+    }
+
+    #[test]
+    fn what_is_late_tells_when_it_was_said_in_the_readers_zone() {
+        let mut late = outgoing("slack:C1", words(Content::plain("hello"), None));
+        late.late = Some(Late { at: late.at, words: "1 Nov 12:00 UTC".into() });
+        let post = post(&late).expect("a post");
+        assert_eq!(
+            post.content.text.as_deref(),
+            Some("[<!date^1793534400^{date_short_pretty} {time}|1 Nov 12:00 UTC>] hello")
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use partyline_core::{NAME_LIMIT, Part};
+use partyline_core::{LATE_LIMIT, NAME_LIMIT};
 
 /// The most characters of a body that Twilio passes on to phones (Twilio's documentation of the
 /// Message resource).
@@ -41,22 +41,18 @@ pub enum AttributionError {
 impl Attribution {
     /// The body under this name. The name is cleaned first (see [`clean_name`]).
     #[must_use]
-    pub fn fill(&self, name: &str, part: Option<Part>, text: &str) -> String {
+    pub fn fill(&self, name: &str, text: &str) -> String {
         let Self { before, between, after } = self;
-        let name = clean_name(name);
-        match part {
-            Some(part) => format!("{before}{name}{between}{part} {text}{after}"),
-            None => format!("{before}{name}{between}{text}{after}"),
-        }
+        format!("{before}{}{between}{text}{after}", clean_name(name))
     }
 
-    /// The characters that are left for the text, once a name of [`NAME_LIMIT`] characters and a
-    /// part number stand in front of it.
+    /// The characters that are left for the text, once a name of [`NAME_LIMIT`] characters, a time
+    /// and a part number stand in front of it.
     #[must_use]
     pub fn room(&self) -> usize {
         let literal = [&self.before, &self.between, &self.after];
         let literal: usize = literal.into_iter().map(|text| text.chars().count()).sum();
-        BODY_LIMIT - NAME_LIMIT - PART_LIMIT - literal
+        BODY_LIMIT - NAME_LIMIT - LATE_LIMIT - PART_LIMIT - literal
     }
 }
 
@@ -116,6 +112,7 @@ fn is_direction(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use partyline_core::Part;
     use proptest::prelude::*;
 
     use super::*;
@@ -123,9 +120,7 @@ mod tests {
     #[test]
     fn the_name_stands_in_front() {
         let pattern = Attribution::default();
-        assert_eq!(pattern.fill("Maya", None, "hello"), "*Maya*: hello");
-        let part = Part { number: 1, of: 3 };
-        assert_eq!(pattern.fill("Maya", Some(part), "hello"), "*Maya*: (1/3) hello");
+        assert_eq!(pattern.fill("Maya", "hello"), "*Maya*: hello");
         assert_eq!(pattern.to_string(), "*{name}*: {text}");
         assert_eq!("*{name}*: {text}".parse(), Ok(pattern));
     }
@@ -133,9 +128,9 @@ mod tests {
     #[test]
     fn a_name_cannot_play_the_text() {
         let pattern: Attribution = "{name} says \"{text}\"".parse().expect("a pattern");
-        assert_eq!(pattern.fill("{text}", None, "{name}"), "{text} says \"{name}\"");
-        assert_eq!(pattern.fill("*Maya*\nTom*: hi", None, "x"), "∗Maya∗ Tom∗: hi says \"x\"");
-        assert_eq!(pattern.fill("\u{202e}\n ", None, "x"), "Somebody says \"x\"");
+        assert_eq!(pattern.fill("{text}", "{name}"), "{text} says \"{name}\"");
+        assert_eq!(pattern.fill("*Maya*\nTom*: hi", "x"), "∗Maya∗ Tom∗: hi says \"x\"");
+        assert_eq!(pattern.fill("\u{202e}\n ", "x"), "Somebody says \"x\"");
     }
 
     #[test]
@@ -150,11 +145,11 @@ mod tests {
     proptest! {
         #[test]
         fn a_text_that_has_room_never_exceeds_the_limit(
-            name in any::<String>(), number in 1u32..=9999, parts in any::<bool>()
+            name in any::<String>(), number in 1u32..=9999
         ) {
             let pattern = Attribution::default();
-            let part = parts.then_some(Part { number, of: 9999 });
-            let filled = pattern.fill(&name, part, &"é".repeat(pattern.room()));
+            let lead = format!("{}{} ", "t".repeat(LATE_LIMIT), Part { number, of: 9999 });
+            let filled = pattern.fill(&name, &format!("{lead}{}", "é".repeat(pattern.room())));
             prop_assert!(filled.chars().count() <= BODY_LIMIT);
             prop_assert!(!clean_name(&name).contains(['*', '\n', '\r']));
         }

@@ -31,7 +31,7 @@ pub fn answer(
     if body.trim().is_empty() {
         return None;
     }
-    let named = pattern.fill(name, None, body);
+    let named = pattern.fill(name, body);
     if named.chars().count() > BODY_LIMIT {
         return None;
     }

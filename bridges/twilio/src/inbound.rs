@@ -167,7 +167,7 @@ fn content(
     let bare = attributes.ours().and_then(|ours| {
         let (name, bare) = (ours.name?, ours.body?);
         // The pattern may be another one by now.
-        let is_named = pattern.fill(&name, None, &bare) == body
+        let is_named = pattern.fill(&name, &bare) == body
             || body.strip_suffix(&bare).is_some_and(|front| front.contains(&name));
         is_named.then_some(bare)
     });

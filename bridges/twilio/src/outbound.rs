@@ -1,6 +1,6 @@
 //! A delivery, as the message that Twilio is asked to send.
 
-use partyline_core::{Action, Content, Failure, Network, Outgoing, Part, Reason};
+use partyline_core::{Action, Content, Failure, Network, Outgoing, Reason};
 
 use crate::attribution::{Attribution, BODY_LIMIT, clean_name};
 use crate::client::NewMessage;
@@ -13,8 +13,8 @@ use crate::wire::{Attributes, Ours};
 /// Never: what is to be done cannot be done on phones, or the words are too many.
 pub(crate) fn message(outgoing: &Outgoing, pattern: &Attribution) -> Result<NewMessage, Failure> {
     let (author, body, ours) = match &outgoing.action {
-        Action::Post { origin, name, content, part, .. } => {
-            post(*origin, name, content, *part, pattern)
+        Action::Post { origin, name, content, .. } => {
+            post(*origin, name, content, &outgoing.lead(), pattern)
         }
         Action::Notice { text } => (None, text.plain.clone(), Ours::default()),
         Action::Answer { .. } => {
@@ -52,13 +52,16 @@ fn post(
     origin: Network,
     name: &str,
     content: &Content,
-    part: Option<Part>,
+    lead: &str,
     pattern: &Attribution,
 ) -> (Option<String>, String, Ours) {
     let words = content.in_words().plain;
     let name = clean_name(name);
-    let body =
-        if words.trim().is_empty() { String::new() } else { pattern.fill(&name, part, &words) };
+    let body = if words.trim().is_empty() {
+        String::new()
+    } else {
+        pattern.fill(&name, &format!("{lead}{words}"))
+    };
     let ours = Ours {
         delivery: None,
         origin: Some(origin.as_str().to_owned()),
@@ -88,7 +91,9 @@ fn marked(ours: Ours) -> Attributes {
 
 #[cfg(test)]
 mod tests {
-    use partyline_core::{AnswerTo, DeliveryId, File, NAME_LIMIT, Place, Text, Verdict};
+    use partyline_core::{
+        AnswerTo, DeliveryId, File, Late, NAME_LIMIT, Part, Place, Text, Verdict,
+    };
     use proptest::prelude::*;
 
     use super::*;
@@ -99,6 +104,7 @@ mod tests {
             to: Place::conversation("CH0123456789abcdef0123456789abcdef"),
             at: jiff::Timestamp::UNIX_EPOCH,
             since: jiff::Timestamp::UNIX_EPOCH,
+            late: None,
             action,
         }
     }
@@ -130,6 +136,19 @@ mod tests {
                 ),
             ]
         );
+    }
+
+    #[test]
+    fn what_is_late_tells_when_it_was_said() {
+        let late = Late { at: jiff::Timestamp::UNIX_EPOCH, words: "18 Nov 14:05 UTC".into() };
+        let part = |number| Some(Part { number, of: 2 });
+        let body = |part| {
+            let post = post("Maya", Content::plain("hello"), part);
+            made(&Outgoing { late: Some(late.clone()), ..post }).body
+        };
+        assert_eq!(body(None).as_deref(), Some("*Maya*: [18 Nov 14:05 UTC] hello"));
+        assert_eq!(body(part(1)).as_deref(), Some("*Maya*: [18 Nov 14:05 UTC] (1/2) hello"));
+        assert_eq!(body(part(2)).as_deref(), Some("*Maya*: (2/2) hello"));
     }
 
     #[test]

@@ -90,6 +90,7 @@ impl Group {
             to: self.place(),
             at: now(),
             since: now(),
+            late: None,
             action: Action::Post {
                 origin: Network::Slack,
                 name: "Ada".into(),

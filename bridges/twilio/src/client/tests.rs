@@ -60,6 +60,7 @@ fn delivery() -> Outgoing {
         to: place(),
         at: NOW.parse().expect("a time"),
         since: NOW.parse().expect("a time"),
+        late: None,
         action: Action::Post {
             origin: Network::Slack,
             name: "Maya".into(),
