@@ -20,7 +20,8 @@ use crate::commands::Desk;
 use crate::config::{self, Config};
 use crate::contacts::{Contacts, SledContacts};
 use crate::crash::{Point, point};
-use crate::http::{self, Rooms};
+use crate::http::server::{self, Bounds, Waits};
+use crate::http::{self, Bodies, Rooms};
 use crate::intake::{Door, Wakers};
 use crate::keyed::Keyed;
 use crate::lanes::{self, Lanes};
@@ -31,6 +32,7 @@ use crate::members;
 use crate::networks::{Networks, Powers};
 use crate::operations::Operations;
 use crate::poison::{GOOD_RUN, Guard};
+use crate::process;
 
 /// How often a network that works is asked whether it still does.
 const PROBE: Duration = Duration::from_secs(60);
@@ -38,6 +40,8 @@ const PROBE: Duration = Duration::from_secs(60);
 const PROBE_AGAIN: Duration = Duration::from_secs(5);
 /// How often old bodies are looked for.
 const FORGET: Duration = Duration::from_secs(60);
+/// Connections at a time of the operator's listener, where it has one.
+const OPERATORS: usize = 256;
 
 /// The bridges that a configuration asks for.
 struct Bridges {
@@ -136,13 +140,22 @@ pub fn twilio(config: &Config) -> anyhow::Result<Twilio> {
     Ok(Twilio::new(twilio_settings(config)?, Arc::new(SystemClock))?)
 }
 
-/// Runs the daemon on this listener until it is told to stop, and drains it.
+/// Where the daemon listens.
+#[derive(Debug)]
+pub struct Listeners {
+    /// What the platforms call; and the operator, where there is no other.
+    pub public: TcpListener,
+    /// What the operator alone calls.
+    pub operator: Option<TcpListener>,
+}
+
+/// Runs the daemon on these listeners until it is told to stop, and drains it.
 ///
 /// # Errors
-/// A store or a bridge could not be opened, or the server failed.
+/// A store or a bridge could not be opened.
 pub async fn run(
     config: &Config,
-    listener: TcpListener,
+    listeners: Listeners,
     metrics: PrometheusHandle,
     clock: Arc<dyn Clock>,
     lifecycle: Lifecycle,
@@ -221,19 +234,51 @@ pub async fn run(
         networks,
         ledger: ledger.clone(),
         metrics: metrics.clone(),
-        turns: Arc::new(Semaphore::new(config.limits.requests)),
+        turns: Semaphore::new(config.limits.requests),
+        bodies: bodies(&config.limits),
     };
     tasks.spawn(until(stop.clone(), forget(ledger, config.relay.retention)));
     tasks.spawn(until(stop.clone(), crate::telemetry::upkeep(metrics)));
-    tracing::info!(listen = %listener.local_addr()?, "partyline is running");
-    let served = axum::serve(listener, http::router(rooms, config.limits.body_bytes))
-        .with_graceful_shutdown(stop.clone().cancelled_owned())
-        .await;
+    serve(listeners, rooms, &config.limits, &lifecycle).await?;
     if !lifecycle.drain().await {
         tracing::warn!("not everything under way ended in time; the next start looks it up");
     }
     guard.ended_well().await;
-    served.context("the HTTP server failed")
+    Ok(())
+}
+
+/// Answers requests until the soft stop.
+async fn serve(
+    listeners: Listeners,
+    rooms: Rooms,
+    limits: &config::Limits,
+    lifecycle: &Lifecycle,
+) -> anyhow::Result<()> {
+    let bounds = Bounds {
+        connections: process::connections(limits.connections),
+        head_bytes: limits.head_bytes,
+        waits: Waits { head: limits.head_wait, idle: limits.idle_wait },
+    };
+    let (rooms, listen) = (Arc::new(rooms), listeners.public.local_addr()?);
+    match listeners.operator {
+        None => {
+            tracing::info!(%listen, "partyline is running");
+            server::serve(listeners.public, http::all(rooms), bounds, lifecycle).await;
+        }
+        Some(operator) => {
+            tracing::info!(%listen, admin_listen = %operator.local_addr()?, "partyline is running");
+            // A number of its own, so that a crowd outside does not keep the operator out.
+            let few = Bounds { connections: OPERATORS, ..bounds };
+            let inside = server::serve(operator, http::operator(rooms.clone()), few, lifecycle);
+            let outside = server::serve(listeners.public, http::webhooks(rooms), bounds, lifecycle);
+            tokio::join!(outside, inside);
+        }
+    }
+    Ok(())
+}
+
+fn bodies(limits: &config::Limits) -> Bodies {
+    Bodies::new(limits.body_bytes, limits.body_wait, limits.bodies_mib * 1024 * 1024)
 }
 
 async fn open_contacts(config: &Config) -> anyhow::Result<Contacts> {

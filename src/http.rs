@@ -4,8 +4,13 @@
 //! or wrong, 413 where its body is too large, 400 where it cannot be parsed, 503 where it could
 //! not be stored. The onMessageAdd hook alone is answered 200 whatever trouble the bridge has: any
 //! other answer makes Twilio drop the member's message.
+//!
+//! The operator's routes can have a listener of their own (`http.admin_listen`); the one that the
+//! internet reaches then has the webhooks and `/live` alone.
 
+mod body;
 mod operator;
+pub mod server;
 mod slack;
 #[cfg(test)]
 mod tests;
@@ -15,7 +20,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -31,12 +35,13 @@ use crate::ledger::Ledger;
 use crate::links::Links;
 use crate::networks::Networks;
 
+pub use body::Bodies;
+
 /// How long a webhook may wait for its turn and its work: Slack gives up after 3 s, Twilio
 /// after 5 s.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What the routes work with.
-#[derive(Clone)]
+/// What the routes work with, shared by all requests.
 pub struct Rooms {
     /// Twilio's side.
     pub twilio: Arc<Twilio>,
@@ -55,12 +60,15 @@ pub struct Rooms {
     /// What was counted.
     pub metrics: PrometheusHandle,
     /// Turns, so that a flood of requests waits outside.
-    pub turns: Arc<Semaphore>,
+    pub turns: Semaphore,
+    /// What bodies may take.
+    pub bodies: Bodies,
 }
 
-/// All routes; a body may have at most `body_limit` bytes.
-pub fn router(rooms: Rooms, body_limit: usize) -> Router {
+/// What the platforms call, and `/live`.
+pub fn webhooks(rooms: Arc<Rooms>) -> Router {
     let mut webhooks = Router::new()
+        .route("/live", get(operator::live))
         .route("/webhooks/twilio", post(twilio::conversations))
         .route("/webhooks/twilio/messaging", post(twilio::messaging));
     if rooms.slack.is_some() {
@@ -69,13 +77,21 @@ pub fn router(rooms: Rooms, body_limit: usize) -> Router {
             .route("/webhooks/slack/commands", post(slack::commands))
             .route("/webhooks/slack/interactivity", post(slack::interactivity));
     }
-    let webhooks = webhooks.layer(DefaultBodyLimit::max(body_limit));
-    Router::new()
-        .route("/live", get(operator::live))
-        .route("/ready", get(operator::ready))
-        .route("/metrics", get(operator::metrics))
-        .merge(webhooks)
-        .with_state(rooms)
+    webhooks.with_state(rooms)
+}
+
+/// What the operator watches: `/live`, `/ready`, `/metrics`.
+pub fn operator(rooms: Arc<Rooms>) -> Router {
+    operators().route("/live", get(operator::live)).with_state(rooms)
+}
+
+/// All of it, for one listener.
+pub fn all(rooms: Arc<Rooms>) -> Router {
+    webhooks(rooms.clone()).merge(operators().with_state(rooms))
+}
+
+fn operators() -> Router<Arc<Rooms>> {
+    Router::new().route("/ready", get(operator::ready)).route("/metrics", get(operator::metrics))
 }
 
 /// An answer that says in a sentence what is wrong.

@@ -19,6 +19,7 @@ pub mod networks;
 pub mod operations;
 pub mod poison;
 pub mod policy;
+pub mod process;
 pub mod route;
 pub mod sandbox;
 pub mod telemetry;

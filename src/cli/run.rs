@@ -1,5 +1,6 @@
 //! `partyline run`: the daemon.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -7,10 +8,11 @@ use partyline_core::SystemClock;
 use tokio::net::TcpListener;
 
 use super::Failed;
-use crate::app;
+use crate::app::{self, Listeners};
 use crate::config::Config;
 use crate::crash;
 use crate::lifecycle::Lifecycle;
+use crate::process;
 use crate::telemetry;
 
 /// Runs until it is told to stop.
@@ -20,12 +22,22 @@ pub(super) async fn run(config: &Config) -> Result<(), Failed> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let listen = config.http.listen;
-    let listener = TcpListener::bind(listen).await.with_context(|| {
-        format!("{listen} (http.listen) cannot be listened on: is another program using it?")
-    })?;
+    process::keep_private();
+    let listeners = Listeners {
+        public: listen("http.listen", config.http.listen).await?,
+        operator: match config.http.admin_listen {
+            Some(address) => Some(listen("http.admin_listen", address).await?),
+            None => None,
+        },
+    };
     let lifecycle = Lifecycle::default();
     lifecycle.listen().context("signals cannot be listened to")?;
-    app::run(config, listener, metrics, crash::clock(Arc::new(SystemClock)), lifecycle).await?;
+    app::run(config, listeners, metrics, crash::clock(Arc::new(SystemClock)), lifecycle).await?;
     Ok(())
+}
+
+async fn listen(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("{address} ({key}) cannot be listened on: is another program using it?")
+    })
 }

@@ -16,6 +16,9 @@ const ADMIN_TOKEN_LEAST: usize = 8;
 pub struct Http {
     /// The address and port that the daemon listens on.
     pub listen: SocketAddr,
+    /// The address and port of the operator's routes; they are on [`Http::listen`] where there is
+    /// none.
+    pub admin_listen: Option<SocketAddr>,
     /// The daemon's address as Twilio and Slack call it, with a `/` at its end; webhook
     /// signatures are checked against it. Always there where a platform calls us.
     pub public_url: Option<Url>,
@@ -29,7 +32,12 @@ impl Http {
             "listen",
             "127.0.0.1:8080",
             "Write an IP address and a port: 127.0.0.1:8080, or 0.0.0.0:8080 in a container",
-            |text| text.parse().map_err(|_| format!("\"{text}\" is no IP address with a port")),
+            socket,
+        );
+        let admin_listen = section.optional(
+            "admin_listen",
+            "Write an IP address and a port that is not http.listen's: 127.0.0.1:8081",
+            socket,
         );
         let public_url = section.optional(
             "public_url",
@@ -41,6 +49,24 @@ impl Http {
             "Make one with: openssl rand -hex 32",
             forms::long(ADMIN_TOKEN_LEAST),
         );
-        Ok(Self { listen: listen?, public_url: public_url?, admin_token: admin_token? })
+        if let (Ok(listen), Ok(Some(admin))) = (&listen, &admin_listen)
+            && listen == admin
+        {
+            return Err(section.fault(
+                "admin_listen",
+                "it is the same as listen",
+                "Write another port, or leave it out: then listen has all routes",
+            ));
+        }
+        Ok(Self {
+            listen: listen?,
+            admin_listen: admin_listen?,
+            public_url: public_url?,
+            admin_token: admin_token?,
+        })
     }
+}
+
+fn socket(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("\"{text}\" is no IP address with a port"))
 }

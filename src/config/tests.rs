@@ -69,6 +69,7 @@ fn what_the_example_shows_as_defaults_are_the_defaults() {
     // These have no default; the example shows how they look.
     for config in [&mut short, &mut long] {
         config.http.admin_token = None;
+        config.http.admin_listen = None;
         config.twilio.messaging_service_sid = None;
         config.twilio.default_region = None;
         config.slack.as_mut().unwrap().signing_secret = None;
@@ -145,7 +146,7 @@ senders = [\"+14155550000\", \"4155550001\", 7]
       http.admin_token (line 3): it is shorter than 8 characters.
         Make one with: openssl rand -hex 32.
       http.colour (line 4): there is no such key.
-        Take it out: the keys of http are admin_token, admin_token_file, listen, public_url.
+        Take it out: the keys of http are admin_listen, admin_token, admin_token_file, listen, public_url.
       twilio.account_sid (line 7): this is not AC and 32 hexadecimal digits.
         Copy the Account SID from the first page of the Twilio console.
       twilio.api_key_sid: it is missing.
@@ -193,6 +194,8 @@ fn each_rule_is_kept() {
     for (from, to, fault) in [
         ("https://bridge.example.com", "http://bridge.example.com", "http.public_url"),
         ("public_url = \"https://bridge.example.com\"", "", "http.public_url"),
+        ("127.0.0.1:8081", "127.0.0.1:8080", "http.admin_listen"),
+        ("127.0.0.1:8081", "8081", "http.admin_listen"),
         ("url = \"sled:data\"", "url = \"postgres://u:p@h/d\"", "store.url"),
         ("url = \"sled:data\"", "url = \"sled:\"", "store.url"),
         ("url = \"sled:data\"", "url = \"sqlite:data\"", "store.url"),
@@ -223,6 +226,8 @@ fn each_rule_is_kept() {
         ("30 days", "30 moons", "relay.retention"),
         ("names_in_memory = 10000", "names_in_memory = -1", "contacts.names_in_memory"),
         ("body_bytes = 1048576", "body_bytes = 1.5", "limits.body_bytes"),
+        ("head_bytes = 32768", "head_bytes = 4096", "limits.head_bytes"),
+        ("head_wait = \"10s\"", "head_wait = \"0s\"", "limits.head_wait"),
         ("filter = \"info,", "filter = \"loud==,", "logging.filter"),
         ("[relay]", &link, "links[1].conversation"),
     ] {

@@ -1,5 +1,7 @@
 //! What the operator watches: `/live`, `/ready`, `/metrics`.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -16,7 +18,7 @@ pub(super) async fn live() -> &'static str {
 }
 
 /// Whether every network works, each with its reason where it does not: 200, or 503.
-pub(super) async fn ready(State(rooms): State<Rooms>) -> Response {
+pub(super) async fn ready(State(rooms): State<Arc<Rooms>>) -> Response {
     let mut all = true;
     let mut networks = Map::new();
     for (network, powers) in rooms.networks.iter() {
@@ -60,7 +62,7 @@ fn one(powers: &Powers) -> (bool, Value) {
 
 /// Everything that is counted, in Prometheus' text format; what is open is read from the ledger
 /// now.
-pub(super) async fn metrics(State(rooms): State<Rooms>) -> Response {
+pub(super) async fn metrics(State(rooms): State<Arc<Rooms>>) -> Response {
     let counts = match rooms.ledger.counts().await {
         Ok(counts) => counts,
         Err(error) => return refuse(StatusCode::SERVICE_UNAVAILABLE, error),

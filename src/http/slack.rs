@@ -5,20 +5,20 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use partyline_core::Incoming;
 use partyline_slack::{EventsRequest, Reject, Slack};
 
+use super::body::Whole;
 use super::{Rooms, refuse, store};
 
 /// `POST /webhooks/slack/events`: the Events API.
 pub(super) async fn events(
-    State(rooms): State<Rooms>,
+    State(rooms): State<Arc<Rooms>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Whole,
 ) -> Response {
     let Some(slack) = &rooms.slack else { return StatusCode::NOT_FOUND.into_response() };
-    match slack.receive_events(&headers, body) {
+    match slack.receive_events(&headers, body.bytes.clone()) {
         Ok(EventsRequest::Challenge(challenge)) => challenge.into_response(),
         Ok(EventsRequest::Incoming(incoming)) => store(&rooms, incoming).await,
         Ok(EventsRequest::Passed) => StatusCode::OK.into_response(),
@@ -28,20 +28,20 @@ pub(super) async fn events(
 
 /// `POST /webhooks/slack/commands`: slash commands. The answer follows at the `response_url`.
 pub(super) async fn commands(
-    State(rooms): State<Rooms>,
+    State(rooms): State<Arc<Rooms>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Whole,
 ) -> Response {
-    keep(&rooms, |slack| slack.receive_command(&headers, body)).await
+    keep(&rooms, |slack| slack.receive_command(&headers, body.bytes.clone())).await
 }
 
 /// `POST /webhooks/slack/interactivity`: buttons and forms.
 pub(super) async fn interactivity(
-    State(rooms): State<Rooms>,
+    State(rooms): State<Arc<Rooms>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Whole,
 ) -> Response {
-    keep(&rooms, |slack| slack.receive_interactivity(&headers, body)).await
+    keep(&rooms, |slack| slack.receive_interactivity(&headers, body.bytes.clone())).await
 }
 
 async fn keep(

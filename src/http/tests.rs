@@ -78,9 +78,10 @@ impl House {
             metrics: metrics_exporter_prometheus::PrometheusBuilder::new()
                 .build_recorder()
                 .handle(),
-            turns: Arc::new(Semaphore::new(1)),
+            turns: Semaphore::new(1),
+            bodies: Bodies::new(100_000, PATIENCE, 100_000),
         };
-        let router = router(rooms, 100_000);
+        let router = all(Arc::new(rooms));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { base, _folder: folder }
     }

@@ -1,21 +1,24 @@
 //! Twilio's webhooks.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use partyline_twilio::{MessageAdd, Received, Reject, Webhook};
 
+use super::body::Whole;
 use super::{Rooms, refuse, store};
 
 /// `POST /webhooks/twilio`: Conversations, before and after the fact.
 pub(super) async fn conversations(
-    State(rooms): State<Rooms>,
+    State(rooms): State<Arc<Rooms>>,
     uri: Uri,
     headers: HeaderMap,
-    body: Bytes,
+    body: Whole,
 ) -> Response {
-    let webhook = Webhook { path_and_query: path_and_query(&uri), headers: &headers, body: &body };
+    let webhook =
+        Webhook { path_and_query: path_and_query(&uri), headers: &headers, body: &body.bytes };
     match rooms.twilio.receive(&webhook) {
         Ok(Received::MessageAdd(message)) => name_in_front(&rooms, message),
         Ok(Received::Before) => StatusCode::OK.into_response(),
@@ -26,12 +29,13 @@ pub(super) async fn conversations(
 
 /// `POST /webhooks/twilio/messaging`: inbound messages and status callbacks of Messaging.
 pub(super) async fn messaging(
-    State(rooms): State<Rooms>,
+    State(rooms): State<Arc<Rooms>>,
     uri: Uri,
     headers: HeaderMap,
-    body: Bytes,
+    body: Whole,
 ) -> Response {
-    let webhook = Webhook { path_and_query: path_and_query(&uri), headers: &headers, body: &body };
+    let webhook =
+        Webhook { path_and_query: path_and_query(&uri), headers: &headers, body: &body.bytes };
     match rooms.twilio.receive_messaging(&webhook) {
         Ok(incoming) => store(&rooms, incoming).await,
         Err(reject) => rejected(reject),

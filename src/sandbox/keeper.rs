@@ -181,8 +181,9 @@ async fn start(wiring: &Wiring) -> anyhow::Result<Daemon> {
     world.twilio.set_messaging_webhook_url(Some(&messaging));
     let lifecycle = Lifecycle::default();
     let (metrics, theirs) = (wiring.metrics.clone(), lifecycle.clone());
+    let listeners = app::Listeners { public: listener, operator: None };
     let mut run = tokio::spawn(async move {
-        app::run(&config, listener, metrics, Arc::new(SystemClock), theirs).await
+        app::run(&config, listeners, metrics, Arc::new(SystemClock), theirs).await
     });
     let connected = world
         .slack

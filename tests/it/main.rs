@@ -2,6 +2,7 @@
 
 mod commands;
 mod faults;
+mod hostile;
 mod kill;
 mod matrix;
 mod refusals;

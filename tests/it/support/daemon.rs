@@ -18,6 +18,7 @@ use super::{PATIENCE, SENDER};
 pub(crate) struct Daemon {
     folder: TempDir,
     address: std::net::SocketAddr,
+    operators: std::net::SocketAddr,
     config: String,
     links: Vec<(String, String)>,
     child: Option<Child>,
@@ -86,12 +87,48 @@ admins = ["slack:{admin}"]
             signing = options.signing_secret.expose_secret(),
             api = slack.api_url(),
         );
-        Self { folder, address, config, links: Vec::new(), child: None, starts: 0 }
+        Self {
+            folder,
+            address,
+            operators: address,
+            config,
+            links: Vec::new(),
+            child: None,
+            starts: 0,
+        }
     }
 
     /// An address of the daemon's.
     pub(crate) fn url(&self, path: &str) -> Url {
         format!("http://{}{path}", self.address).parse().expect("an address")
+    }
+
+    /// Where its operator's routes are, when the configuration gives them a listener of their own.
+    pub(crate) fn operators_at(&mut self, address: std::net::SocketAddr) {
+        self.operators = address;
+    }
+
+    fn operators_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.operators)
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    /// How many descriptors it has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.id())).expect("its descriptors").count()
+    }
+
+    /// What it has in memory, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()));
+        let status = status.expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).expect("its memory");
+        kib.parse::<usize>().expect("a number") * 1024
     }
 
     /// Ties a room to a conversation, in the configuration, from the next start on.
@@ -176,7 +213,7 @@ admins = ["slack:{admin}"]
             {
                 panic!("the daemon ended with {status}\n{}", self.log());
             }
-            if let Ok(answer) = client.get(self.url("/ready")).send().await {
+            if let Ok(answer) = client.get(self.operators_url("/ready")).send().await {
                 if answer.status().is_success() {
                     return;
                 }
@@ -207,7 +244,7 @@ admins = ["slack:{admin}"]
 
     /// The value of a metric, by the beginning of its line.
     pub(crate) async fn metric(&self, line: &str) -> Option<f64> {
-        let text = reqwest::get(self.url("/metrics")).await.ok()?.text().await.ok()?;
+        let text = reqwest::get(self.operators_url("/metrics")).await.ok()?.text().await.ok()?;
         let found = text.lines().find(|one| one.starts_with(line))?;
         found.rsplit(' ').next()?.parse().ok()
     }
