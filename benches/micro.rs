@@ -11,7 +11,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use futures_util::future::join_all;
 use http::{HeaderMap, HeaderValue, header};
-use partyline::commands::parse_words;
+use partyline::commands::{Word, parse_words};
 use partyline::contacts::{ContactStore, Contacts, SledContacts};
 use partyline::ledger::{Entry, Lane, Ledger, Order};
 use partyline::links::Links;
@@ -100,7 +100,7 @@ fn route_message(bencher: Bencher<'_, '_>) {
 
 /// A command line into words.
 #[divan::bench]
-fn command_parse() -> Vec<String> {
+fn command_parse() -> Vec<Word> {
     let line = r#"contact add +14155550101 "Maya Lopez" --team Sales --meta badge=17"#;
     parse_words(black_box(line)).expect("words")
 }
@@ -139,7 +139,16 @@ fn entry(links: &Links, group: usize, number: u64) -> Entry {
         panic!("it is linked")
     };
     let raw = Bytes::from_static(&[b'x'; 600]);
-    Entry { event, raw, via: "webhook", owed, order: Order::Arrival, unlinked }
+    Entry {
+        event,
+        raw,
+        via: "webhook",
+        owed,
+        order: Order::Arrival,
+        unlinked,
+        group: None,
+        tell: Vec::new(),
+    }
 }
 
 fn contacts() -> (TempDir, Runtime, Contacts) {

@@ -5,6 +5,7 @@
 //! [`Operation`]; it never calls a platform itself.
 
 mod contact;
+mod find;
 mod grammar;
 mod group;
 mod help;
@@ -15,39 +16,48 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use partyline_core::{Clock, CommandLine, Network, PersonId, Place};
+use partyline_core::{Address, Clock, CommandLine, Network, PersonId, Place};
 
 use crate::contacts::Contacts;
-use crate::ledger::{Change, Ledger, LedgerError};
+use crate::ledger::{Change, Group, Ledger, LedgerError};
 use crate::links::Links;
 use crate::networks::Networks;
 use crate::operations::Operation;
 use crate::policy::{Right, may};
-pub use grammar::{Arguments, parse_words};
+use grammar::Leading;
+pub use grammar::{Argument, Arguments, Count, GrammarError, Kind, Stands, Word, parse_words};
 
 /// A row of the table.
 pub struct Command {
     /// The words that name it: `group link`.
     pub words: &'static str,
-    /// What stands behind the words, in the notation of the documentation.
-    pub usage: &'static str,
-    /// How many words may stand there, flags aside.
-    pub takes: std::ops::RangeInclusive<usize>,
-    /// The flags that it knows; each takes a value.
-    pub flags: &'static [&'static str],
+    /// What it takes. A group that may be left out stands first: then the room's own is meant.
+    pub arguments: &'static [Argument],
     /// Who may give it.
     pub right: Right,
     /// What it does, in a sentence.
     pub help: &'static str,
-    /// An example that works, without the prefix.
-    pub example: &'static str,
+    /// Examples that work, without the prefix; the first is shown where something is wrong.
+    pub examples: &'static [&'static str],
     run: fn(Call) -> Running,
+}
+
+impl Command {
+    /// What stands behind the words, in the notation of the documentation.
+    #[must_use]
+    pub fn usage(&self) -> String {
+        self.arguments.iter().map(Argument::usage).collect::<Vec<_>>().join(" ")
+    }
 }
 
 type Running = Pin<Box<dyn Future<Output = Result<Outcome, LedgerError>> + Send>>;
 
 /// All commands, in the order in which `help` shows them.
 pub static TABLE: &[Command] = &[
+    group::LIST,
+    group::SHOW,
+    group::RENAME,
+    group::DESCRIBE,
     group::LINK,
     group::UNLINK,
     contact::ADD,
@@ -66,8 +76,26 @@ pub struct Call {
     pub room: Place,
     /// Who gave it.
     pub by: PersonId,
+    /// The group that is meant, where the command is about one.
+    pub group: Option<Group>,
     /// Its arguments.
     pub arguments: Arguments,
+}
+
+impl Call {
+    /// What stands before a command in this room.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        self.desk.prefix(self.room.network())
+    }
+
+    /// The group that the command is about: of a row whose argument it is, it is there.
+    ///
+    /// # Errors
+    /// The answer to a command without one.
+    pub fn group(&self) -> Result<&Group, Outcome> {
+        self.group.as_ref().ok_or_else(|| Outcome::Answer(find::no_group(self.prefix())))
+    }
 }
 
 /// What a command comes to.
@@ -79,6 +107,9 @@ pub enum Outcome {
     Change(Change, String),
     /// Steps on the platforms, which end in an answer.
     Operation(Operation),
+    /// The directory does not know this group. Once the platform was asked for it, the command is
+    /// to be carried out again.
+    LookUp(String),
 }
 
 /// What commands may look at, and what they need to know.
@@ -93,6 +124,8 @@ pub struct Desk {
     pub contacts: Contacts,
     /// The bridges.
     pub networks: Networks,
+    /// The pool of senders, in the order of the configuration.
+    pub senders: Vec<Address>,
     /// Who may do everything.
     pub admins: Vec<PersonId>,
     /// The region of numbers in national format.
@@ -115,7 +148,8 @@ impl Desk {
 }
 
 /// Carries out a command line: finds the row, asks whether this person may, checks the
-/// arguments, runs it. Whatever is wrong is answered in a plain sentence, and nothing is changed.
+/// arguments, looks the group up, runs it. Whatever is wrong is answered in a plain sentence, and
+/// nothing is changed. `looked_up` says that the platform was asked for an unknown group already.
 ///
 /// # Errors
 /// The ledger could not be read; the command is tried again.
@@ -123,6 +157,7 @@ pub async fn carry_out(
     desk: Arc<Desk>,
     room: Place,
     line: &CommandLine,
+    looked_up: bool,
 ) -> Result<Outcome, LedgerError> {
     let prefix = desk.prefix(room.network()).to_owned();
     let words = match parse_words(&line.line) {
@@ -139,17 +174,48 @@ pub async fn carry_out(
             command.right.in_words()
         )));
     }
-    match grammar::arguments(command, rest) {
-        Ok(arguments) => (command.run)(Call { desk, room, by: line.by.clone(), arguments }).await,
-        Err(error) => Ok(Outcome::Answer(format!(
-            "{error} Write: `{prefix} {} {}`, for example: `{prefix} {}`",
-            command.words, command.usage, command.example
-        ))),
-    }
+    let arguments = match arguments(&desk, &room, command, rest).await? {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            return Ok(Outcome::Answer(format!(
+                "{error} Write: `{prefix} {} {}`, for example: `{prefix} {}`",
+                command.words,
+                command.usage(),
+                command.examples[0]
+            )));
+        }
+    };
+    let group = match find::group_of(&desk, &room, command, &arguments, looked_up).await? {
+        Ok(group) => group,
+        Err(outcome) => return Ok(outcome),
+    };
+    (command.run)(Call { desk, room, by: line.by.clone(), group, arguments }).await
+}
+
+/// The arguments of a row, from the words behind it. Whether a word names a group is looked up
+/// where the words alone do not tell.
+async fn arguments(
+    desk: &Desk,
+    room: &Place,
+    command: &Command,
+    words: &[Word],
+) -> Result<Result<Arguments, GrammarError>, LedgerError> {
+    let split = match grammar::split(command, words) {
+        Ok(split) => split,
+        Err(error) => return Ok(Err(error)),
+    };
+    let group_given = match grammar::leading(command, &split, desk.region) {
+        Leading::Given => true,
+        Leading::LeftOut => false,
+        // In a room without a group, one has to be named.
+        Leading::IfGroup(_) if desk.links.conversation(room).is_none() => true,
+        Leading::IfGroup(text) => desk.ledger.is_group(&text).await?,
+    };
+    Ok(grammar::bind(command, &split, group_given, desk.region))
 }
 
 /// The row that a line's first words name, and the words behind them. Nothing at all is `help`.
-fn find(words: &[String]) -> Option<(&'static Command, &[String])> {
+fn find(words: &[Word]) -> Option<(&'static Command, &[Word])> {
     if words.is_empty() {
         return Some((&help::HELP, words));
     }
@@ -158,7 +224,10 @@ fn find(words: &[String]) -> Option<(&'static Command, &[String])> {
         .filter_map(|command| {
             let named: Vec<&str> = command.words.split(' ').collect();
             let matches = named.len() <= words.len()
-                && named.iter().zip(words).all(|(name, word)| name.eq_ignore_ascii_case(word));
+                && named
+                    .iter()
+                    .zip(words)
+                    .all(|(name, word)| name.eq_ignore_ascii_case(&word.text));
             matches.then(|| (command, &words[named.len()..]))
         })
         .max_by_key(|(command, _)| command.words.len())

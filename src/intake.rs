@@ -94,7 +94,9 @@ impl Door {
                     }
                     Route::Keep { owed, unlinked } => {
                         let order = order(&event, read_back);
-                        Some(Entry { event, raw: raw.clone(), via, owed, order, unlinked })
+                        let (group, tell) = self.concerned(&event);
+                        let raw = raw.clone();
+                        Some(Entry { event, raw, via, owed, order, unlinked, group, tell })
                     }
                     Route::Cursor => Some(Entry {
                         event,
@@ -103,10 +105,25 @@ impl Door {
                         owed: Vec::new(),
                         order: Order::CursorOnly,
                         unlinked: false,
+                        group: None,
+                        tell: Vec::new(),
                     }),
                 }
             })
             .collect()
+    }
+
+    /// The group that an event in a room concerns, and the rooms that may want to know of it.
+    fn concerned(&self, event: &Event) -> (Option<Place>, Vec<Place>) {
+        match event.happening {
+            Happening::Conversation { .. } => (None, self.links.others(&event.place)),
+            Happening::Room { .. } => {
+                let mut others = self.links.others(&event.place);
+                others.retain(|place| !place.is_conversation());
+                (self.links.conversation(&event.place), others)
+            }
+            _ => (None, Vec::new()),
+        }
     }
 
     async fn store(&self, entries: Vec<Entry>) -> Result<Stored, NotStored> {

@@ -17,8 +17,11 @@
 mod commands;
 mod cursors;
 mod deliveries;
+mod follow;
+mod groups;
 mod holds;
 mod intake;
+mod journal;
 mod links;
 mod mark;
 mod parked;
@@ -41,6 +44,7 @@ use serde::{Deserialize, Serialize};
 
 pub use commands::PendingCommand;
 pub use deliveries::Delivery;
+pub use groups::{Group, GroupChange, GroupFilter, GroupSort, fold};
 pub use holds::Hold;
 pub use intake::Accepted;
 pub use links::{LinkChange, StoredLink, StoredParticipant};
@@ -129,6 +133,10 @@ pub struct Entry {
     pub order: Order,
     /// Whether it came from a conversation that no room is tied to.
     pub unlinked: bool,
+    /// The group that it concerns, where it happened in a room that is tied to one.
+    pub group: Option<Place>,
+    /// Who is told, if it changes something that people want to know.
+    pub tell: Vec<Place>,
 }
 
 /// How an event's turn among those of its place is found.
@@ -149,6 +157,8 @@ pub enum Order {
 pub enum Change {
     /// A link.
     Link(LinkChange),
+    /// The directory of groups.
+    Group(GroupChange),
     /// Parked deliveries.
     Queue(QueueChange),
 }
@@ -179,7 +189,7 @@ impl Owed {
             from: to.place.clone(),
             speaker: None,
             at,
-            action: Action::Answer { to: to.clone(), text: Text::plain(text) },
+            action: Action::Answer { to: to.clone(), text: Text::plain(text), replaces: None },
         }
     }
 
@@ -188,7 +198,9 @@ impl Owed {
     pub fn lane(&self) -> Lane {
         match self.action {
             Action::Answer { .. } => Lane { place: self.to.clone(), answers: true },
-            Action::Post { .. } | Action::Notice { .. } => Lane::of(self.to.clone()),
+            Action::Post { .. } | Action::Notice { .. } | Action::Template { .. } => {
+                Lane::of(self.to.clone())
+            }
         }
     }
 }

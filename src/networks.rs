@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use partyline_core::{Deliver, Groups, Network, Profiles, ReadBack, Watch};
+use partyline_core::{Deliver, Groups, Manage, Network, Profiles, ReadBack, Revise, Rooms, Watch};
 
 use crate::route::Limits;
 
@@ -19,6 +19,12 @@ pub struct Powers {
     pub profiles: Option<Arc<dyn Profiles>>,
     /// Tells about conversations: Twilio only.
     pub groups: Option<Arc<dyn Groups>>,
+    /// Makes and changes conversations: Twilio only.
+    pub manage: Option<Arc<dyn Manage>>,
+    /// Makes and changes rooms.
+    pub rooms: Option<Arc<dyn Rooms>>,
+    /// Shows how something is getting on.
+    pub revise: Option<Arc<dyn Revise>>,
     /// Tells how the network is doing.
     pub watch: Arc<dyn Watch>,
     /// Whether the platform calls us: then nothing proves its way in before it does.

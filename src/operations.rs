@@ -1,15 +1,18 @@
 //! Operations: what a command does over several calls, and the work on commands itself.
 //!
 //! A command is an event in the ledger that is still to be done. Its work is repeated from the
-//! beginning after a crash, so each step is safe to repeat, and the last step (the answer, the
-//! change of the links, the event being done) is one commit.
+//! beginning after a crash. So each step is safe to repeat, or leaves a mark in the ledger when it
+//! is done, and the last step (the answer, the change of the links and the directory, the event
+//! being done) is one commit.
 
+mod change;
 mod link;
+mod work;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use partyline_core::{Failure, Happening, Place, Verdict};
+use partyline_core::{Action, CommandLine, ConversationChange, Happening, Place};
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::{self, Desk, Outcome};
@@ -17,9 +20,7 @@ use crate::crash::{Point, point};
 use crate::intake::Wakers;
 use crate::ledger::{Change, LedgerError, LinkChange, Owed, PendingCommand};
 use crate::poison::{Guard, PANICS, Poison};
-
-/// How often a step is tried while its platform says "later".
-const TRIES: u32 = 5;
+use work::{Done, Stop, Work};
 
 /// Steps on the platforms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,17 +34,25 @@ pub enum Operation {
         /// Who asked for it.
         by: String,
     },
+    /// Changes a conversation: its name, what it is for.
+    Change {
+        /// The conversation.
+        group: Place,
+        /// What is changed.
+        change: ConversationChange,
+        /// What is said once it is done.
+        answer: String,
+    },
 }
 
-/// How an operation ended.
-pub(crate) struct Done {
-    answer: String,
-    change: Option<Change>,
-}
-
-impl Done {
-    fn said(answer: impl Into<String>) -> Self {
-        Self { answer: answer.into(), change: None }
+impl Operation {
+    async fn run(self, work: &mut Work<'_>) -> Result<Done, Stop> {
+        match self {
+            Self::Link { reference, room, by } => link::run(work, &reference, &room, &by).await,
+            Self::Change { group, change, answer } => {
+                change::run(work, &group, &change, answer).await
+            }
+        }
     }
 }
 
@@ -109,101 +118,77 @@ impl Operations {
         let sentence = "The bridge failed on this command by a mistake of its own, and gave it up. \
             See with `status` whether it took effect, and report it with the bridge's log.";
         let owed = vec![Owed::answer(&line.answer, self.desk.clock.now(), sentence)];
-        let accepted = self.desk.ledger.finish(command, owed, None).await?;
+        let accepted = self.desk.ledger.finish(command, owed, Vec::new()).await?;
         self.wakers.wake(accepted);
         Ok(())
     }
 
     async fn work(&self, command: &PendingCommand) -> Result<(), LedgerError> {
         let Happening::Command(line) = &command.event.happening else { return Ok(()) };
-        let room = command.event.place.clone();
         point(Point::CommandBegin);
-        let outcome = commands::carry_out(Arc::clone(&self.desk), room, line).await?;
-        let done = match outcome {
-            Outcome::Answer(answer) => Done { answer, change: None },
-            Outcome::Change(change, answer) => Done { answer, change: Some(change) },
-            Outcome::Operation(operation) => match self.operate(&operation).await? {
-                Some(done) => done,
-                None => return Ok(()),
-            },
-        };
-        let owed = vec![Owed::answer(&line.answer, self.desk.clock.now(), done.answer)];
+        let Some(done) = self.carry_out(command, line).await? else { return Ok(()) };
+        let Done { answer, changes, mut owed, replaces } = done;
+        let mut answer = Owed::answer(&line.answer, self.desk.clock.now(), answer);
+        if let Action::Answer { replaces: shown, .. } = &mut answer.action {
+            *shown = replaces;
+        }
+        owed.insert(0, answer);
         point(Point::CommandFinish);
-        let accepted = self.desk.ledger.finish(command, owed, done.change.clone()).await?;
+        let accepted = self.desk.ledger.finish(command, owed, changes.clone()).await?;
         point(Point::CommandFinished);
-        match done.change {
-            Some(Change::Link(LinkChange::Tie { link, .. })) => {
-                if let Err(taken) = self.desk.links.tie(link.clone()) {
-                    tracing::error!(room = %link.room, conversation = %taken.0,
-                        "a room was tied twice; the first link stands until the next start");
-                }
-            }
-            Some(Change::Link(LinkChange::Untie { room })) => drop(self.desk.links.untie(&room)),
-            Some(Change::Queue(_)) | None => {}
+        for change in changes {
+            self.in_memory(change);
         }
         metrics::counter!("partyline_commands_total").increment(1);
         self.wakers.wake(accepted);
         Ok(())
     }
 
-    /// Works on an operation until it ends; `None` when the program is stopping.
-    async fn operate(&self, operation: &Operation) -> Result<Option<Done>, LedgerError> {
-        let mut pause = Duration::from_millis(250);
-        for tries in 1.. {
-            let failure = match self.step(operation).await {
-                Ok(done) => return Ok(Some(done)),
-                Err(Stop::Ledger(error)) => return Err(error),
-                Err(Stop::Platform(failure)) => failure,
-            };
-            let wait = match failure.verdict {
-                Verdict::Later(wait) if tries < TRIES => wait.unwrap_or_default(),
-                Verdict::Unknown if tries < TRIES => Duration::ZERO,
-                Verdict::Never => return Ok(Some(Done::said(failure.sentence))),
-                Verdict::Later(_) | Verdict::Unknown => {
-                    let sentence =
-                        format!("{} Nothing was changed; try again later.", failure.sentence);
-                    return Ok(Some(Done::said(sentence)));
+    /// What memory has to know of a change.
+    fn in_memory(&self, change: Change) {
+        match change {
+            Change::Link(LinkChange::Tie { link, .. }) => {
+                if let Err(taken) = self.desk.links.tie(link.clone()) {
+                    tracing::error!(room = %link.room, conversation = %taken.0,
+                        "a room was tied twice; the first link stands until the next start");
                 }
+            }
+            Change::Link(LinkChange::Untie { room }) => drop(self.desk.links.untie(&room)),
+            Change::Group(_) | Change::Queue(_) => {}
+        }
+    }
+
+    /// Does what a command says; `None` when the program is stopping.
+    async fn carry_out(
+        &self,
+        command: &PendingCommand,
+        line: &CommandLine,
+    ) -> Result<Option<Done>, LedgerError> {
+        let room = command.event.place.clone();
+        let mut work = Work::new(self, command, line).await?;
+        let desk = || Arc::clone(&self.desk);
+        let mut outcome = commands::carry_out(desk(), room.clone(), line, false).await?;
+        if let Outcome::LookUp(reference) = outcome {
+            outcome = match work.look_up(&reference).await {
+                Ok(()) => commands::carry_out(desk(), room, line, true).await?,
+                Err(stop) => return work.ended(Err(stop)),
             };
-            self.pause(pause.max(wait.min(Duration::from_secs(30)))).await;
-            if self.stop.is_cancelled() {
-                return Ok(None);
-            }
-            pause *= 2;
         }
-        Ok(None)
-    }
-
-    async fn step(&self, operation: &Operation) -> Result<Done, Stop> {
-        match operation {
-            Operation::Link { reference, room, by } => {
-                link::run(&self.desk, reference, room, by).await
+        match outcome {
+            Outcome::Answer(answer) => Ok(Some(Done::said(answer))),
+            Outcome::Change(change, answer) => Ok(Some(Done::changed(answer, vec![change]))),
+            Outcome::LookUp(_) => Ok(Some(Done::said("There is no such group."))),
+            Outcome::Operation(operation) => {
+                let ended = operation.run(&mut work).await;
+                work.ended(ended)
             }
         }
     }
 
-    async fn pause(&self, wait: Duration) {
+    pub(crate) async fn pause(&self, wait: Duration) {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = self.stop.cancelled() => {}
         }
-    }
-}
-
-/// Why an operation could not go on.
-enum Stop {
-    Platform(Failure),
-    Ledger(LedgerError),
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        Self::Platform(failure)
-    }
-}
-
-impl From<LedgerError> for Stop {
-    fn from(error: LedgerError) -> Self {
-        Self::Ledger(error)
     }
 }

@@ -4,40 +4,38 @@ use std::collections::BTreeMap;
 
 use partyline_core::Contact;
 
-use super::{Call, Command, Outcome};
+use super::{Argument, Call, Command, Kind, Outcome};
 use crate::contacts::StoreError;
 use crate::ledger::LedgerError;
 use crate::policy::{Right, parse_address};
 
 pub(super) const ADD: Command = Command {
     words: "contact add",
-    usage: "NUMBER NAME [--team T] [--meta k=v]…",
-    takes: 2..=2,
-    flags: &["team", "meta", "picture"],
+    arguments: &[
+        Argument::word("number", Kind::Number),
+        Argument::word("name", Kind::Name),
+        Argument::flag("team", Kind::Word("TEAM")),
+        Argument::flag("meta", Kind::Pair).any(),
+        Argument::flag("picture", Kind::Word("ADDRESS")),
+    ],
     right: Right::Admin,
     help: "Gives a number a name, in every room and on every phone. Given again, it changes it.",
-    example: "contact add +14155550100 \"Maya Lopez\" --team Sales",
+    examples: &["contact add +14155550100 \"Maya Lopez\" --team Sales"],
     run: |call| Box::pin(add(call)),
 };
 
 async fn add(call: Call) -> Result<Outcome, LedgerError> {
-    let [number, name] = call.arguments.words.as_slice() else {
-        return Ok(Outcome::Answer("A contact needs a number and a name.".into()));
-    };
+    let given = |name| call.arguments.one(name).unwrap_or_default();
+    let (number, name) = (given("number"), given("name"));
     let address = match parse_address(number, call.desk.region) {
         Ok(address) => address,
         Err(error) => return Ok(Outcome::Answer(format!("{error}."))),
     };
     let mut meta = BTreeMap::new();
-    for pair in call.arguments.flags.get("meta").into_iter().flatten() {
-        let Some((key, value)) = pair.split_once('=') else {
-            return Ok(Outcome::Answer(format!(
-                "--meta takes a key and a value: --meta city=Lima, not \"{pair}\"."
-            )));
-        };
+    for (key, value) in call.arguments.all("meta").iter().filter_map(|pair| pair.split_once('=')) {
         meta.insert(key.to_owned(), value.to_owned());
     }
-    let picture = match call.arguments.flag("picture").map(str::parse::<url::Url>) {
+    let picture = match call.arguments.one("picture").map(str::parse::<url::Url>) {
         None => None,
         Some(Ok(url)) if matches!(url.scheme(), "http" | "https") => Some(url),
         Some(_) => {
@@ -48,8 +46,8 @@ async fn add(call: Call) -> Result<Outcome, LedgerError> {
     };
     let contact = Contact {
         key: address.contact_key().to_owned(),
-        name: name.clone(),
-        team: call.arguments.flag("team").map(ToOwned::to_owned),
+        name: name.to_owned(),
+        team: call.arguments.one("team").map(ToOwned::to_owned),
         picture,
         meta,
         updated: call.desk.clock.now(),

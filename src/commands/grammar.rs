@@ -1,26 +1,142 @@
-//! Words, quotes and flags.
+//! What a command takes: words, quotes, flags and lists, by the row's own description.
+//!
+//! Pure. Names of groups and people are texts here; `commands` looks them up.
+
+mod kind;
+mod words;
 
 use std::collections::BTreeMap;
 
+use rlibphonenumber::Region;
+
+pub use kind::Kind;
+pub use words::{Word, parse_words};
+
 use super::Command;
+use crate::policy::parse_address;
 
-/// The longest command line, in characters.
-const LONGEST: usize = 4000;
-
-/// What stood behind a command's words.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Arguments {
-    /// Words, in order.
-    pub words: Vec<String>,
-    /// Flags with their values, in order of appearance for each.
-    pub flags: BTreeMap<&'static str, Vec<String>>,
+/// One argument of a command.
+#[derive(Clone, Copy, Debug)]
+pub struct Argument {
+    /// Its name: of a flag behind the dashes, of a word in the documentation.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// Where it stands.
+    pub stands: Stands,
+    /// How often.
+    pub count: Count,
 }
 
-impl Arguments {
-    /// The value of a flag, the last one if it was given several times.
+/// Where an argument stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stands {
+    /// Among the words, in order.
+    Word,
+    /// Behind `--name`.
+    Flag,
+    /// It is `--name` itself, without a value.
+    Switch,
+}
+
+/// How often an argument stands there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// Once.
+    One,
+    /// Once or not at all.
+    Maybe,
+    /// Any number of times.
+    Any,
+    /// Once at least.
+    Some,
+}
+
+impl Argument {
+    /// A word that must be there.
     #[must_use]
-    pub fn flag(&self, name: &str) -> Option<&str> {
-        self.flags.get(name)?.last().map(String::as_str)
+    pub const fn word(name: &'static str, kind: Kind) -> Self {
+        Self { name, kind, stands: Stands::Word, count: Count::One }
+    }
+
+    /// A flag that may be there.
+    #[must_use]
+    pub const fn flag(name: &'static str, kind: Kind) -> Self {
+        Self { name, kind, stands: Stands::Flag, count: Count::Maybe }
+    }
+
+    /// A flag without a value.
+    #[must_use]
+    pub const fn switch(name: &'static str) -> Self {
+        Self { name, kind: Kind::Text, stands: Stands::Switch, count: Count::Maybe }
+    }
+
+    /// The same, but it may be missing.
+    #[must_use]
+    pub const fn maybe(self) -> Self {
+        Self { count: Count::Maybe, ..self }
+    }
+
+    /// The same, any number of times.
+    #[must_use]
+    pub const fn any(self) -> Self {
+        Self { count: Count::Any, ..self }
+    }
+
+    /// The same, once at least.
+    #[must_use]
+    pub const fn some(self) -> Self {
+        Self { count: Count::Some, ..self }
+    }
+
+    /// As the documentation writes it: `[--member WHO]…`.
+    #[must_use]
+    pub fn usage(&self) -> String {
+        let shown = match self.stands {
+            Stands::Switch => format!("[--{}]", self.name),
+            Stands::Flag => format!("[--{} {}]", self.name, self.kind.label(self.name)),
+            Stands::Word if matches!(self.count, Count::Maybe | Count::Any) => {
+                format!("[{}]", self.kind.label(self.name))
+            }
+            Stands::Word => self.kind.label(self.name),
+        };
+        let more = matches!(self.count, Count::Any | Count::Some);
+        if more { format!("{shown}…") } else { shown }
+    }
+}
+
+/// What stood behind a command's words, by the names of its arguments.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Arguments(BTreeMap<&'static str, Vec<String>>);
+
+impl Arguments {
+    /// The value of an argument, the last one if it was given several times.
+    #[must_use]
+    pub fn one(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.last().map(String::as_str)
+    }
+
+    /// All values of an argument, in order.
+    #[must_use]
+    pub fn all(&self, name: &str) -> &[String] {
+        self.0.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether it was given.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// The same with one more value.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.push(name, value.into());
+        self
+    }
+
+    fn push(&mut self, name: &'static str, value: String) {
+        self.0.entry(name).or_default().push(value);
     }
 }
 
@@ -31,11 +147,11 @@ pub enum GrammarError {
     #[error("A quotation mark is missing its partner.")]
     Quote,
     /// Too long a line.
-    #[error("That is longer than {LONGEST} characters.")]
-    TooLong,
+    #[error("That is longer than {0} characters.")]
+    TooLong(usize),
     /// Fewer words than the command needs.
-    #[error("Something is missing.")]
-    Missing,
+    #[error("Something is missing: {0}.")]
+    Missing(String),
     /// More words than the command takes.
     #[error("\"{0}\" is one word too many. (Words that belong together stand in quotes.)")]
     Surplus(String),
@@ -45,133 +161,167 @@ pub enum GrammarError {
     /// A flag without its value.
     #[error("--{0} needs a value behind it.")]
     Value(String),
+    /// A flag that takes no value, or one only, and was given more.
+    #[error("--{0} {1}")]
+    TooMuch(String, &'static str),
+    /// A value that is not of its argument's kind.
+    #[error("{0}")]
+    Wrong(String),
 }
 
-/// Cuts a line into words; quotes, straight or as phones and Macs type them, hold words together.
-/// The dashes into which `--` is corrected are dashes again.
-///
-/// # Errors
-/// A quotation does not end, or the line is too long.
-pub fn parse_words(line: &str) -> Result<Vec<String>, GrammarError> {
-    if line.chars().count() > LONGEST {
-        return Err(GrammarError::TooLong);
-    }
-    let straight: String = line
-        .chars()
-        .map(|c| match c {
-            '“' | '”' | '„' | '«' | '»' => '"',
-            '\u{a0}' => ' ',
-            other => other,
-        })
-        .collect();
-    // An apostrophe within a word is no quotation (O'Brien), and a backslash is a backslash.
-    let mut words = Vec::new();
-    let mut word = String::new();
-    let (mut quoted, mut begun) = (false, false);
-    for c in straight.chars() {
-        match c {
-            '"' => {
-                quoted = !quoted;
-                begun = true;
-            }
-            c if c.is_whitespace() && !quoted => {
-                if begun {
-                    words.push(std::mem::take(&mut word));
-                }
-                begun = false;
-            }
-            c => {
-                word.push(c);
-                begun = true;
-            }
-        }
-    }
-    if quoted {
-        return Err(GrammarError::Quote);
-    }
-    if begun {
-        words.push(word);
-    }
-    Ok(words)
+/// The words behind a command, flags taken out.
+#[derive(Clone, Debug)]
+pub(super) struct Split {
+    flags: Arguments,
+    words: Vec<Word>,
 }
 
-/// Sorts the words behind a command into words and flags, and checks them against its row.
-pub(super) fn arguments(command: &Command, words: &[String]) -> Result<Arguments, GrammarError> {
-    let mut arguments = Arguments::default();
+/// Sorts the words behind a command into words and flags.
+pub(super) fn split(command: &Command, words: &[Word]) -> Result<Split, GrammarError> {
+    let mut split = Split { flags: Arguments::default(), words: Vec::new() };
     let mut words = words.iter();
     while let Some(word) = words.next() {
-        let Some(flag) = word.strip_prefix("--").or_else(|| word.strip_prefix('—')) else {
-            arguments.words.push(word.clone());
+        if word.ends_flags() {
+            split.words.extend(words.cloned());
+            break;
+        }
+        let Some(flag) = word.flag() else {
+            split.words.push(word.clone());
             continue;
         };
         let (name, value) = match flag.split_once('=') {
             Some((name, value)) => (name, Some(value.to_owned())),
             None => (flag, None),
         };
-        let known = command.flags.iter().find(|known| **known == name).ok_or_else(|| {
-            let near = command.flags.iter().find(|known| strsim::levenshtein(known, name) <= 2);
-            let hint = near.map_or(".".to_owned(), |near| format!(": did you mean --{near}?"));
-            GrammarError::Flag(name.to_owned(), hint)
-        })?;
-        let value = match value {
-            Some(value) => value,
-            None => words.next().cloned().ok_or_else(|| GrammarError::Value(name.to_owned()))?,
+        let known = known_flag(command, name)?;
+        let given = match (known.stands, value) {
+            (Stands::Switch, Some(_)) => {
+                return Err(GrammarError::TooMuch(name.to_owned(), "takes no value."));
+            }
+            (Stands::Switch, None) => "yes".to_owned(),
+            (_, Some(value)) => value,
+            (_, None) => match words.next() {
+                Some(value) if value.flag().is_none() => value.text.clone(),
+                _ => return Err(GrammarError::Value(name.to_owned())),
+            },
         };
-        arguments.flags.entry(known).or_default().push(value);
+        if known.count == Count::Maybe && split.flags.has(known.name) {
+            return Err(GrammarError::TooMuch(name.to_owned(), "was given twice."));
+        }
+        split.flags.push(known.name, known.kind.check(&given)?);
     }
-    if arguments.words.len() < *command.takes.start() {
-        return Err(GrammarError::Missing);
+    Ok(split)
+}
+
+fn known_flag<'a>(command: &'a Command, name: &str) -> Result<&'a Argument, GrammarError> {
+    let flags = || command.arguments.iter().filter(|one| one.stands != Stands::Word);
+    let short: String = name.chars().take(40).collect();
+    flags().find(|known| known.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
+        let near = flags().find(|known| strsim::levenshtein(known.name, &short) <= 2);
+        let hint = near.map_or(".".to_owned(), |near| format!(": did you mean --{}?", near.name));
+        GrammarError::Flag(short.clone(), hint)
+    })
+}
+
+/// Whether the group in front of the other words was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Leading {
+    /// It was, or the command takes none that could be left out.
+    Given,
+    /// It was left out: the room's group is meant.
+    LeftOut,
+    /// It was, if this names a group.
+    IfGroup(String),
+}
+
+/// Whether the group that a command takes in front was given, as far as the number and the form
+/// of the words tell.
+pub(super) fn leading(command: &Command, split: &Split, region: Option<Region>) -> Leading {
+    let mut arguments = command.arguments.iter().filter(|one| one.stands == Stands::Word);
+    let optional = |one: &&Argument| one.kind == Kind::Group && one.count == Count::Maybe;
+    if !arguments.next().as_ref().is_some_and(optional) {
+        return Leading::Given;
     }
-    match arguments.words.get(*command.takes.end()) {
-        Some(surplus) => Err(GrammarError::Surplus(surplus.clone())),
-        None => Ok(arguments),
+    let others: Vec<&Argument> = arguments.collect();
+    let pairs = others.iter().any(|one| one.kind == Kind::Pair);
+    let count = split.words.iter().filter(|word| !(pairs && kind::is_pair(&word.text))).count();
+    let needed = |one: &&&Argument| matches!(one.count, Count::One | Count::Some);
+    let least = others.iter().filter(needed).count();
+    let most = others.iter().try_fold(0, |sum: usize, one| match one.count {
+        _ if one.kind == Kind::Pair => Some(sum),
+        // A text is all that is left of the line.
+        _ if one.kind == Kind::Text => None,
+        Count::One | Count::Maybe => Some(sum + 1),
+        Count::Any | Count::Some => None,
+    });
+    let first = match split.words.first() {
+        Some(first) if count > least => first,
+        _ => return Leading::LeftOut,
+    };
+    if most.is_some_and(|most| count > most || (most == 1 && least == 0)) {
+        // `group delete NAME`: what can be the group is the group.
+        return Leading::Given;
+    }
+    let is_number = words::number_at(&split.words, |text| parse_address(text, region).is_ok());
+    if first.separates() || is_number.is_some() || parse_address(&first.text, region).is_ok() {
+        return Leading::LeftOut;
+    }
+    Leading::IfGroup(first.text.clone())
+}
+
+/// Gives the words to the row's arguments, each checked for its kind.
+pub(super) fn bind(
+    command: &Command,
+    split: &Split,
+    group_given: bool,
+    region: Option<Region>,
+) -> Result<Arguments, GrammarError> {
+    let mut bound = split.flags.clone();
+    let mut words = split.words.as_slice();
+    let is_whole = |text: &str| parse_address(text, region).is_ok();
+    let mut arguments =
+        command.arguments.iter().filter(|one| one.stands == Stands::Word).peekable();
+    while let Some(argument) = arguments.next() {
+        if argument.kind == Kind::Group && argument.count == Count::Maybe && !group_given {
+            continue;
+        }
+        let last = arguments.peek().is_none();
+        let taken: Vec<String> = match (argument.count, argument.kind) {
+            _ if words.is_empty() => Vec::new(),
+            (Count::Any | Count::Some, Kind::Who) => {
+                words::items(std::mem::take(&mut words), is_whole)
+            }
+            (Count::Any | Count::Some, _) => {
+                std::mem::take(&mut words).iter().map(|word| word.text.clone()).collect()
+            }
+            (_, Kind::Text) if last => {
+                let all = std::mem::take(&mut words);
+                vec![all.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")]
+            }
+            (_, Kind::Number | Kind::Who) => {
+                let (number, count) =
+                    words::number_at(words, is_whole).unwrap_or((words[0].text.clone(), 1));
+                words = &words[count..];
+                vec![number]
+            }
+            _ => {
+                let (first, rest) = (&words[0], &words[1..]);
+                words = rest;
+                vec![first.text.clone()]
+            }
+        };
+        if taken.is_empty() && matches!(argument.count, Count::One | Count::Some) {
+            return Err(GrammarError::Missing(argument.kind.label(argument.name)));
+        }
+        for value in taken {
+            bound.push(argument.name, argument.kind.check(&value)?);
+        }
+    }
+    match words.first() {
+        Some(surplus) => Err(GrammarError::Surplus(kind::shown(&surplus.text))),
+        None => Ok(bound),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::commands::TABLE;
-
-    fn words(line: &str) -> Vec<String> {
-        parse_words(line).unwrap()
-    }
-
-    #[test]
-    fn quotes_hold_words_together() {
-        assert_eq!(words(r#"contact add +1 "Maya Lopez""#), ["contact", "add", "+1", "Maya Lopez"]);
-        assert_eq!(words("contact add “Maya Lopez”"), ["contact", "add", "Maya Lopez"]);
-        assert_eq!(words("O'Brien \"\""), ["O'Brien", ""]);
-        assert_eq!(parse_words("a \"b"), Err(GrammarError::Quote));
-    }
-
-    #[test]
-    fn flags_are_read_in_both_spellings() {
-        let add = TABLE.iter().find(|command| command.words == "contact add").unwrap();
-        for line in ["+1 Maya --team Sales", "+1 Maya --team=Sales", "+1 —team Sales Maya"] {
-            let arguments = arguments(add, &words(line)).unwrap();
-            assert_eq!(arguments.words, ["+1", "Maya"]);
-            assert_eq!(arguments.flag("team"), Some("Sales"));
-        }
-        let wrong = arguments(add, &words("+1 Maya --taem Sales")).unwrap_err();
-        assert_eq!(wrong.to_string(), "There is no --taem here: did you mean --team?");
-        assert_eq!(arguments(add, &words("+1")), Err(GrammarError::Missing));
-        assert_eq!(
-            arguments(add, &words("+1 Maya Lopez")),
-            Err(GrammarError::Surplus("Lopez".into()))
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn no_line_panics(line in ".{0,200}") {
-            if let Ok(words) = parse_words(&line) {
-                for command in TABLE {
-                    let _ = arguments(command, &words);
-                }
-            }
-        }
-    }
-}
+mod tests;

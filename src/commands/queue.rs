@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use partyline_core::Place;
 
-use super::{Call, Command, Outcome};
+use super::{Argument, Call, Command, Kind, Outcome};
 use crate::ledger::{Change, LedgerError, QueueChange, Selection};
 use crate::policy::Right;
 
@@ -13,47 +13,35 @@ const SHOWN: u32 = 20;
 
 pub(super) const LIST: Command = Command {
     words: "queue list",
-    usage: "[GROUP]",
-    takes: 0..=1,
-    flags: &[],
+    arguments: &[Argument::word("group", Kind::Group).maybe()],
     right: Right::Admin,
     help: "Shows what was given up: of this room's group, of GROUP, or, in a room without one, all.",
-    example: "queue list",
+    examples: &["queue list"],
     run: |call| Box::pin(list(call)),
 };
 
 pub(super) const RETRY: Command = Command {
     words: "queue retry",
-    usage: "ID|GROUP|all",
-    takes: 1..=1,
-    flags: &[],
+    arguments: &[Argument::word("which", Kind::Word("ID|GROUP|all"))],
     right: Right::Admin,
     help: "Sends again what was given up.",
-    example: "queue retry 12",
+    examples: &["queue retry 12"],
     run: |call| Box::pin(change(call, QueueChange::Retry, "sent again")),
 };
 
 pub(super) const DROP: Command = Command {
     words: "queue drop",
-    usage: "ID|GROUP|all",
-    takes: 1..=1,
-    flags: &[],
+    arguments: &[Argument::word("which", Kind::Word("ID|GROUP|all"))],
     right: Right::Admin,
     help: "Forgets what was given up: it is never sent.",
-    example: "queue drop 12",
+    examples: &["queue drop 12"],
     run: |call| Box::pin(change(call, QueueChange::Drop, "dropped")),
 };
 
 async fn list(call: Call) -> Result<Outcome, LedgerError> {
-    let selection = match call.arguments.words.first() {
-        Some(word) => match select(&call, word) {
-            Ok(selection) => selection,
-            Err(sentence) => return Ok(Outcome::Answer(sentence)),
-        },
-        None => match call.desk.links.conversation(&call.room) {
-            Some(conversation) => of_group(&call, conversation),
-            None => Selection::All,
-        },
+    let selection = match &call.group {
+        Some(group) => of_group(&call, group.info.place.clone()),
+        None => Selection::All,
     };
     let prefix = call.desk.prefix(call.room.network());
     let parked = call.desk.ledger.parked(&selection, SHOWN).await?;
@@ -81,7 +69,7 @@ async fn change(
     change: fn(Selection) -> QueueChange,
     done: &str,
 ) -> Result<Outcome, LedgerError> {
-    let selection = match select(&call, &call.arguments.words[0]) {
+    let selection = match select(&call, call.arguments.one("which").unwrap_or_default()).await? {
         Ok(selection) => selection,
         Err(sentence) => return Ok(Outcome::Answer(sentence)),
     };
@@ -98,19 +86,22 @@ async fn change(
     Ok(Outcome::Change(Change::Queue(change(selection)), answer))
 }
 
-/// Which deliveries a word means: a number, a conversation, or `all`.
-fn select(call: &Call, word: &str) -> Result<Selection, String> {
+/// Which deliveries a word means: a number, a group, or `all`.
+async fn select(call: &Call, word: &str) -> Result<Result<Selection, String>, LedgerError> {
     if word.eq_ignore_ascii_case("all") {
-        return Ok(Selection::All);
+        return Ok(Ok(Selection::All));
     }
     if let Ok(number) = word.parse() {
-        return Ok(Selection::One(number));
+        return Ok(Ok(Selection::One(number)));
     }
     let conversation = Place::conversation(word);
     if call.desk.links.knows(&conversation) {
-        return Ok(of_group(call, conversation));
+        return Ok(Ok(of_group(call, conversation)));
     }
-    Err(format!("\"{word}\" is no delivery's number and no linked conversation; `all` means all."))
+    Ok(match call.desk.ledger.find_groups(word, 2).await?.as_slice() {
+        [group] => Ok(of_group(call, group.info.place.clone())),
+        _ => Err(format!("\"{word}\" is no delivery's number and no one group; `all` means all.")),
+    })
 }
 
 /// A group is its conversation and the rooms tied to it.

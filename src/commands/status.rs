@@ -13,12 +13,10 @@ const NAMED: u32 = 10;
 
 pub(super) const STATUS: Command = Command {
     words: "status",
-    usage: "",
-    takes: 0..=0,
-    flags: &[],
+    arguments: &[],
     right: Right::Everybody,
     help: "Shows what this room is tied to, what is waiting, and how the networks are doing.",
-    example: "status",
+    examples: &["status"],
     run: |call| Box::pin(status(call)),
 };
 

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, params};
 use super::intake::insert_owed;
 use super::mark::Key;
 use super::{Accepted, Change, Ledger, LedgerError, Owed, from_json};
-use super::{links, parked};
+use super::{groups, journal, links, parked};
 use crate::crash::{Point, point};
 
 /// A command that was given and is not done.
@@ -83,8 +83,8 @@ impl Ledger {
             .await
     }
 
-    /// A command is done: its effect on links or parked deliveries, what is owed because of it (the answer first),
-    /// and its being done are one commit, so that it takes effect once however often the program
+    /// A command is done: its effects, what is owed because of it (the answer first), and its
+    /// being done are one commit, so that it takes effect once however often the program
     /// is killed.
     ///
     /// # Errors
@@ -93,7 +93,7 @@ impl Ledger {
         &self,
         command: &PendingCommand,
         owed: Vec<Owed>,
-        change: Option<Change>,
+        changes: Vec<Change>,
     ) -> Result<Accepted, LedgerError> {
         let now = self.now_ms();
         let number = command.number;
@@ -106,11 +106,14 @@ impl Ledger {
                     .prepare_cached("UPDATE events SET state = 0 WHERE id = ?1")?
                     .execute(params![number])?;
                 let mut accepted = Accepted::default();
-                match &change {
-                    Some(Change::Link(change)) => links::apply(writing, change, now)?,
-                    Some(Change::Queue(change)) => parked::apply(writing, change, &mut accepted)?,
-                    None => {}
+                for change in &changes {
+                    match change {
+                        Change::Link(change) => links::apply(writing, change, now)?,
+                        Change::Group(change) => groups::apply(writing, change)?,
+                        Change::Queue(change) => parked::apply(writing, change, &mut accepted)?,
+                    }
                 }
+                journal::forget(writing, number)?;
                 for owed in &owed {
                     let position = Some(writing.next_position());
                     insert_owed(writing, number, &key, owed, position, now)?;

@@ -4,6 +4,7 @@ use partyline_core::{Event, EventKey, Happening, MessageId, Network, Place, Room
 use rusqlite::params;
 
 use super::cursors::{BEFORE_THE_FIRST, PlaceRow, move_cursor, to_i64};
+use super::follow::follow;
 use super::holds::drain;
 use super::mark::{Key, mark};
 use super::threads::Writing;
@@ -96,6 +97,8 @@ pub(super) fn note_own(
         owed: Vec::new(),
         order: Order::Counted,
         unlinked: false,
+        group: None,
+        tell: Vec::new(),
     };
     accept_one(writing, &entry, now, accepted)
 }
@@ -157,7 +160,8 @@ fn accept_one(writing: &Writing<'_>, entry: &Entry, now: i64, accepted: &mut Acc
     }
     let position = matches!(turn, Turn::Now).then(|| writing.next_position());
     let key = Key::of(event);
-    for owed in &entry.owed {
+    let told = follow(writing, entry, now, accepted)?;
+    for owed in entry.owed.iter().chain(&told) {
         insert_owed(writing, row, &key, owed, position, now)?;
         if position.is_some() {
             accepted.wake(owed.lane());

@@ -7,7 +7,7 @@ use crate::crash::{Point, point};
 
 /// What each version of the ledger adds to the one before it. Never change a step that was
 /// released: add one.
-const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3];
+const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4];
 
 const STEP_1: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -127,6 +127,41 @@ CREATE INDEX places_with_holes ON places (id)
 -- Deliveries have one more state: 4 skipped, because it was too late for them when they were read
 -- back; a summary stands in their place.
 CREATE INDEX deliveries_skipped ON deliveries (lane, id) WHERE state = 4;
+";
+
+const STEP_4: &str = "
+-- Conversations as their platform shows them: the directory of groups. `folded` is the name in
+-- small letters, by which it is found and sorted; `seen` is the number of the last full listing
+-- that it stood in.
+CREATE TABLE groups (
+    conversation TEXT PRIMARY KEY,
+    unique_name TEXT,
+    name TEXT,
+    folded TEXT NOT NULL,
+    description TEXT,
+    created_by TEXT,
+    state TEXT NOT NULL,
+    created INTEGER,
+    updated INTEGER NOT NULL,
+    seen INTEGER NOT NULL DEFAULT 0,
+    -- Rooms that were untied when the group was archived, as a JSON list.
+    rooms TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX groups_folded ON groups (folded);
+CREATE INDEX groups_unique ON groups (unique_name);
+
+-- When a member was last heard, and what became of the last message to the member.
+ALTER TABLE participants ADD COLUMN heard INTEGER;
+ALTER TABLE participants ADD COLUMN status TEXT;
+ALTER TABLE participants ADD COLUMN error INTEGER;
+
+-- What the operation behind a command that is not done has done, step by step.
+CREATE TABLE operations (
+    event INTEGER NOT NULL REFERENCES events (id),
+    step TEXT NOT NULL,
+    result TEXT NOT NULL,
+    PRIMARY KEY (event, step)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Brings the ledger to the newest version, each step in a transaction of its own.

@@ -59,6 +59,8 @@ fn entry(place: &Place, index: u64, to: &Place, order: Order) -> Entry {
         }],
         order,
         unlinked: false,
+        group: None,
+        tell: Vec::new(),
     }
 }
 

@@ -1,26 +1,22 @@
 //! Ties a conversation to a room: the conversation is looked up, its members' names are learned,
 //! both places get a cursor (what was said before is not relayed), then the link is written down.
 
-use partyline_core::{ConversationState, Link, Network, Place};
+use partyline_core::{ConversationState, Link, Place};
 
-use super::{Done, Stop};
+use super::work::{Done, Stop, Work};
 use crate::catchup::newest;
-use crate::commands::Desk;
 use crate::crash::{Point, point};
-use crate::ledger::{Change, LinkChange};
+use crate::ledger::{Change, GroupChange, LinkChange};
 use crate::members;
 
 pub(super) async fn run(
-    desk: &Desk,
+    work: &Work<'_>,
     reference: &str,
     room: &Place,
     by: &str,
 ) -> Result<Done, Stop> {
-    let groups = desk.networks.get(Network::Twilio).and_then(|powers| powers.groups.as_ref());
-    let Some(groups) = groups else {
-        return Ok(Done::said("Twilio is not configured here, so there are no groups to link."));
-    };
-    let info = groups.conversation(reference).await?;
+    let (desk, groups) = (work.desk(), work.groups()?);
+    let info = work.attempt(|| groups.conversation(reference)).await?;
     let sid = info.place.id();
     let called = info.name.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
     if info.state == ConversationState::Closed {
@@ -41,31 +37,29 @@ pub(super) async fn run(
         }
         None => {}
     }
-    let count =
-        members::learn(groups.as_ref(), &desk.ledger, desk.contacts.names(), &info.place).await?;
+    let learn = || members::learn(groups, &desk.ledger, desk.contacts.names(), &info.place);
+    let count = work.attempt(learn).await?;
     point(Point::LinkLearned);
-    for place in [&info.place, room] {
-        begin(desk, place).await?;
-    }
+    begin(work, &[&info.place, room]).await?;
     point(Point::LinkBegun);
-    Ok(Done {
-        answer: format!(
-            "Tied to {sid}{called}. What is written here goes to its {count} members, and what they write comes here."
-        ),
-        change: Some(Change::Link(LinkChange::Tie {
-            link: Link { conversation: info.place, room: room.clone() },
-            by: by.to_owned(),
-        })),
-    })
+    let answer = format!(
+        "Tied to {sid}{called}. What is written here goes to its {count} members, and what they write comes here."
+    );
+    let link = Link { conversation: info.place.clone(), room: room.clone() };
+    let tie = Change::Link(LinkChange::Tie { link, by: by.to_owned() });
+    Ok(Done::changed(answer, vec![Change::Group(GroupChange::Note(Box::new(info))), tie]))
 }
 
-/// A place that is tied to nothing yet begins where it is now.
-async fn begin(desk: &Desk, place: &Place) -> Result<(), Stop> {
-    let Some(powers) = desk.networks.get(place.network()) else { return Ok(()) };
-    if desk.links.knows(place) {
-        return Ok(());
+/// Places that are tied to nothing yet begin where they are now.
+pub(super) async fn begin(work: &Work<'_>, places: &[&Place]) -> Result<(), Stop> {
+    let desk = work.desk();
+    for place in places {
+        let Some(powers) = desk.networks.get(place.network()) else { continue };
+        if desk.links.knows(place) {
+            continue;
+        }
+        let pieces = work.attempt(|| powers.read_back.read_back(place, None)).await?;
+        desk.ledger.begin_anew(place, newest(&pieces)).await?;
     }
-    let pieces = powers.read_back.read_back(place, None).await?;
-    desk.ledger.begin_anew(place, newest(&pieces)).await?;
     Ok(())
 }

@@ -53,7 +53,7 @@ async fn what_is_wrong_gets_a_plain_sentence_and_changes_nothing() {
     world.daemon.start().await;
     for (who, line, expected) in [
         (&world.admin, "group lnik CH1", "Did you mean `/wa group link`?"),
-        (&world.admin, "contact add Maya", "Something is missing."),
+        (&world.admin, "contact add Maya", "Something is missing: NAME."),
         (&world.admin, "contact add 12 Maya", "not a phone number"),
         (&world.admin, "contact add +14155550101 \"Maya", "quotation mark"),
         (&world.admin, "group unlink", "stands in the configuration"),

@@ -1,5 +1,7 @@
 //! What the bridge owes a place.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -69,12 +71,23 @@ pub enum Action {
         /// What it says.
         text: Text,
     },
+    /// An approved template is sent, with its variables filled in: to members on phones only.
+    Template {
+        /// `HX…`.
+        sid: String,
+        /// What the variables are.
+        variables: BTreeMap<String, String>,
+    },
     /// The bridge answers a command, to whoever gave it only, where the platform can.
     Answer {
         /// Where the answer goes.
         to: AnswerTo,
         /// The answer.
         text: Text,
+        /// What was shown of it before, which it stands in place of (see
+        /// [`Revise`](crate::Revise)).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<MessageId>,
     },
 }
 

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Content, DeliveryId, EventKey, MessageId, Network, PersonId, Place};
+use crate::{
+    Address, Content, ConversationInfo, DeliveryId, EventKey, MessageId, Network, PersonId, Place,
+};
 
 /// Something that happened in a place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +130,9 @@ pub enum Happening {
         state: ConversationState,
         /// Its friendly name, where it was stated.
         name: Option<String>,
+        /// All that is known of it, where all was stated.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        info: Option<Box<ConversationInfo>>,
     },
     /// A room changed.
     Room {

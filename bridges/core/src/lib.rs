@@ -22,9 +22,11 @@ mod contact;
 mod content;
 mod delivery;
 mod event;
+mod groups;
 mod ids;
 mod late;
 mod link;
+mod rooms;
 mod text;
 mod traits;
 mod verdict;
@@ -38,12 +40,17 @@ pub use event::{
     AnswerTo, CommandLine, ConversationState, Event, Happening, MemberChange, ReceiptStatus,
     RoomChange, Speaker,
 };
+pub use groups::{
+    ConversationChange, ConversationInfo, ConversationPage, Groups, Manage, MemberInfo, Membership,
+    NewConversation, Template,
+};
 pub use ids::{DeliveryId, EventKey, MessageId, Network, PersonId, Place, PlaceError};
 pub use late::{LATE_LIMIT, Late, Lateness};
 pub use link::Link;
+pub use rooms::{NewRoom, Revise, Rooms};
 pub use text::{Mark, MarkKind, Text, split_words};
 pub use traits::{
-    ConversationInfo, Cursor, Deliver, Groups, Incoming, Intake, MemberInfo, NotStored, Profile,
-    Profiles, Proof, ReadBack, Stored, Watch, WatchState,
+    Cursor, Deliver, Incoming, Intake, NotStored, Profile, Profiles, Proof, ReadBack, Stored,
+    Watch, WatchState,
 };
 pub use verdict::{Failure, Reason, Verdict};

@@ -6,9 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Address, ConversationState, Event, Failure, MessageId, Network, Outgoing, PersonId, Place, Sent,
-};
+use crate::{Event, Failure, MessageId, Network, Outgoing, PersonId, Place, Sent};
 
 /// Sends to a platform.
 #[async_trait]
@@ -76,47 +74,6 @@ pub trait Profiles: Send + Sync {
     /// # Errors
     /// With a verdict, when the platform could not be asked.
     async fn profile(&self, person: &PersonId, place: &Place) -> Result<Profile, Failure>;
-}
-
-/// A conversation as its platform shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConversationInfo {
-    /// Which one.
-    pub place: Place,
-    /// What people call it.
-    pub name: Option<String>,
-    /// Its state.
-    pub state: ConversationState,
-}
-
-/// A member of a conversation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MemberInfo {
-    /// The participant (`MB…`).
-    pub participant: String,
-    /// How the member is reached.
-    pub address: Option<Address>,
-    /// The sender that serves the member.
-    pub sender: Option<Address>,
-    /// The name in the participant's attributes.
-    pub name: Option<String>,
-}
-
-/// Tells about conversations.
-#[async_trait]
-pub trait Groups: Send + Sync {
-    /// The conversation with this SID or unique name.
-    ///
-    /// # Errors
-    /// With a verdict; `Never` with [`Reason::NoSuchPlace`](crate::Reason::NoSuchPlace) where there
-    /// is none.
-    async fn conversation(&self, reference: &str) -> Result<ConversationInfo, Failure>;
-
-    /// Who is in it.
-    ///
-    /// # Errors
-    /// With a verdict.
-    async fn members(&self, conversation: &Place) -> Result<Vec<MemberInfo>, Failure>;
 }
 
 /// Whether one direction works.

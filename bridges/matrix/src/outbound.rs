@@ -7,7 +7,7 @@
 //! and empty, so that `@room` in a text from a phone pings nobody (client-server API, "User and
 //! room mentions").
 
-use partyline_core::{Action, Content, Network, Outgoing, Text};
+use partyline_core::{Action, AnswerTo, Content, MessageId, Network, Outgoing, Text};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -28,12 +28,9 @@ pub(crate) fn content(outgoing: &Outgoing) -> Value {
             post(*origin, name, picture.as_ref(), content, &outgoing.lead())
         }
         Action::Notice { text } => notice(text),
-        Action::Answer { to, text } => {
-            let mut content = notice(text);
-            // The handle is the event that gave the command.
-            reply(&mut content, &to.handle);
-            content
-        }
+        Action::Answer { to, text, replaces } => answer(to, text, replaces.as_ref()),
+        // Templates go to phones; what a room is to see of one is a notice of its own.
+        Action::Template { sid, .. } => notice(&Text::plain(format!("[template {sid}]"))),
     };
     content[DELIVERY_KEY] = json!(outgoing.id.as_str());
     content
@@ -45,6 +42,23 @@ fn notice(text: &Text) -> Value {
         "body": text::without_controls(&text.plain),
         "m.mentions": {},
     })
+}
+
+/// An answer: a reply to its command, or, where it was shown before it was whole, that message
+/// changed (client-server API, "Event replacements").
+pub(crate) fn answer(to: &AnswerTo, text: &Text, replaces: Option<&MessageId>) -> Value {
+    let mut content = notice(text);
+    match replaces.map(MessageId::as_str).filter(|event| event.starts_with('$')) {
+        Some(event) => {
+            let new = content.clone();
+            content["body"] = json!(format!("* {}", text::without_controls(&text.plain)));
+            content["m.new_content"] = new;
+            content["m.relates_to"] = json!({ "rel_type": "m.replace", "event_id": event });
+        }
+        // The handle is the event that gave the command.
+        None => reply(&mut content, &to.handle),
+    }
+    content
 }
 
 fn post(
@@ -110,7 +124,7 @@ fn reply(message: &mut Value, event: &str) {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use partyline_core::{AnswerTo, DeliveryId, Late, MessageId, NAME_LIMIT, Part, Place};
+    use partyline_core::{DeliveryId, Late, NAME_LIMIT, Part, Place};
     use proptest::prelude::*;
 
     use super::*;
@@ -208,6 +222,7 @@ mod tests {
                     handle: handle.into(),
                 },
                 text: Text::plain("done"),
+                replaces: None,
             }))
         };
         assert_eq!(

@@ -176,7 +176,12 @@ async fn what_is_said_goes_both_ways_under_names() {
     let Happening::Command(line) = &event.happening else { unreachable!() };
     assert_eq!((line.line.as_str(), line.name.as_deref()), ("status", Some("Ravi")));
     let to = AnswerTo { place: place(&room), handle: line.answer.handle.clone() };
-    bot.post(&outgoing("L-2", &room, Action::Answer { to, text: Text::plain("fine") })).await;
+    bot.post(&outgoing(
+        "L-2",
+        &room,
+        Action::Answer { to, text: Text::plain("fine"), replaces: None },
+    ))
+    .await;
     let history = ravi.history(&room).await;
     let answer = history.last().expect("an answer");
     assert_eq!(answer["content"]["m.relates_to"]["m.in_reply_to"]["event_id"], command.as_str());

@@ -5,7 +5,6 @@ use secrecy::{ExposeSecret, SecretString};
 use slack_morphism::api::{
     SlackApiAppsConnectionOpenRequest, SlackApiAuthTestResponse, SlackApiChatPostMessageRequest,
 };
-use slack_morphism::events::SlackCommandEventResponse;
 use slack_morphism::{ClientResult, SlackApiToken, SlackApiTokenValue, SlackClient};
 use tokio::time::Instant;
 use url::Url;
@@ -104,11 +103,7 @@ impl Client {
     }
 
     /// Answers a command at its `response_url`, which must have been checked.
-    pub(crate) async fn respond(
-        &self,
-        url: Url,
-        response: &SlackCommandEventResponse,
-    ) -> Result<(), Failure> {
+    pub(crate) async fn respond(&self, url: Url, response: &wire::Response) -> Result<(), Failure> {
         let call = Call { method: "response_url", about: "the answer to a command", writes: true };
         let sent = self.slack.http_api.connector.post_freely(url, response);
         measured(call, sent).await.map_err(|failure| match failure.code.as_deref() {

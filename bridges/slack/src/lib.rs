@@ -225,14 +225,15 @@ impl Slack {
         posted.map(|stamp| history::sent(&stamp))
     }
 
-    async fn answer(&self, to: &AnswerTo, text: &Text) -> Result<Sent, Failure> {
+    /// Answers a command, in place of what was shown before or beside it.
+    async fn answer(&self, to: &AnswerTo, text: &Text, replace: bool) -> Result<Sent, Failure> {
         let Some(url) = outbound::answer_address(&to.handle, &self.config.api_url) else {
             return Err(Failure::never(
                 Reason::Refused,
                 "The command did not come with an address of Slack's to answer at.",
             ));
         };
-        self.client.respond(url, &outbound::answer(text)).await?;
+        self.client.respond(url, &outbound::answer(text, replace)).await?;
         Ok(Sent { id: None, ordinal: None })
     }
 }
@@ -256,9 +257,9 @@ impl Deliver for Slack {
     }
 
     async fn send(&self, outgoing: &Outgoing) -> Result<Sent, Failure> {
-        if let Action::Answer { to, text } = &outgoing.action {
+        if let Action::Answer { to, text, replaces } = &outgoing.action {
             // An answer goes without the token and says nothing of it.
-            return self.answer(to, text).await;
+            return self.answer(to, text, replaces.is_some()).await;
         }
         let sent = self.post(outgoing).await;
         self.board.called(&sent);

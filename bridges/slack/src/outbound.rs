@@ -2,8 +2,7 @@
 
 use partyline_core::{Action, Content, NAME_LIMIT, Outgoing, Part, Text};
 use slack_morphism::api::SlackApiChatPostMessageRequest;
-use slack_morphism::events::SlackCommandEventResponse;
-use slack_morphism::{SlackChannelId, SlackMessageContent, SlackMessageResponseType, SlackTs};
+use slack_morphism::{SlackChannelId, SlackMessageContent, SlackTs};
 use url::Url;
 
 use crate::{text, ts, wire};
@@ -30,7 +29,7 @@ pub(crate) fn post(outgoing: &Outgoing) -> Option<SlackApiChatPostMessageRequest
             (time(outgoing) + &said(content, *part), shown_name(name), picture.as_ref())
         }
         Action::Notice { text } => (text::write(text), None, None),
-        Action::Answer { .. } => return None,
+        Action::Answer { .. } | Action::Template { .. } => return None,
     };
     let (channel, thread) = ts::parts(&outgoing.to);
     let content = SlackMessageContent::new()
@@ -50,9 +49,14 @@ pub(crate) fn post(outgoing: &Outgoing) -> Option<SlackApiChatPostMessageRequest
 }
 
 /// The answer to a command, for whoever gave it only.
-pub(crate) fn answer(text: &Text) -> SlackCommandEventResponse {
-    SlackCommandEventResponse::new(SlackMessageContent::new().with_text(text::write(text)))
-        .with_response_type(SlackMessageResponseType::Ephemeral)
+///
+/// `replace` has it stand in place of what was shown at the same address before.
+pub(crate) fn answer(text: &Text, replace: bool) -> wire::Response {
+    wire::Response {
+        text: text::write(text),
+        response_type: "ephemeral",
+        replace_original: replace.then_some(true),
+    }
 }
 
 /// The address of an answer, if it is one that may be called: of Slack's own, by HTTPS, or, in
@@ -183,10 +187,12 @@ mod tests {
     #[test]
     fn an_answer_is_ephemeral_and_no_post() {
         let to = AnswerTo { place: "slack:C1".parse().expect("place"), handle: String::new() };
-        let action = Action::Answer { to, text: "a < b".into() };
+        let action = Action::Answer { to, text: "a < b".into(), replaces: None };
         assert!(post(&outgoing("slack:C1", action)).is_none());
-        let json = serde_json::to_string(&answer(&"a < b".into())).expect("JSON");
+        let json = serde_json::to_string(&answer(&"a < b".into(), false)).expect("JSON");
         assert_eq!(json, r#"{"text":"a &lt; b","response_type":"ephemeral"}"#);
+        let json = serde_json::to_string(&answer(&"a".into(), true)).expect("JSON");
+        assert!(json.contains(r#""replace_original":true"#), "{json}");
     }
 
     #[test]

@@ -317,7 +317,7 @@ async fn a_command_is_answered_to_whoever_gave_it() {
     let Happening::Command(line) = event.happening else { panic!("a command") };
     assert_eq!(line.line, "contact add +14155550100 \"A & B\"");
     assert_eq!(line.by.id, scene.maya);
-    let action = Action::Answer { to: line.answer, text: "Noted: A & B".into() };
+    let action = Action::Answer { to: line.answer, text: "Noted: A & B".into(), replaces: None };
     let outgoing = Outgoing { action, ..scene.outgoing("a-1", scene.place(), "") };
     let sent = scene.slack.send(&outgoing).await.expect("answered");
     assert_eq!(sent.id, None);

@@ -82,7 +82,10 @@ pub(crate) fn command_line(markup: &str) -> String {
     while let Some((before, inside, after)) = next_element(rest) {
         line.push_str(&unescape(before));
         let (target, label) = inside.split_once('|').unwrap_or((inside, ""));
+        // Numbers and mail addresses without the spaces that their label can have.
+        let bare = target.strip_prefix("tel:").or_else(|| target.strip_prefix("mailto:"));
         match target.strip_prefix(['@', '#']) {
+            _ if bare.is_some() => line.push_str(&unescape(bare.unwrap_or_default())),
             Some(id) => line.push_str(&format!("{}:{id}", Network::Slack)),
             None if label.is_empty() => line.push_str(&unescape(target)),
             None => line.push_str(&unescape(label)),
@@ -176,8 +179,9 @@ mod tests {
             ("group link CH1 <#C1|general>", "group link CH1 slack:C1"),
             (
                 "contact add <tel:+14155550100|+1 415 555 0100> \"A &amp; B\"",
-                "contact add +1 415 555 0100 \"A & B\"",
+                "contact add +14155550100 \"A & B\"",
             ),
+            ("say <mailto:a@b.example|a@b.example>", "say a@b.example"),
             ("note <https://a.example>", "note https://a.example"),
         ] {
             assert_eq!(command_line(markup), line, "{markup}");

@@ -361,6 +361,16 @@ pub(crate) struct ResponseMetadata {
     pub(crate) next_cursor: Option<String>,
 }
 
+/// What is posted to a `response_url` (docs.slack.dev, "Handling user interaction").
+#[derive(Debug, Serialize)]
+pub(crate) struct Response {
+    pub(crate) text: String,
+    pub(crate) response_type: &'static str,
+    /// Whether it stands in place of what was answered before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) replace_original: Option<bool>,
+}
+
 /// The acknowledgement of an envelope.
 #[derive(Debug, Serialize)]
 pub(crate) struct Acknowledgement<'a> {

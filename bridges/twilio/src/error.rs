@@ -18,6 +18,12 @@ use crate::wire::lenient::whole;
 /// The code of "this address and sender are in a conversation already".
 pub const ALREADY_BOUND: u32 = 50416;
 
+/// The code of "a conversation has this unique name already".
+pub const NAME_TAKEN: &str = "50353";
+
+/// The codes of "this participant is in this conversation already".
+pub const ALREADY_IN: [&str; 2] = ["50433", "50437"];
+
 /// The code of "outside WhatsApp's 24 hours".
 pub const WINDOW_CLOSED: u32 = 63016;
 

@@ -5,13 +5,14 @@
 
 use jiff::Timestamp;
 use partyline_core::{
-    Address, Content, ConversationState, DeliveryId, Event, EventKey, File, Happening,
-    MemberChange, MessageId, Network, Place, ReceiptStatus, Speaker, Text,
+    Address, Content, ConversationInfo, ConversationState, DeliveryId, Event, EventKey, File,
+    Happening, MemberChange, MessageId, Network, Place, ReceiptStatus, Speaker, Text,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::attribution::Attribution;
+use crate::wire::attributes::{CREATED_BY, DESCRIPTION};
 use crate::wire::hooks::{
     ConversationHook, DeliveryHook, HookEvent, MessageHook, ParticipantHook, Stage, StateHook,
 };
@@ -193,7 +194,20 @@ fn conversation(stage: Stage, hook: ConversationHook, envelope: &Envelope<'_>) -
         // It is made once and removed once.
         _ => EventKey::new(format!("{sid}:{}", envelope.name)),
     };
-    let happening = Happening::Conversation { state, name: hook.friendly_name };
+    // A removed one is told without its state.
+    let info = (state != ConversationState::Removed).then(|| {
+        Box::new(ConversationInfo {
+            place: place.clone(),
+            name: hook.friendly_name.clone(),
+            unique_name: hook.unique_name,
+            description: hook.attributes.field(DESCRIPTION),
+            created_by: hook.attributes.field(CREATED_BY),
+            state,
+            created: hook.date_created,
+            updated: hook.date_updated,
+        })
+    });
+    let happening = Happening::Conversation { state, name: hook.friendly_name, info };
     Some(Event { key, place, at: date.unwrap_or(envelope.now), ordinal: None, happening })
 }
 
@@ -208,7 +222,7 @@ fn state(hook: StateHook, envelope: &Envelope<'_>) -> Option<Event> {
         place,
         at: hook.state_updated.unwrap_or(envelope.now),
         ordinal: None,
-        happening: Happening::Conversation { state, name: None },
+        happening: Happening::Conversation { state, name: None, info: None },
     })
 }
 

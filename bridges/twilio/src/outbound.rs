@@ -12,12 +12,21 @@ use crate::wire::{Attributes, Ours};
 /// # Errors
 /// Never: what is to be done cannot be done on phones, or the words are too many.
 pub(crate) fn message(outgoing: &Outgoing, pattern: &Attribution) -> Result<NewMessage, Failure> {
+    if let Action::Template { sid, variables } = &outgoing.action {
+        let ours = Ours { delivery: Some(outgoing.id.as_str().to_owned()), ..Ours::default() };
+        return Ok(NewMessage {
+            content_sid: Some(sid.clone()),
+            content_variables: Some(serde_json::json!(variables).to_string()),
+            attributes: Some(marked(ours)),
+            ..NewMessage::default()
+        });
+    }
     let (author, body, ours) = match &outgoing.action {
         Action::Post { origin, name, content, .. } => {
             post(*origin, name, content, &outgoing.lead(), pattern)
         }
         Action::Notice { text } => (None, text.plain.clone(), Ours::default()),
-        Action::Answer { .. } => {
+        Action::Answer { .. } | Action::Template { .. } => {
             return Err(Failure::never(
                 Reason::Refused,
                 "Commands are not answered on phones: nothing that comes from one is a command.",
@@ -164,7 +173,7 @@ mod tests {
     fn an_answer_cannot_go_to_a_phone() {
         let place = Place::conversation("CH0123456789abcdef0123456789abcdef");
         let to = AnswerTo { place, handle: String::new() };
-        let action = Action::Answer { to, text: Text::plain("done") };
+        let action = Action::Answer { to, text: Text::plain("done"), replaces: None };
         let failure = message(&outgoing(action), &Attribution::default()).expect_err("a failure");
         assert_eq!(failure.verdict, Verdict::Never);
     }

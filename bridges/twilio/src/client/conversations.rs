@@ -2,7 +2,10 @@
 
 use partyline_core::{ConversationState, Failure};
 
-use super::{Client, Pages, pages::PAGE};
+use super::{
+    Client, Pages,
+    pages::{PAGE, follow},
+};
 use crate::wire::Form;
 use crate::wire::rest::Conversation;
 
@@ -72,6 +75,15 @@ impl Client {
             .append_pair("PageSize", &page_size.clamp(1, PAGE).to_string())
             .extend_pairs(state.and_then(state_word).map(|state| ("State", state)));
         Ok(self.pages(RESOURCE, "conversations", url))
+    }
+
+    /// The same list from the page on that [`Pages::next`] named.
+    ///
+    /// # Errors
+    /// It names no page.
+    pub fn conversations_from(&self, next: &str) -> Result<Pages<'_, Conversation>, Failure> {
+        let next = follow(&self.service(&["Conversations"])?, next)?;
+        Ok(self.pages(RESOURCE, "conversations", next))
     }
 
     /// Makes a conversation.

@@ -54,6 +54,12 @@ impl<T: DeserializeOwned> Pages<'_, T> {
         Ok(Some(page.items))
     }
 
+    /// The address of the next page, by which the list can be taken up again later.
+    #[must_use]
+    pub fn next(&self) -> Option<&str> {
+        self.next.as_ref().map(Url::as_str)
+    }
+
     /// All items, up to `limit` of them.
     ///
     /// # Errors
@@ -78,7 +84,7 @@ impl<T: DeserializeOwned> Pages<'_, T> {
 
 /// The next page's address: path and query as Twilio gives them, on the server that was asked.
 /// The credentials go nowhere else, and a region's or a proxy's address stays in use.
-fn follow(current: &Url, next: &str) -> Result<Url, Failure> {
+pub(super) fn follow(current: &Url, next: &str) -> Result<Url, Failure> {
     let wrong = || {
         Failure::later(
             Reason::BadAnswer,

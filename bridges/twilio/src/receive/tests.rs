@@ -285,8 +285,15 @@ fn on_conversation_added_updated_removed_and_state_updated() {
         ("onConversationUpdated", ConversationState::Inactive),
         ("onConversationRemoved", ConversationState::Removed),
     ] {
-        let expected = Happening::Conversation { state, name: Some("Plumbers".into()) };
-        assert_eq!(event(name, &fields).happening, expected, "{name}");
+        let Happening::Conversation { state: told, name: called, info } =
+            event(name, &fields).happening
+        else {
+            panic!("{name}")
+        };
+        assert_eq!((told, called.as_deref()), (state, Some("Plumbers")), "{name}");
+        let unique = info.map(|info| info.unique_name.expect("a unique name"));
+        let expected = (state != ConversationState::Removed).then(|| "plumbers".to_owned());
+        assert_eq!(unique, expected, "{name}");
     }
     let fields = [
         ("ConversationSid", CH),
@@ -298,7 +305,7 @@ fn on_conversation_added_updated_removed_and_state_updated() {
     let event = event("onConversationStateUpdated", &fields);
     assert_eq!(event.at, at(UPDATED));
     let state = ConversationState::Active;
-    assert_eq!(event.happening, Happening::Conversation { state, name: None });
+    assert_eq!(event.happening, Happening::Conversation { state, name: None, info: None });
 }
 
 #[test]

@@ -9,6 +9,15 @@ use serde_json::value::RawValue;
 /// documentation says 4 KB).
 pub const LIMIT: usize = 4096;
 
+/// The most bytes that the attributes of a conversation may have (the official OpenAPI document).
+pub const CONVERSATION_LIMIT: usize = 16 * 1024;
+
+/// The key of a conversation's attributes that says what it is for.
+pub const DESCRIPTION: &str = "description";
+
+/// The key of a conversation's attributes that says who made it.
+pub const CREATED_BY: &str = "createdBy";
+
 /// The key under which the bridge writes.
 const KEY: &str = "partyline";
 
@@ -74,6 +83,31 @@ impl Attributes {
             .map(str::to_owned)
     }
 
+    /// A field that is a text and not blank.
+    #[must_use]
+    pub fn field(&self, key: &str) -> Option<String> {
+        let fields: BTreeMap<String, serde_json::Value> = serde_json::from_str(&self.0).ok()?;
+        fields.get(key)?.as_str().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+
+    /// The attributes with these fields set (an empty one taken out), every other key as it was, to
+    /// the letter. `None` where there is no JSON object to add to, or where it would be more than
+    /// `limit` bytes.
+    #[must_use]
+    pub fn with_fields(&self, fields: &[(&str, &str)], limit: usize) -> Option<Self> {
+        let text = if self.0.trim().is_empty() { "{}" } else { &self.0 };
+        let mut all: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).ok()?;
+        for (key, value) in fields {
+            if value.is_empty() {
+                all.remove(*key);
+            } else {
+                all.insert((*key).to_owned(), serde_json::value::to_raw_value(value).ok()?);
+            }
+        }
+        let text = serde_json::to_string(&all).ok()?;
+        (text.len() <= limit).then_some(Self(text))
+    }
+
     /// The attributes with ours added, every other key as it was, to the letter. `None` where
     /// there is no JSON object to add to, where ours are there already, or where it would be more
     /// than [`LIMIT`] bytes.
@@ -133,6 +167,22 @@ mod tests {
         );
         assert_eq!(merged.ours(), Some(ours.clone()));
         assert_eq!(merged.with_ours(&ours), None);
+    }
+
+    #[test]
+    fn fields_are_set_and_taken_out_beside_other_peoples() {
+        let theirs = Attributes::new(r#"{"crm": {"id": 1.10}, "description":"old"}"#);
+        let set = theirs.with_fields(&[("description", "new"), ("createdBy", "slack:U1")], 100);
+        let set = set.expect("an object");
+        assert_eq!(
+            set.as_str(),
+            r#"{"createdBy":"slack:U1","crm":{"id": 1.10},"description":"new"}"#
+        );
+        assert_eq!(set.field("description").as_deref(), Some("new"));
+        let gone = set.with_fields(&[("description", "")], 100).expect("an object");
+        assert_eq!(gone.field("description"), None);
+        assert_eq!(theirs.with_fields(&[("description", "longer")], 20), None);
+        assert_eq!(Attributes::new("[]").with_fields(&[], 100), None);
     }
 
     #[test]

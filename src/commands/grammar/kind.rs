@@ -1,0 +1,131 @@
+//! Kinds of arguments, and what each must look like.
+
+use partyline_core::{PersonId, Place};
+
+use super::GrammarError;
+
+/// The longest name of a group or a person, in characters: what Twilio takes.
+const LONGEST_NAME: usize = 256;
+
+/// The longest text, in characters.
+const LONGEST_TEXT: usize = 1600;
+
+/// What an argument is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A group: its SID, unique name, name, or the beginning of one.
+    Group,
+    /// Somebody who is or can be a member: a number, `whatsapp:…`, `client:…`, a contact's name.
+    Who,
+    /// A room: `slack:C…`, `matrix:!…`.
+    Room,
+    /// Somebody who gives commands: `slack:U…`, `matrix:@…`.
+    Person,
+    /// A phone number.
+    Number,
+    /// A name to be given.
+    Name,
+    /// Some words. As the last of a command's words, it is all that is left of the line.
+    Text,
+    /// A template: its SID or name.
+    Template,
+    /// `key=value`.
+    Pair,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A word that the command itself understands, under the name that it has in the
+    /// documentation.
+    Word(&'static str),
+}
+
+impl Kind {
+    /// As the documentation writes it.
+    pub(super) fn label(self, name: &str) -> String {
+        match self {
+            Self::Group => "GROUP".into(),
+            Self::Who => "WHO".into(),
+            Self::Room => "ROOM".into(),
+            Self::Person => "PERSON".into(),
+            Self::Number => "NUMBER".into(),
+            Self::Name => "NAME".into(),
+            Self::Text => "TEXT".into(),
+            Self::Template => "TEMPLATE".into(),
+            Self::Pair => "k=v".into(),
+            Self::Choice(words) => words.join("|"),
+            Self::Word("") => name.to_uppercase(),
+            Self::Word(label) => label.into(),
+        }
+    }
+
+    /// The value as its command gets it.
+    ///
+    /// # Errors
+    /// It is not of this kind: why, in a sentence.
+    pub(super) fn check(self, value: &str) -> Result<String, GrammarError> {
+        let wrong = |sentence: String| Err(GrammarError::Wrong(sentence));
+        let value = value.trim();
+        match self {
+            Self::Choice(words) => match words.iter().find(|one| one.eq_ignore_ascii_case(value)) {
+                Some(word) => Ok((*word).to_owned()),
+                None => wrong(format!(
+                    "\"{}\" is none of {}{}",
+                    shown(value),
+                    words.join(", "),
+                    near(value, words)
+                )),
+            },
+            Self::Room => match value.parse::<Place>() {
+                Ok(room) if !room.is_conversation() => Ok(room.to_string()),
+                Ok(_) => wrong("ROOM must be a Slack channel or a Matrix room.".into()),
+                Err(error) => wrong(format!("{}.", shown(&error.to_string()))),
+            },
+            Self::Person => match value.parse::<PersonId>() {
+                Ok(person) => Ok(format!("{}:{}", person.network, person.id)),
+                Err(error) => wrong(format!("{}.", shown(&error.to_string()))),
+            },
+            Self::Pair if is_pair(value) => Ok(value.to_owned()),
+            Self::Pair => {
+                wrong(format!("\"{}\" is no pair: write key=value, as in city=Lima.", shown(value)))
+            }
+            _ if value.is_empty() && self != Self::Text => {
+                wrong("One of the words is empty: there is nothing between its quotes.".into())
+            }
+            Self::Name if value.chars().any(char::is_control) => {
+                wrong("A name stands on one line, without control characters.".into())
+            }
+            Self::Name => limited(value, "name", LONGEST_NAME),
+            Self::Text => limited(value, "text", LONGEST_TEXT),
+            _ => limited(value, "word", LONGEST_NAME),
+        }
+    }
+}
+
+fn limited(value: &str, what: &str, most: usize) -> Result<String, GrammarError> {
+    let count = value.chars().count();
+    if count > most {
+        let sentence = format!("That {what} has {count} characters; it can have {most}.");
+        return Err(GrammarError::Wrong(sentence));
+    }
+    Ok(value.to_owned())
+}
+
+fn near(value: &str, words: &[&str]) -> String {
+    let short: String = value.chars().take(40).collect::<String>().to_lowercase();
+    let near = words.iter().find(|word| strsim::damerau_levenshtein(word, &short) <= 2);
+    near.map_or(".".to_owned(), |near| format!(": did you mean {near}?"))
+}
+
+/// Whether it is a key, an equals sign and a value.
+pub(super) fn is_pair(text: &str) -> bool {
+    text.split_once('=').is_some_and(|(key, _)| {
+        !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+    })
+}
+
+/// What somebody typed, as it is shown back: one line, cut.
+pub(super) fn shown(text: &str) -> String {
+    const LENGTH: usize = 120;
+    let line: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LENGTH).collect();
+    if text.chars().count() > LENGTH { format!("{line}…") } else { line }
+}

@@ -1,0 +1,152 @@
+//! What is changed elsewhere is followed: a conversation that was renamed, closed or removed at
+//! Twilio, a room that was archived, opened again or deleted on its platform. The directory is
+//! kept true, and rooms that ought to know are told, in the commit that stores the event.
+
+use jiff::Timestamp;
+use partyline_core::{
+    Action, ConversationInfo, ConversationState, Event, Happening, Place, RoomChange, Text,
+};
+use rusqlite::params;
+
+use super::groups::{self, Before};
+use super::parked::{self, QueueChange, Selection};
+use super::threads::Writing;
+use super::{Accepted, Entry, Owed};
+
+type Sql<T> = Result<T, rusqlite::Error>;
+
+/// Follows an event, and gives what the rooms in `entry.tell` are owed because of it.
+pub(super) fn follow(
+    writing: &Writing<'_>,
+    entry: &Entry,
+    now: i64,
+    accepted: &mut Accepted,
+) -> Sql<Vec<Owed>> {
+    let event = &entry.event;
+    let sentence = match &event.happening {
+        Happening::Conversation { state, info, .. } => {
+            conversation(writing, event, *state, info.as_deref())?
+        }
+        Happening::Room { change } => room(writing, entry, change, accepted)?,
+        Happening::Message { speaker, .. } if event.place.is_conversation() => {
+            let participant = speaker.participant.as_deref();
+            heard(writing, &event.place, participant, &speaker.id.id, event.at)?;
+            None
+        }
+        Happening::Receipt { participant: Some(participant), status, error, .. } => {
+            let status = serde_json::to_value(status).unwrap_or_default();
+            writing
+                .connection
+                .prepare_cached(
+                    "UPDATE participants SET status = ?3, error = ?4
+                     WHERE conversation = ?1 AND sid = ?2",
+                )?
+                .execute(params![event.place.to_string(), participant, status.as_str(), error])?;
+            None
+        }
+        _ => None,
+    };
+    let Some(sentence) = sentence else { return Ok(Vec::new()) };
+    let notice = |to: &Place| Owed {
+        to: to.clone(),
+        from: event.place.clone(),
+        speaker: None,
+        at: super::timestamp(now),
+        action: Action::Notice { text: Text::plain(sentence.clone()) },
+    };
+    Ok(entry.tell.iter().map(notice).collect())
+}
+
+fn heard(
+    writing: &Writing<'_>,
+    place: &Place,
+    participant: Option<&str>,
+    address: &str,
+    at: Timestamp,
+) -> Sql<()> {
+    let column = if participant.is_some() { "sid" } else { "address" };
+    writing
+        .connection
+        .prepare_cached(&format!(
+            "UPDATE participants SET heard = max(coalesce(heard, 0), ?3)
+             WHERE conversation = ?1 AND {column} = ?2"
+        ))?
+        .execute(params![place.to_string(), participant.unwrap_or(address), at.as_millisecond()])
+        .map(drop)
+}
+
+fn conversation(
+    writing: &Writing<'_>,
+    event: &Event,
+    state: ConversationState,
+    info: Option<&ConversationInfo>,
+) -> Sql<Option<String>> {
+    if state == ConversationState::Removed {
+        let was_there = groups::forget(writing, &event.place)?;
+        return Ok(was_there.then(|| {
+            "This group was deleted at Twilio: nothing that is written here reaches anybody. `group unlink` unties this room."
+                .to_owned()
+        }));
+    }
+    let before = match info {
+        Some(info) => {
+            let updated = Some(info.updated.unwrap_or(event.at));
+            groups::note(writing, &ConversationInfo { updated, ..info.clone() })?
+        }
+        None => groups::note_state(writing, &event.place, state, event.at)?,
+    };
+    let Some(before) = before else { return Ok(None) };
+    Ok(renamed(&before, info).or_else(|| moved(&before, state)))
+}
+
+fn renamed(before: &Before, info: Option<&ConversationInfo>) -> Option<String> {
+    let name = info?.name.as_deref()?;
+    (before.name.as_deref() != Some(name)).then(|| format!("This group is called \"{name}\" now."))
+}
+
+fn moved(before: &Before, state: ConversationState) -> Option<String> {
+    if before.state == groups::word(state) || before.state == "initializing" {
+        return None;
+    }
+    let sentence = match state {
+        ConversationState::Closed => {
+            "This group was closed at Twilio, for good: nobody can write in it any more. `group create` makes a new one."
+        }
+        ConversationState::Active => "This group is active again.",
+        _ => return None,
+    };
+    Some(sentence.to_owned())
+}
+
+fn room(
+    writing: &Writing<'_>,
+    entry: &Entry,
+    change: &RoomChange,
+    accepted: &mut Accepted,
+) -> Sql<Option<String>> {
+    let place = &entry.event.place;
+    // A group that the bridge itself is putting away is not active any more by then.
+    let group = match &entry.group {
+        Some(group) => groups::by_place(writing.connection, &group.to_string())?,
+        None => None,
+    };
+    if group.is_some_and(|group| group.info.state != ConversationState::Active) {
+        return Ok(None);
+    }
+    let network = place.network();
+    Ok(match change {
+        RoomChange::Archived => Some(format!(
+            "The room {place} was archived in {network}. What is said here waits for it as a failed delivery, which `queue list` shows, until it is opened again."
+        )),
+        RoomChange::Deleted | RoomChange::Left => Some(format!(
+            "The room {place} is gone, or the bridge was put out of it. What is said here does not reach it any more."
+        )),
+        RoomChange::Unarchived => {
+            // What it missed is sent now.
+            let missed = QueueChange::Retry(Selection::To(vec![place.clone()]));
+            parked::apply(writing, &missed, accepted)?;
+            Some(format!("The room {place} is open again. What it missed is sent now."))
+        }
+        RoomChange::Joined | RoomChange::Renamed(_) => None,
+    })
+}

@@ -1,0 +1,190 @@
+//! What the steps of every operation need: the platforms, tries that are spaced out, marks that
+//! survive a crash, and how it ends.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use partyline_core::{CommandLine, Failure, Groups, Manage, MessageId, Network, Reason, Verdict};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Operations;
+use crate::commands::Desk;
+use crate::ledger::{Change, GroupChange, LedgerError, Owed, PendingCommand};
+
+/// How often a call is tried while its platform says "later".
+const TRIES: u32 = 6;
+
+/// The longest wait between tries: somebody waits for the answer.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// How an operation ended.
+#[derive(Default)]
+pub(crate) struct Done {
+    pub(super) answer: String,
+    pub(super) changes: Vec<Change>,
+    /// What is owed beside the answer.
+    pub(super) owed: Vec<Owed>,
+    /// What was shown of the answer before it was whole.
+    pub(super) replaces: Option<MessageId>,
+}
+
+impl Done {
+    pub(super) fn said(answer: impl Into<String>) -> Self {
+        Self { answer: answer.into(), ..Self::default() }
+    }
+
+    pub(super) fn changed(answer: impl Into<String>, changes: Vec<Change>) -> Self {
+        Self { answer: answer.into(), changes, ..Self::default() }
+    }
+}
+
+/// Why an operation could not go on.
+pub(super) enum Stop {
+    /// A platform refused, or is out of reach.
+    Platform(Failure),
+    /// The ledger could not be used; the command is tried again.
+    Ledger(LedgerError),
+    /// The program is stopping; the command goes on after the next start.
+    Stopping,
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Platform(failure)
+    }
+}
+
+impl From<LedgerError> for Stop {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+/// An operation at work.
+pub(super) struct Work<'a> {
+    pub(super) operations: &'a Operations,
+    pub(super) command: &'a PendingCommand,
+    pub(super) line: &'a CommandLine,
+    /// What is done already, by step.
+    marks: BTreeMap<String, Value>,
+}
+
+impl<'a> Work<'a> {
+    pub(super) async fn new(
+        operations: &'a Operations,
+        command: &'a PendingCommand,
+        line: &'a CommandLine,
+    ) -> Result<Self, LedgerError> {
+        let marks = operations.desk.ledger.steps_done(command).await?;
+        Ok(Self { operations, command, line, marks })
+    }
+
+    pub(super) fn desk(&self) -> &'a Desk {
+        &self.operations.desk
+    }
+
+    /// What tells about conversations.
+    pub(super) fn groups(&self) -> Result<&'a dyn Groups, Stop> {
+        let twilio = self.desk().networks.get(Network::Twilio);
+        twilio.and_then(|powers| powers.groups.as_deref()).ok_or_else(no_twilio)
+    }
+
+    /// What changes them.
+    pub(super) fn manage(&self) -> Result<&'a dyn Manage, Stop> {
+        let twilio = self.desk().networks.get(Network::Twilio);
+        twilio.and_then(|powers| powers.manage.as_deref()).ok_or_else(no_twilio)
+    }
+
+    /// Makes a call that can be repeated, until it works or will not.
+    pub(super) async fn attempt<T, F>(&self, call: impl Fn() -> F) -> Result<T, Stop>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let mut pause = Duration::from_millis(250);
+        let mut tries = 1;
+        loop {
+            let failure = match call().await {
+                Ok(done) => return Ok(done),
+                Err(failure) => failure,
+            };
+            let asked = match failure.verdict {
+                Verdict::Later(wait) => wait.unwrap_or_default(),
+                Verdict::Unknown => Duration::ZERO,
+                Verdict::Never => return Err(failure.into()),
+            };
+            if tries == TRIES {
+                return Err(failure.into());
+            }
+            self.operations.pause(pause.max(asked.min(LONGEST_WAIT))).await;
+            if self.operations.stop.is_cancelled() {
+                return Err(Stop::Stopping);
+            }
+            tries += 1;
+            pause *= 2;
+        }
+    }
+
+    /// The result of a step that is done.
+    pub(super) fn marked<T: DeserializeOwned>(&self, step: &str) -> Option<T> {
+        serde_json::from_value(self.marks.get(step)?.clone()).ok()
+    }
+
+    /// Writes down that a step is done, and owes what it sends.
+    pub(super) async fn mark<T: Serialize>(
+        &mut self,
+        step: &str,
+        result: &T,
+        owed: Vec<Owed>,
+    ) -> Result<(), Stop> {
+        let value = serde_json::to_value(result).unwrap_or_default();
+        let ledger = &self.desk().ledger;
+        let accepted = ledger.step_done(self.command, step, value.clone(), owed).await?;
+        self.operations.wakers.wake(accepted);
+        self.marks.insert(step.to_owned(), value);
+        Ok(())
+    }
+
+    /// Asks the platform for a group that the directory does not know. That there is none is an
+    /// answer.
+    pub(super) async fn look_up(&self, reference: &str) -> Result<(), Stop> {
+        let groups = self.groups()?;
+        let found = self.attempt(|| groups.conversation(reference)).await;
+        match found {
+            Ok(info) => {
+                let note = GroupChange::Note(Box::new(info));
+                Ok(self.desk().ledger.change_groups(vec![note]).await?)
+            }
+            Err(Stop::Platform(failure))
+                if matches!(failure.reason, Reason::NoSuchPlace | Reason::Refused) =>
+            {
+                Ok(())
+            }
+            Err(stop) => Err(stop),
+        }
+    }
+
+    /// The end of an operation as the person who asked for it hears it; `None` when the program is
+    /// stopping.
+    pub(super) fn ended(&self, ended: Result<Done, Stop>) -> Result<Option<Done>, LedgerError> {
+        match ended {
+            Ok(done) => Ok(Some(done)),
+            Err(Stop::Stopping) => Ok(None),
+            Err(Stop::Ledger(error)) => Err(error),
+            Err(Stop::Platform(failure)) => Ok(Some(Done::said(match failure.verdict {
+                Verdict::Never => failure.sentence,
+                Verdict::Later(_) | Verdict::Unknown => {
+                    format!("{} Give the command again later.", failure.sentence)
+                }
+            }))),
+        }
+    }
+}
+
+fn no_twilio() -> Stop {
+    Stop::Platform(Failure::never(
+        Reason::NoSuchPlace,
+        "Twilio is not configured here, so there are no groups.",
+    ))
+}
