@@ -169,7 +169,7 @@ pub async fn run(
     clock: Arc<dyn Clock>,
     lifecycle: Lifecycle,
 ) -> anyhow::Result<()> {
-    std::fs::create_dir_all(&config.store.folder).with_context(|| {
+    process::private_folder(&config.store.folder).with_context(|| {
         format!("the folder {} (store.url) cannot be made", config.store.folder.display())
     })?;
     let ledger = Ledger::open(&config.store.folder.join("ledger.db"), clock.clone())?;

@@ -9,9 +9,9 @@ use crate::support::{Daemon, PATIENCE};
 
 /// How many connections this process can have open, with some descriptors left for the rest.
 pub(super) fn descriptors_for_tests() -> usize {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("the limit");
+    use rlimit::{Resource, getrlimit, setrlimit};
+    let (_, hard) = getrlimit(Resource::NOFILE).expect("a limit");
+    setrlimit(Resource::NOFILE, hard, hard).expect("the limit");
     usize::try_from(hard).expect("a limit") - 500
 }
 
