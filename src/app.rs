@@ -42,6 +42,9 @@ const PROBE_AGAIN: Duration = Duration::from_secs(5);
 const FORGET: Duration = Duration::from_secs(60);
 /// Connections at a time of the operator's listener, where it has one.
 const OPERATORS: usize = 256;
+/// How long the answers to the operator's commands are kept; a key to repeat one is known as
+/// long.
+const ANSWERS: SignedDuration = SignedDuration::from_hours(24);
 
 /// The bridges that a configuration asks for.
 struct Bridges {
@@ -54,7 +57,7 @@ impl Bridges {
     async fn build(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
         let twilio = Twilio::new(twilio_settings(config)?, Arc::clone(clock))?;
         let slack = match &config.slack {
-            Some(section) => Some(Slack::new(slack_settings(section), Arc::clone(clock))?),
+            Some(section) => Some(Slack::new(slack_settings(section, config), Arc::clone(clock))?),
             None => None,
         };
         let matrix = match &config.matrix {
@@ -83,6 +86,7 @@ impl Bridges {
                 manage: Some(twilio.clone()),
                 rooms: None,
                 revise: None,
+                ranks: None,
                 watch: twilio,
                 called: config.twilio.ingest == config::Ingest::Webhook,
             },
@@ -102,6 +106,7 @@ impl Bridges {
                     manage: None,
                     rooms: None,
                     revise: None,
+                    ranks: config.access.slack_admin_group.as_ref().map(|_| slack.clone() as _),
                     watch: slack.clone(),
                     called,
                 },
@@ -118,6 +123,7 @@ impl Bridges {
                     manage: None,
                     rooms: None,
                     revise: None,
+                    ranks: config.access.matrix_admin_power.map(|_| matrix.clone() as _),
                     watch: matrix.clone(),
                     called: false,
                 },
@@ -246,6 +252,7 @@ pub async fn run(
         turns: Semaphore::new(config.limits.requests),
         bodies: bodies(&config.limits),
     };
+    tasks.spawn(until(stop.clone(), forget_audit(ledger.clone(), config.audit.retention)));
     tasks.spawn(until(stop.clone(), forget(ledger, config.relay.retention)));
     tasks.spawn(until(stop.clone(), crate::telemetry::upkeep(metrics)));
     serve(listeners, rooms, &config.limits, &lifecycle).await?;
@@ -448,6 +455,25 @@ async fn forget(ledger: Ledger, retention: Duration) {
     }
 }
 
+/// Deletes what is too old in the audit, and answers that nobody fetched.
+async fn forget_audit(ledger: Ledger, retention: Duration) {
+    let retention = SignedDuration::try_from(retention).unwrap_or(SignedDuration::MAX);
+    loop {
+        let more = async {
+            let rows = ledger.forget_audit(retention).await?;
+            Ok::<_, crate::ledger::LedgerError>(ledger.forget_answers(ANSWERS).await? || rows)
+        };
+        match more.await {
+            Ok(true) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Ok(false) => tokio::time::sleep(FORGET).await,
+            Err(error) => {
+                tracing::error!(%error, "old rows of the audit could not be deleted");
+                tokio::time::sleep(FORGET).await;
+            }
+        }
+    }
+}
+
 async fn until(
     stop: tokio_util::sync::CancellationToken,
     work: impl Future<Output = ()> + Send + 'static,
@@ -479,7 +505,7 @@ fn twilio_settings(config: &Config) -> anyhow::Result<partyline_twilio::Config> 
     })
 }
 
-fn slack_settings(section: &config::Slack) -> partyline_slack::Config {
+fn slack_settings(section: &config::Slack, config: &Config) -> partyline_slack::Config {
     let workspace = f64::from(section.workspace_posts_per_second);
     partyline_slack::Config {
         app_token: section.app_token.clone(),
@@ -490,6 +516,7 @@ fn slack_settings(section: &config::Slack) -> partyline_slack::Config {
         },
         api_url: section.api_url.clone(),
         command: section.command.clone(),
+        admin_group: config.access.slack_admin_group.clone(),
         rates: partyline_slack::Rates {
             channel_per_second: f64::from(section.posts_per_second),
             channel_burst: section.posts_per_second.max(3),
@@ -517,5 +544,6 @@ fn matrix_settings(section: &config::Matrix, config: &Config) -> partyline_matri
     );
     settings.command_prefix.clone_from(&section.command_prefix);
     settings.inviters.clone_from(&section.inviters);
+    settings.admin_power = config.access.matrix_admin_power;
     settings
 }

@@ -4,12 +4,16 @@
 //! place, for Slack and Matrix alike. A command reads and answers, or it names an
 //! [`Operation`]; it never calls a platform itself.
 
+mod audit;
 mod contact;
 mod find;
 mod grammar;
 mod group;
 mod help;
+#[cfg(test)]
+mod permissions;
 mod queue;
+mod role;
 mod status;
 
 use std::future::Future;
@@ -23,7 +27,7 @@ use crate::ledger::{Change, Group, Ledger, LedgerError};
 use crate::links::Links;
 use crate::networks::Networks;
 use crate::operations::Operation;
-use crate::policy::{Right, may};
+use crate::policy::{Right, Standing, may};
 use grammar::Leading;
 pub use grammar::{Argument, Arguments, Count, GrammarError, Kind, Stands, Word, parse_words};
 
@@ -48,6 +52,23 @@ impl Command {
     pub fn usage(&self) -> String {
         self.arguments.iter().map(Argument::usage).collect::<Vec<_>>().join(" ")
     }
+
+    /// Whether it can change anything: then it is in the audit.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        let verb = self.words.rsplit(' ').next().unwrap_or(self.words);
+        !READING.contains(&verb)
+    }
+}
+
+/// What the commands are called that change nothing.
+const READING: &[&str] =
+    &["list", "show", "find", "import", "export", "audit", "status", "help"];
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.words)
+    }
 }
 
 type Running = Pin<Box<dyn Future<Output = Result<Outcome, LedgerError>> + Send>>;
@@ -64,6 +85,10 @@ pub static TABLE: &[Command] = &[
     queue::LIST,
     queue::RETRY,
     queue::DROP,
+    role::GRANT,
+    role::REVOKE,
+    role::LIST,
+    audit::AUDIT,
     status::STATUS,
     help::HELP,
 ];
@@ -78,11 +103,19 @@ pub struct Call {
     pub by: PersonId,
     /// The group that is meant, where the command is about one.
     pub group: Option<Group>,
+    /// What is known of whoever gave it, in regard to that group.
+    pub standing: Standing,
     /// Its arguments.
     pub arguments: Arguments,
 }
 
 impl Call {
+    /// The conversation of the group that is meant, where one is.
+    #[must_use]
+    pub fn place(&self) -> Option<&Place> {
+        self.group.as_ref().map(|group| &group.info.place)
+    }
+
     /// What stands before a command in this room.
     #[must_use]
     pub fn prefix(&self) -> &str {
@@ -94,7 +127,7 @@ impl Call {
     /// # Errors
     /// The answer to a command without one.
     pub fn group(&self) -> Result<&Group, Outcome> {
-        self.group.as_ref().ok_or_else(|| Outcome::Answer(find::no_group(self.prefix())))
+        self.group.as_ref().ok_or_else(|| Outcome::Refused(find::no_group(self.prefix())))
     }
 }
 
@@ -103,6 +136,10 @@ impl Call {
 pub enum Outcome {
     /// This answer, and nothing else.
     Answer(String),
+    /// Nothing was done: what is wrong with what was asked.
+    Refused(String),
+    /// Nothing was done: who asked may not ask for it.
+    Denied(String),
     /// This answer, and a change of what the ledger keeps.
     Change(Change, String),
     /// Steps on the platforms, which end in an answer.
@@ -147,9 +184,23 @@ impl Desk {
     }
 }
 
-/// Carries out a command line: finds the row, asks whether this person may, checks the
-/// arguments, looks the group up, runs it. Whatever is wrong is answered in a plain sentence, and
-/// nothing is changed. `looked_up` says that the platform was asked for an unknown group already.
+/// What a command line came to, and what the audit has to say of it.
+#[derive(Debug)]
+pub struct Carried {
+    /// What it came to.
+    pub outcome: Outcome,
+    /// The row that it named, where it named one.
+    pub command: Option<&'static Command>,
+    /// The group that it was about.
+    pub group: Option<Place>,
+    /// Its arguments, as the audit shows them.
+    pub subject: String,
+}
+
+/// Carries out a command line: finds the row, checks the arguments, looks the group up, asks
+/// whether this person may, runs it. Whatever is wrong is answered in a plain sentence, and
+/// nothing is changed; whoever may not learns nothing else. `looked_up` says that the platform was
+/// asked for an unknown group already.
 ///
 /// # Errors
 /// The ledger could not be read; the command is tried again.
@@ -158,38 +209,61 @@ pub async fn carry_out(
     room: Place,
     line: &CommandLine,
     looked_up: bool,
-) -> Result<Outcome, LedgerError> {
+) -> Result<Carried, LedgerError> {
     let prefix = desk.prefix(room.network()).to_owned();
+    let nothing = |sentence: String| Carried {
+        outcome: Outcome::Refused(sentence),
+        command: None,
+        group: None,
+        subject: String::new(),
+    };
     let words = match parse_words(&line.line) {
         Ok(words) => words,
-        Err(error) => return Ok(Outcome::Answer(error.to_string())),
+        Err(error) => return Ok(nothing(error.to_string())),
     };
     let Some((command, rest)) = find(&words) else {
-        return Ok(Outcome::Answer(help::unknown(&words, &prefix)));
+        return Ok(nothing(help::unknown(&words, &prefix)));
     };
-    if !may(&line.by, command.right, &desk.admins) {
-        return Ok(Outcome::Answer(format!(
+    let subject = subject(rest);
+    let arguments = arguments(&desk, &room, command, rest).await?;
+    let group = match &arguments {
+        Ok(arguments) => find::group_of(&desk, &room, command, arguments, looked_up).await?,
+        Err(_) => Ok(None),
+    };
+    let about = match (&group, &arguments) {
+        (Ok(Some(group)), _) => Some(group.info.place.clone()),
+        (Err(_), Ok(arguments)) if find::names_group(command, arguments) => None,
+        _ => desk.links.conversation(&room),
+    };
+    let standing = crate::roles::standing(&desk, &line.by, &room, about.as_ref()).await?;
+    let outcome = match (arguments, group) {
+        _ if !may(standing, command.right) => Outcome::Denied(format!(
             "You may not use `{prefix} {}`: it is for {}.",
             command.words,
             command.right.in_words()
-        )));
-    }
-    let arguments = match arguments(&desk, &room, command, rest).await? {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            return Ok(Outcome::Answer(format!(
-                "{error} Write: `{prefix} {} {}`, for example: `{prefix} {}`",
-                command.words,
-                command.usage(),
-                command.examples[0]
-            )));
+        )),
+        (Err(error), _) => Outcome::Refused(format!(
+            "{error} Write: `{prefix} {} {}`, for example: `{prefix} {}`",
+            command.words,
+            command.usage(),
+            command.examples[0]
+        )),
+        (_, Err(outcome)) => outcome,
+        (Ok(arguments), Ok(group)) => {
+            let by = line.by.clone();
+            (command.run)(Call { desk, room, by, group, standing, arguments }).await?
         }
     };
-    let group = match find::group_of(&desk, &room, command, &arguments, looked_up).await? {
-        Ok(group) => group,
-        Err(outcome) => return Ok(outcome),
-    };
-    (command.run)(Call { desk, room, by: line.by.clone(), group, arguments }).await
+    Ok(Carried { outcome, command: Some(command), group: about, subject })
+}
+
+/// The arguments as the audit shows them: of what is set to a value, only what is set.
+fn subject(words: &[Word]) -> String {
+    let shown = words.iter().map(|word| match word.text.split_once('=') {
+        Some((key, _)) => format!("{key}=…"),
+        None => word.text.clone(),
+    });
+    shown.collect::<Vec<_>>().join(" ")
 }
 
 /// The arguments of a row, from the words behind it. Whether a word names a group is looked up

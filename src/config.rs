@@ -8,6 +8,7 @@
 //! Any secret `x` can be given as `x_file`, the path of a file that holds it.
 
 mod access;
+mod audit;
 mod contacts;
 mod fault;
 mod forms;
@@ -30,6 +31,7 @@ use std::path::Path;
 use partyline_core::{Link, Network};
 
 pub use access::Access;
+pub use audit::Audit;
 pub use contacts::Contacts;
 pub use fault::{Fault, Faults, Origin};
 pub use http::Http;
@@ -62,6 +64,8 @@ pub struct Config {
     pub matrix: Option<Matrix>,
     /// Who may do everything.
     pub access: Access,
+    /// How long it is known who did what.
+    pub audit: Audit,
     /// The links made in the file, one for each conversation and room.
     pub links: Vec<Link>,
     /// How messages are passed on.
@@ -118,6 +122,7 @@ impl Config {
             Network::Twilio => true,
             Network::Slack => self.slack.is_some(),
             Network::Matrix => self.matrix.is_some(),
+            Network::Operator => false,
         }
     }
 
@@ -135,7 +140,9 @@ impl Config {
             "Neither [slack] nor [matrix] is there: no room can be joined to a conversation.",
         );
         warn(
-            self.access.admins.is_empty(),
+            self.access.admins.is_empty()
+                && self.access.slack_admin_group.is_none()
+                && self.access.matrix_admin_power.is_none(),
             "access.admins is empty: nobody can link rooms or change groups by command.",
         );
         warn(
@@ -203,6 +210,7 @@ impl Reader {
         let slack = self.optional_section("slack", Slack::read);
         let matrix = self.optional_section("matrix", Matrix::read);
         let access = self.section("access", Access::read);
+        let audit = self.section("audit", Audit::read);
         let links = self.links([
             (Network::Slack, !matches!(slack, Ok(None))),
             (Network::Matrix, !matches!(matrix, Ok(None))),
@@ -221,6 +229,7 @@ impl Reader {
             slack: slack?,
             matrix: matrix?,
             access: access?,
+            audit: audit?,
             links: links?,
             relay: relay?,
             contacts: contacts?,

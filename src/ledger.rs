@@ -14,6 +14,8 @@
 //! is missing came or was read back. The cursor of a place moves with the release, never with
 //! what is held, so that a crash in between reads the gap back again.
 
+mod answers;
+mod audit;
 mod commands;
 mod cursors;
 mod deliveries;
@@ -25,6 +27,7 @@ mod journal;
 mod links;
 mod mark;
 mod parked;
+mod roles;
 mod runs;
 mod schema;
 mod status;
@@ -42,13 +45,16 @@ use partyline_core::{Action, AnswerTo, Clock, DeliveryId, Event, Place, Speaker,
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 
-pub use commands::PendingCommand;
+pub use answers::{Answered, Asked};
+pub use audit::{AuditEntry, Audited, Ended};
+pub use commands::{Ending, PendingCommand};
 pub use deliveries::Delivery;
 pub use groups::{Group, GroupChange, GroupFilter, GroupSort, fold};
 pub use holds::Hold;
 pub use intake::Accepted;
 pub use links::{LinkChange, StoredLink, StoredParticipant};
 pub use parked::{Parked, QueueChange, Selection};
+pub use roles::{Role, RoleChange, StoredRole};
 pub use runs::Past;
 pub use status::Counts;
 use threads::Threads;
@@ -161,6 +167,8 @@ pub enum Change {
     Group(GroupChange),
     /// Parked deliveries.
     Queue(QueueChange),
+    /// Who may do what.
+    Role(RoleChange),
 }
 
 /// What one destination is owed: the store's form of an

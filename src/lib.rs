@@ -20,6 +20,7 @@ pub mod operations;
 pub mod poison;
 pub mod policy;
 pub mod process;
+pub mod roles;
 pub mod route;
 pub mod sandbox;
 pub mod telemetry;

@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use partyline_core::{Deliver, Groups, Manage, Network, Profiles, ReadBack, Revise, Rooms, Watch};
+use partyline_core::{
+    Deliver, Groups, Manage, Network, Profiles, Ranks, ReadBack, Revise, Rooms, Watch,
+};
 
 use crate::route::Limits;
 
@@ -25,6 +27,8 @@ pub struct Powers {
     pub rooms: Option<Arc<dyn Rooms>>,
     /// Shows how something is getting on.
     pub revise: Option<Arc<dyn Revise>>,
+    /// Tells who stands above others there, where the configuration asks for it.
+    pub ranks: Option<Arc<dyn Ranks>>,
     /// Tells how the network is doing.
     pub watch: Arc<dyn Watch>,
     /// Whether the platform calls us: then nothing proves its way in before it does.

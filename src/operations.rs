@@ -12,13 +12,15 @@ mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
-use partyline_core::{Action, CommandLine, ConversationChange, Happening, Place};
+use partyline_core::{Action, CommandLine, ConversationChange, Happening, Network, Place};
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::{self, Desk, Outcome};
 use crate::crash::{Point, point};
 use crate::intake::Wakers;
-use crate::ledger::{Change, LedgerError, LinkChange, Owed, PendingCommand};
+use crate::ledger::{
+    Answered, AuditEntry, Change, Ended, Ending, LedgerError, LinkChange, Owed, PendingCommand,
+};
 use crate::poison::{Guard, PANICS, Poison};
 use work::{Done, Stop, Work};
 
@@ -117,24 +119,39 @@ impl Operations {
             "a command was given up: the bridge failed on it by a mistake of its own");
         let sentence = "The bridge failed on this command by a mistake of its own, and gave it up. \
             See with `status` whether it took effect, and report it with the bridge's log.";
-        let owed = vec![Owed::answer(&line.answer, self.desk.clock.now(), sentence)];
-        let accepted = self.desk.ledger.finish(command, owed, Vec::new()).await?;
-        self.wakers.wake(accepted);
-        Ok(())
+        let done = Done { ended: Ended::Failed, ..Done::said(sentence) };
+        self.finish(command, line, done, Some(audited(command, line, "command"))).await
     }
 
     async fn work(&self, command: &PendingCommand) -> Result<(), LedgerError> {
         let Happening::Command(line) = &command.event.happening else { return Ok(()) };
         point(Point::CommandBegin);
-        let Some(done) = self.carry_out(command, line).await? else { return Ok(()) };
-        let Done { answer, changes, mut owed, replaces } = done;
-        let mut answer = Owed::answer(&line.answer, self.desk.clock.now(), answer);
-        if let Action::Answer { replaces: shown, .. } = &mut answer.action {
-            *shown = replaces;
-        }
-        owed.insert(0, answer);
+        let Some((done, audit)) = self.carry_out(command, line).await? else { return Ok(()) };
         point(Point::CommandFinish);
-        let accepted = self.desk.ledger.finish(command, owed, changes.clone()).await?;
+        self.finish(command, line, done, audit).await
+    }
+
+    /// Ends a command: all that comes of it is one commit.
+    async fn finish(
+        &self,
+        command: &PendingCommand,
+        line: &CommandLine,
+        done: Done,
+        audit: Option<AuditEntry>,
+    ) -> Result<(), LedgerError> {
+        let Done { ended, answer, changes, owed, replaces } = done;
+        let audit = audit.map(|entry| AuditEntry { ended, said: answer.clone(), ..entry });
+        let mut ending = Ending { owed, changes: changes.clone(), audit, answered: None };
+        if line.by.network == Network::Operator {
+            ending.answered = Some(Answered { ended, said: answer, details: None });
+        } else {
+            let mut answer = Owed::answer(&line.answer, self.desk.clock.now(), answer);
+            if let Action::Answer { replaces: shown, .. } = &mut answer.action {
+                *shown = replaces;
+            }
+            ending.owed.insert(0, answer);
+        }
+        let accepted = self.desk.ledger.finish(command, ending).await?;
         point(Point::CommandFinished);
         for change in changes {
             self.in_memory(change);
@@ -154,35 +171,44 @@ impl Operations {
                 }
             }
             Change::Link(LinkChange::Untie { room }) => drop(self.desk.links.untie(&room)),
-            Change::Group(_) | Change::Queue(_) => {}
+            Change::Group(_) | Change::Queue(_) | Change::Role(_) => {}
         }
     }
 
-    /// Does what a command says; `None` when the program is stopping.
+    /// Does what a command says, and gives its row in the audit; `None` when the program is
+    /// stopping.
     async fn carry_out(
         &self,
         command: &PendingCommand,
         line: &CommandLine,
-    ) -> Result<Option<Done>, LedgerError> {
+    ) -> Result<Option<(Done, Option<AuditEntry>)>, LedgerError> {
         let room = command.event.place.clone();
         let mut work = Work::new(self, command, line).await?;
         let desk = || Arc::clone(&self.desk);
-        let mut outcome = commands::carry_out(desk(), room.clone(), line, false).await?;
-        if let Outcome::LookUp(reference) = outcome {
-            outcome = match work.look_up(&reference).await {
-                Ok(()) => commands::carry_out(desk(), room, line, true).await?,
-                Err(stop) => return work.ended(Err(stop)),
-            };
-        }
-        match outcome {
-            Outcome::Answer(answer) => Ok(Some(Done::said(answer))),
-            Outcome::Change(change, answer) => Ok(Some(Done::changed(answer, vec![change]))),
-            Outcome::LookUp(_) => Ok(Some(Done::said("There is no such group."))),
-            Outcome::Operation(operation) => {
-                let ended = operation.run(&mut work).await;
-                work.ended(ended)
+        let mut carried = commands::carry_out(desk(), room.clone(), line, false).await?;
+        if let Outcome::LookUp(reference) = &carried.outcome {
+            match work.look_up(reference).await {
+                Ok(()) => carried = commands::carry_out(desk(), room, line, true).await?,
+                Err(stop) => return Ok(work.ended(Err(stop))?.map(|done| (done, None))),
             }
         }
+        let audit = carried.command.filter(|row| row.changes()).map(|row| AuditEntry {
+            conversation: carried.group,
+            subject: carried.subject,
+            ..audited(command, line, row.words)
+        });
+        let done = match carried.outcome {
+            Outcome::Answer(answer) => Some(Done::changed(answer, Vec::new())),
+            Outcome::Refused(answer) => Some(Done::said(answer)),
+            Outcome::Denied(answer) => Some(Done { ended: Ended::Denied, ..Done::said(answer) }),
+            Outcome::Change(change, answer) => Some(Done::changed(answer, vec![change])),
+            Outcome::LookUp(_) => Some(Done::said("There is no such group.")),
+            Outcome::Operation(operation) => {
+                let ended = operation.run(&mut work).await;
+                work.ended(ended)?
+            }
+        };
+        Ok(done.map(|done| (done, audit)))
     }
 
     pub(crate) async fn pause(&self, wait: Duration) {
@@ -190,5 +216,19 @@ impl Operations {
             () = tokio::time::sleep(wait) => {}
             () = self.stop.cancelled() => {}
         }
+    }
+}
+
+/// The row of a command in the audit; how it ended is put in at its end.
+fn audited(command: &PendingCommand, line: &CommandLine, what: &str) -> AuditEntry {
+    AuditEntry {
+        by: line.by.to_string(),
+        name: line.name.clone(),
+        from: command.event.place.clone(),
+        what: what.to_owned(),
+        conversation: None,
+        subject: String::new(),
+        ended: Ended::Failed,
+        said: String::new(),
     }
 }

@@ -4,4 +4,4 @@ mod numbers;
 mod permission;
 
 pub use numbers::{NotANumber, parse_address};
-pub use permission::{Right, may};
+pub use permission::{Right, Standing, may};

@@ -29,7 +29,7 @@ async fn add(call: Call) -> Result<Outcome, LedgerError> {
     let (number, name) = (given("number"), given("name"));
     let address = match parse_address(number, call.desk.region) {
         Ok(address) => address,
-        Err(error) => return Ok(Outcome::Answer(format!("{error}."))),
+        Err(error) => return Ok(Outcome::Refused(format!("{error}."))),
     };
     let mut meta = BTreeMap::new();
     for (key, value) in call.arguments.all("meta").iter().filter_map(|pair| pair.split_once('=')) {
@@ -39,7 +39,7 @@ async fn add(call: Call) -> Result<Outcome, LedgerError> {
         None => None,
         Some(Ok(url)) if matches!(url.scheme(), "http" | "https") => Some(url),
         Some(_) => {
-            return Ok(Outcome::Answer(
+            return Ok(Outcome::Refused(
                 "--picture takes the address of a picture: https://example.com/maya.png.".into(),
             ));
         }
@@ -55,7 +55,7 @@ async fn add(call: Call) -> Result<Outcome, LedgerError> {
     let shown = contact.name.clone();
     match call.desk.contacts.store().put(vec![contact]).await {
         Ok(()) => Ok(Outcome::Answer(format!("{} is {shown} now.", address.contact_key()))),
-        Err(StoreError::Invalid(sentence)) => Ok(Outcome::Answer(format!("{sentence}."))),
+        Err(StoreError::Invalid(sentence)) => Ok(Outcome::Refused(format!("{sentence}."))),
         Err(error) => Err(LedgerError::Unusable(error.to_string())),
     }
 }

@@ -27,7 +27,7 @@ pub(super) async fn group_of(
         let Some(conversation) = desk.links.conversation(room) else { return Ok(Ok(None)) };
         return Ok(match desk.ledger.group(&conversation).await? {
             Some(group) => Ok(Some(group)),
-            None if looked_up => Err(Outcome::Answer(format!(
+            None if looked_up => Err(Outcome::Refused(format!(
                 "Twilio does not have the group of this room, {}, any more. `{} group unlink` unties it.",
                 conversation.id(),
                 desk.prefix(room.network())
@@ -39,9 +39,16 @@ pub(super) async fn group_of(
     Ok(match found.len() {
         1 => Ok(found.into_iter().next()),
         0 if !looked_up => Err(Outcome::LookUp(reference.to_owned())),
-        0 => Err(Outcome::Answer(unknown(desk, room, reference).await?)),
-        _ => Err(Outcome::Answer(several(reference, &found))),
+        0 => Err(Outcome::Refused(unknown(desk, room, reference).await?)),
+        _ => Err(Outcome::Refused(several(reference, &found))),
     })
+}
+
+/// Whether the arguments name the group that the row is about.
+pub(super) fn names_group(command: &Command, arguments: &Arguments) -> bool {
+    let takes = |one: &&super::Argument| one.kind == Kind::Group && one.stands == Stands::Word;
+    let argument = command.arguments.iter().find(takes);
+    argument.is_some_and(|argument| arguments.one(argument.name).is_some())
 }
 
 /// The answer to a command about a group in a room that has none.

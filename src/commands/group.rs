@@ -80,7 +80,7 @@ pub(super) const UNLINK: Command = Command {
 async fn list(call: Call) -> Result<Outcome, LedgerError> {
     let arguments = &call.arguments;
     let Ok(page) = arguments.one("page").unwrap_or("1").parse::<u32>() else {
-        return Ok(Outcome::Answer(
+        return Ok(Outcome::Refused(
             "--page takes a number: --page 2 shows the next groups.".into(),
         ));
     };
@@ -205,7 +205,7 @@ fn rename(call: &Call) -> Result<Outcome, Outcome> {
     let group = call.group()?;
     let name = call.arguments.one("name").unwrap_or_default();
     if group.info.name.as_deref() == Some(name) {
-        return Err(Outcome::Answer(format!("The group is called \"{name}\" already.")));
+        return Err(Outcome::Refused(format!("The group is called \"{name}\" already.")));
     }
     Ok(Outcome::Operation(Operation::Change {
         group: group.info.place.clone(),
@@ -237,7 +237,7 @@ fn link(call: &Call) -> Result<Outcome, Outcome> {
     let room = call.arguments.one("room").and_then(|room| room.parse().ok());
     let room: Place = room.unwrap_or_else(|| call.room.clone());
     if call.desk.networks.get(room.network()).is_none() {
-        return Err(Outcome::Answer(format!(
+        return Err(Outcome::Refused(format!(
             "{} is not configured here, so nothing can be linked to {room}.",
             room.network()
         )));
@@ -252,12 +252,12 @@ fn link(call: &Call) -> Result<Outcome, Outcome> {
 fn unlink(call: &Call) -> Outcome {
     let prefix = call.prefix();
     let Some(conversation) = call.desk.links.conversation(&call.room) else {
-        return Outcome::Answer(format!(
+        return Outcome::Refused(format!(
             "This room is tied to no group. `{prefix} group link GROUP` ties it to one."
         ));
     };
     if call.desk.fixed.contains(&call.room) {
-        return Outcome::Answer(format!(
+        return Outcome::Refused(format!(
             "The link to {} stands in the configuration ([[links]]): take it out there.",
             conversation.id()
         ));

@@ -19,7 +19,7 @@ fn help(call: &Call) -> String {
     let topic = call.arguments.all("topic").join(" ").to_lowercase();
     let rows: Vec<&Command> = TABLE
         .iter()
-        .filter(|command| may(&call.by, command.right, &call.desk.admins))
+        .filter(|command| may(call.standing, command.right))
         .filter(|command| topic.is_empty() || command.words.starts_with(&topic))
         .collect();
     if rows.is_empty() {

@@ -71,10 +71,10 @@ async fn change(
 ) -> Result<Outcome, LedgerError> {
     let selection = match select(&call, call.arguments.one("which").unwrap_or_default()).await? {
         Ok(selection) => selection,
-        Err(sentence) => return Ok(Outcome::Answer(sentence)),
+        Err(sentence) => return Ok(Outcome::Refused(sentence)),
     };
     if call.desk.ledger.parked(&selection, 1).await?.is_empty() {
-        return Ok(Outcome::Answer(
+        return Ok(Outcome::Refused(
             "Nothing like that was given up. `queue list` shows what was.".into(),
         ));
     }

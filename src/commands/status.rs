@@ -44,7 +44,7 @@ async fn status(call: Call) -> Result<Outcome, LedgerError> {
         let _ =
             writeln!(text, "{}: {}", capital(network), in_words(&state.inbound, &state.outbound));
     }
-    if may(&call.by, Right::Admin, &desk.admins) {
+    if may(call.standing, Right::Admin) {
         for_admins(&call, prefix, &mut text).await?;
     }
     text.truncate(text.trim_end().len());
@@ -97,5 +97,6 @@ fn capital(network: Network) -> &'static str {
         Network::Twilio => "Twilio",
         Network::Slack => "Slack",
         Network::Matrix => "Matrix",
+        Network::Operator => "The operator",
     }
 }

@@ -154,10 +154,22 @@ impl<'a> Section<'a> {
     where
         T: Copy + PartialOrd + Display + TryFrom<i64> + FromStr,
     {
+        self.optional_number(key, range).map(|number| number.unwrap_or(default))
+    }
+
+    /// A whole number within a range, which may be left out.
+    pub(super) fn optional_number<T>(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<T>,
+    ) -> Result<Option<T>, Noted>
+    where
+        T: Copy + PartialOrd + Display + TryFrom<i64> + FromStr,
+    {
         let (least, most) = (range.start(), range.end());
         let remedy = format!("Write a whole number from {least} to {most}, without quotes");
         let number = match self.take(key).map(|node| node.value) {
-            None => return Ok(default),
+            None => return Ok(None),
             Some(Value::Number(number)) => T::try_from(number).ok(),
             // The environment knows text only.
             Some(Value::Text(text)) if matches!(self.asked[key], Some(Origin::Env(_))) => {
@@ -170,6 +182,7 @@ impl<'a> Section<'a> {
         };
         number
             .filter(|number| range.contains(number))
+            .map(Some)
             .ok_or_else(|| self.fault(key, "the number is out of range", remedy))
     }
 

@@ -74,6 +74,8 @@ fn what_the_example_shows_as_defaults_are_the_defaults() {
         config.twilio.default_region = None;
         config.slack.as_mut().unwrap().signing_secret = None;
         config.matrix.as_mut().unwrap().inviters = Vec::new();
+        config.access.slack_admin_group = None;
+        config.access.matrix_admin_power = None;
     }
     assert_eq!(format!("{short:?}"), format!("{long:?}"));
 }

@@ -16,6 +16,7 @@ pub(super) fn of(delivery: &Delivery, failure: &Failure, now: Timestamp) -> Opti
         Network::Twilio => "the group's phones",
         Network::Slack => "Slack",
         Network::Matrix => "Matrix",
+        Network::Operator => "the operator",
     };
     let certainty = if matches!(failure.reason, Reason::Uncertain | Reason::Poisoned) {
         format!("A message may not have arrived on {whom}")

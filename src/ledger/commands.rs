@@ -5,8 +5,8 @@ use rusqlite::{OptionalExtension, params};
 
 use super::intake::insert_owed;
 use super::mark::Key;
-use super::{Accepted, Change, Ledger, LedgerError, Owed, from_json};
-use super::{groups, journal, links, parked};
+use super::{Accepted, Answered, AuditEntry, Change, Ledger, LedgerError, Owed, from_json};
+use super::{answers, audit, groups, journal, links, parked, roles};
 use crate::crash::{Point, point};
 
 /// A command that was given and is not done.
@@ -16,6 +16,19 @@ pub struct PendingCommand {
     pub number: i64,
     /// The event.
     pub event: Event,
+}
+
+/// What the end of a command brings with it.
+#[derive(Debug, Default)]
+pub struct Ending {
+    /// What is owed because of it, the answer first.
+    pub owed: Vec<Owed>,
+    /// What it changes.
+    pub changes: Vec<Change>,
+    /// The answer, where the operator gave the command.
+    pub answered: Option<Answered>,
+    /// Its row in the audit, where it has one.
+    pub audit: Option<AuditEntry>,
 }
 
 impl Ledger {
@@ -83,17 +96,16 @@ impl Ledger {
             .await
     }
 
-    /// A command is done: its effects, what is owed because of it (the answer first), and its
-    /// being done are one commit, so that it takes effect once however often the program
-    /// is killed.
+    /// A command is done: its changes, what is owed because of it (the answer first), its row in
+    /// the audit and its being done are one commit, so that it takes effect once however often
+    /// the program is killed.
     ///
     /// # Errors
     /// Nothing took effect: the command is still to be done.
     pub async fn finish(
         &self,
         command: &PendingCommand,
-        owed: Vec<Owed>,
-        changes: Vec<Change>,
+        ending: Ending,
     ) -> Result<Accepted, LedgerError> {
         let now = self.now_ms();
         let number = command.number;
@@ -106,18 +118,25 @@ impl Ledger {
                     .prepare_cached("UPDATE events SET state = 0 WHERE id = ?1")?
                     .execute(params![number])?;
                 let mut accepted = Accepted::default();
-                for change in &changes {
+                for change in &ending.changes {
                     match change {
                         Change::Link(change) => links::apply(writing, change, now)?,
                         Change::Group(change) => groups::apply(writing, change)?,
                         Change::Queue(change) => parked::apply(writing, change, &mut accepted)?,
+                        Change::Role(change) => roles::apply(writing, change, now)?,
                     }
                 }
                 journal::forget(writing, number)?;
-                for owed in &owed {
+                for owed in &ending.owed {
                     let position = Some(writing.next_position());
                     insert_owed(writing, number, &key, owed, position, now)?;
                     accepted.wake(owed.lane());
+                }
+                if let Some(answered) = &ending.answered {
+                    answers::put(writing, number, answered, now)?;
+                }
+                if let Some(entry) = &ending.audit {
+                    audit::append(writing, entry, now)?;
                 }
                 point(Point::CommandFinishing);
                 Ok(accepted)

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::Operations;
 use crate::commands::Desk;
-use crate::ledger::{Change, GroupChange, LedgerError, Owed, PendingCommand};
+use crate::ledger::{Change, Ended, GroupChange, LedgerError, Owed, PendingCommand};
 
 /// How often a call is tried while its platform says "later".
 const TRIES: u32 = 6;
@@ -22,6 +22,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How an operation ended.
 #[derive(Default)]
 pub(crate) struct Done {
+    /// How, as the audit has it.
+    pub(super) ended: Ended,
     pub(super) answer: String,
     pub(super) changes: Vec<Change>,
     /// What is owed beside the answer.
@@ -31,8 +33,9 @@ pub(crate) struct Done {
 }
 
 impl Done {
+    /// Nothing was done, because of what was asked.
     pub(super) fn said(answer: impl Into<String>) -> Self {
-        Self { answer: answer.into(), ..Self::default() }
+        Self { ended: Ended::Refused, answer: answer.into(), ..Self::default() }
     }
 
     pub(super) fn changed(answer: impl Into<String>, changes: Vec<Change>) -> Self {
@@ -172,12 +175,13 @@ impl<'a> Work<'a> {
             Ok(done) => Ok(Some(done)),
             Err(Stop::Stopping) => Ok(None),
             Err(Stop::Ledger(error)) => Err(error),
-            Err(Stop::Platform(failure)) => Ok(Some(Done::said(match failure.verdict {
-                Verdict::Never => failure.sentence,
+            Err(Stop::Platform(failure)) => Ok(Some(match failure.verdict {
+                Verdict::Never => Done::said(failure.sentence),
                 Verdict::Later(_) | Verdict::Unknown => {
-                    format!("{} Give the command again later.", failure.sentence)
+                    let sentence = format!("{} Give the command again later.", failure.sentence);
+                    Done { ended: Ended::Failed, ..Done::said(sentence) }
                 }
-            }))),
+            })),
         }
     }
 }

@@ -7,5 +7,6 @@ mod kill;
 mod matrix;
 mod refusals;
 mod relay;
+mod roles;
 mod sandbox;
 mod support;

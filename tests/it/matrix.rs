@@ -360,3 +360,22 @@ async fn while_the_homeserver_is_down_the_rest_goes_on() {
     assert_eq!(under(&on_phone, "*Ada Admin*: "), numbered('s', EACH));
     assert_eq!(hall.said_by_the_bot(&room, 0).await.len(), 2 * EACH, "once");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_power_level_makes_administrators_of_its_room_only() {
+    let mut hall = Hall::new().await;
+    let (_, ravis) = hall.group("spring-launch", &["+14155550101"]).await;
+    let maya = hall.synapse.person("maya").await;
+    hall.ravi.invite(&ravis, &maya.id).await;
+    maya.join(&ravis).await;
+    let mayas = maya.create_room(&[&hall.bot.id]).await;
+    hall.bot.join(&mayas).await;
+    hall.world.daemon.configure(|config| {
+        *config = config.replace("[access]", "[access]\nmatrix_admin_power = 100");
+    });
+    hall.world.daemon.start().await;
+    let answer = hall.command(&mayas, &maya, "queue list").await;
+    assert_eq!(answer, "Nothing was given up.");
+    let answer = hall.command(&ravis, &maya, "queue list").await;
+    assert!(answer.contains("it is for administrators"), "{answer}");
+}

@@ -17,19 +17,22 @@ pub enum Network {
     Slack,
     /// A Matrix homeserver.
     Matrix,
+    /// No platform: whoever works on the bridge itself, by command line or by the admin API.
+    Operator,
 }
 
 impl Network {
-    /// All of them, in the order in which people are shown them.
+    /// The platforms, in the order in which people are shown them.
     pub const ALL: [Self; 3] = [Self::Twilio, Self::Slack, Self::Matrix];
 
-    /// The name in ids, metrics and configuration: `twilio`, `slack`, `matrix`.
+    /// The name in ids, metrics and configuration: `twilio`, `slack`, `matrix`; `operator`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Twilio => "twilio",
             Self::Slack => "slack",
             Self::Matrix => "matrix",
+            Self::Operator => "operator",
         }
     }
 }
@@ -46,6 +49,7 @@ impl FromStr for Network {
     fn from_str(text: &str) -> Result<Self, PlaceError> {
         Self::ALL
             .into_iter()
+            .chain([Self::Operator])
             .find(|network| network.as_str() == text)
             .ok_or_else(|| PlaceError::UnknownNetwork(text.to_owned()))
     }
@@ -161,6 +165,10 @@ impl FromStr for Place {
                     && id.starts_with('!')
                     && !id.contains(char::is_whitespace),
                 "a Matrix room id: matrix:!abc:example.org",
+            ),
+            Network::Operator => (
+                !id.is_empty() && id.len() <= 255 && !id.contains(char::is_whitespace),
+                "what the operator works on: operator:contacts",
             ),
         };
         if right {
@@ -294,6 +302,10 @@ impl FromStr for PersonId {
             Network::Matrix => (
                 id.starts_with('@') && id[1..].contains(':') && !id.contains(char::is_whitespace),
                 "a Matrix user: matrix:@maya:example.org",
+            ),
+            Network::Operator => (
+                !id.is_empty() && id.len() <= 255 && !id.contains(char::is_whitespace),
+                "an operator: operator:api",
             ),
         };
         if right {

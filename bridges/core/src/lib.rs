@@ -50,7 +50,7 @@ pub use link::Link;
 pub use rooms::{NewRoom, Revise, Rooms};
 pub use text::{Mark, MarkKind, Text, split_words};
 pub use traits::{
-    Cursor, Deliver, Incoming, Intake, NotStored, Profile, Profiles, Proof, ReadBack, Stored,
-    Watch, WatchState,
+    Cursor, Deliver, Incoming, Intake, NotStored, Profile, Profiles, Proof, Ranks, ReadBack,
+    Stored, Watch, WatchState,
 };
 pub use verdict::{Failure, Reason, Verdict};

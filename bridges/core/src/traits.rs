@@ -76,6 +76,18 @@ pub trait Profiles: Send + Sync {
     async fn profile(&self, person: &PersonId, place: &Place) -> Result<Profile, Failure>;
 }
 
+/// Tells who stands above others, where a platform has ranks of its own.
+#[async_trait]
+pub trait Ranks: Send + Sync {
+    /// Whether the platform's ranks make this person an administrator in this room, as the
+    /// configuration has it (a Slack user group, a Matrix power level). Answered from a cache
+    /// where it is fresh.
+    ///
+    /// # Errors
+    /// With a verdict, when the platform could not be asked.
+    async fn is_admin(&self, person: &PersonId, room: &Place) -> Result<bool, Failure>;
+}
+
 /// Whether one direction works.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state", content = "why")]

@@ -30,6 +30,9 @@ pub struct Config {
     /// Whose invitations the bot accepts: full ids (`@maya:example.org`), or `:example.org` for
     /// everybody on a server. Empty: everybody on the bot's own server.
     pub inviters: Vec<String>,
+    /// The power level from which on somebody administrates the bridge, in the room where they
+    /// have it; `None`: power levels count for nothing here.
+    pub admin_power: Option<i64>,
     /// The directory that is the bot's own: its session and the SDK's stores. Made if missing.
     pub store: PathBuf,
     /// The longest that one request may take.
@@ -58,6 +61,7 @@ impl Config {
             credentials,
             command_prefix: "!wa".to_owned(),
             inviters: Vec::new(),
+            admin_power: None,
             store: store.into(),
             request_timeout: Duration::from_secs(30),
             sync_timeout: Duration::from_secs(30),

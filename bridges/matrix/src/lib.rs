@@ -37,11 +37,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 use bytes::Bytes;
 use matrix_sdk::deserialized_responses::TimelineEvent;
+use matrix_sdk::ruma::events::room::power_levels::UserPowerLevel;
 use matrix_sdk::ruma::{RoomId, UserId};
 use matrix_sdk::{Client, Room, RoomState};
 use partyline_core::{
     Clock, Cursor, Deliver, Event, Failure, Happening, Incoming, Intake, Network, Outgoing,
-    PersonId, Place, Profile, Profiles, ReadBack, Reason, RoomChange, Sent, Verdict, Watch,
+    PersonId, Place, Profile, Profiles, Ranks, ReadBack, Reason, RoomChange, Sent, Verdict, Watch,
     WatchState,
 };
 use secrecy::ExposeSecret;
@@ -331,6 +332,29 @@ impl Profiles for Matrix {
         };
         // Pictures are mxc addresses, which nobody outside Matrix can fetch.
         Ok(Profile { name, picture: None })
+    }
+}
+
+#[async_trait]
+impl Ranks for Matrix {
+    async fn is_admin(&self, person: &PersonId, room: &Place) -> Result<bool, Failure> {
+        let (Some(least), Ok(user)) =
+            (self.config.admin_power, <&UserId>::try_from(person.id.as_str()))
+        else {
+            return Ok(false);
+        };
+        let room = self.room(room)?;
+        // From the state that sync brought; nobody is asked.
+        match room.get_user_power_level(user).await {
+            Ok(UserPowerLevel::Infinite) => Ok(true),
+            Ok(UserPowerLevel::Int(level)) => Ok(i64::from(level) >= least),
+            Ok(_) => Ok(false),
+            Err(error) => Err(Failure::later(
+                Reason::Unavailable,
+                None,
+                format!("The power levels of the room are not known: {error}."),
+            )),
+        }
     }
 }
 

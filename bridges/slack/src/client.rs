@@ -162,6 +162,17 @@ impl Client {
             measured(call, session.http_session_api.http_get(call.method, &params, None)).await?;
         Ok(answer.user)
     }
+
+    /// The users in a user group.
+    pub(crate) async fn user_group(&self, id: &str) -> Result<Vec<String>, Failure> {
+        let about = format!("user group {id} (access.slack_admin_group)");
+        let call = Call { method: "usergroups.users.list", about: &about, writes: false };
+        let params = vec![("usergroup", Some(id))];
+        let session = self.slack.open_session(&self.bot);
+        let answer: wire::UserGroupAnswer =
+            measured(call, session.http_session_api.http_get(call.method, &params, None)).await?;
+        Ok(answer.users)
+    }
 }
 
 /// Makes a call, measures it, and says what its failure means.

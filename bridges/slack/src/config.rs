@@ -33,6 +33,8 @@ pub struct Config {
     pub api_url: Url,
     /// The slash command, with its slash. Other commands of the app are passed by.
     pub command: String,
+    /// The user group (`S…`) whose members administrate the bridge.
+    pub admin_group: Option<String>,
     /// How fast the bridge posts.
     pub rates: Rates,
     /// How long it waits for what.
@@ -136,6 +138,7 @@ impl Config {
             transport: Transport::Socket,
             api_url: Url::parse("https://slack.com/api/").expect("an address"),
             command: "/wa".to_owned(),
+            admin_group: None,
             rates: Rates::default(),
             timeouts: Timeouts::default(),
         }

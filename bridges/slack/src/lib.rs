@@ -30,6 +30,7 @@ mod history;
 mod inbound;
 mod outbound;
 mod profiles;
+mod ranks;
 mod rates;
 mod signature;
 mod socket;
@@ -49,7 +50,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use partyline_core::{
     Action, AnswerTo, Clock, Cursor, Deliver, Failure, Incoming, Intake, Network, Outgoing,
-    PersonId, Place, Profile, Profiles, Proof, ReadBack, Reason, Sent, Text, Verdict, Watch,
+    PersonId, Place, Profile, Profiles, Proof, Ranks, ReadBack, Reason, Sent, Text, Verdict, Watch,
     WatchState,
 };
 use tokio_util::sync::CancellationToken;
@@ -68,6 +69,7 @@ pub struct Slack {
     client: client::Client,
     rates: rates::Rates,
     profiles: profiles::Profiles,
+    ranks: ranks::Ranks,
     gestures: gestures::Gestures,
     board: watch::Board,
 }
@@ -91,6 +93,7 @@ impl Slack {
             client: client::Client::new(&config)?,
             rates: rates::Rates::new(config.rates, config.timeouts.turn),
             profiles: profiles::Profiles::new(),
+            ranks: ranks::Ranks::default(),
             gestures: gestures::Gestures::new(),
             board: watch::Board::new(config.transport),
             clock,
@@ -317,6 +320,16 @@ impl Profiles for Slack {
         };
         self.profiles.learn(user, profile.clone());
         Ok(profile)
+    }
+}
+
+#[async_trait]
+impl Ranks for Slack {
+    async fn is_admin(&self, person: &PersonId, _room: &Place) -> Result<bool, Failure> {
+        match &self.config.admin_group {
+            Some(group) => self.ranks.contains(&self.client, group, &person.id).await,
+            None => Ok(false),
+        }
     }
 }
 

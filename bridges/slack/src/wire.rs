@@ -337,6 +337,12 @@ pub(crate) struct UserAnswer {
     pub(crate) user: User,
 }
 
+/// The answer of `usergroups.users.list`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct UserGroupAnswer {
+    pub(crate) users: Vec<String>,
+}
+
 /// A page of `conversations.history` or `conversations.replies`, each message as it came.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Page {

@@ -79,7 +79,7 @@ impl Kind {
                 Ok(_) => wrong("ROOM must be a Slack channel or a Matrix room.".into()),
                 Err(error) => wrong(format!("{}.", shown(&error.to_string()))),
             },
-            Self::Person => match value.parse::<PersonId>() {
+            Self::Person => match person(value).parse::<PersonId>() {
                 Ok(person) => Ok(format!("{}:{}", person.network, person.id)),
                 Err(error) => wrong(format!("{}.", shown(&error.to_string()))),
             },
@@ -98,6 +98,12 @@ impl Kind {
             _ => limited(value, "word", LONGEST_NAME),
         }
     }
+}
+
+/// A person as Matrix clients write a mention: the id alone, or a link to it.
+fn person(value: &str) -> String {
+    let id = value.strip_prefix("https://matrix.to/#/").unwrap_or(value);
+    if id.starts_with('@') && id.contains(':') { format!("matrix:{id}") } else { id.to_owned() }
 }
 
 fn limited(value: &str, what: &str, most: usize) -> Result<String, GrammarError> {

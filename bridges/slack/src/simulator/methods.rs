@@ -120,6 +120,7 @@ pub(super) static METHODS: &[Method] = &[
     bot("reactions.get", &["reactions:read"], reactions::get),
     bot("reactions.remove", &["reactions:write"], reactions::remove),
     bot("team.info", &["team:read"], misc::team_info),
+    bot("usergroups.users.list", &["usergroups:read"], users::group),
     bot("users.info", &["users:read"], users::info),
     bot("users.list", &["users:read"], users::list),
     bot("users.lookupByEmail", &["users:read.email"], users::lookup_by_email),

@@ -147,7 +147,7 @@ impl Default for Identity {
 }
 
 /// The scopes that the bridge asks for in its manifest.
-const SCOPES: [&str; 20] = [
+const SCOPES: [&str; 21] = [
     "channels:history",
     "channels:join",
     "channels:manage",
@@ -166,6 +166,7 @@ const SCOPES: [&str; 20] = [
     "reactions:write",
     "team:read",
     "users.profile:read",
+    "usergroups:read",
     "users:read",
     "users:read.email",
 ];

@@ -55,6 +55,15 @@ impl Simulator {
         Ok(())
     }
 
+    /// Makes a user group of these users; gives the id.
+    pub fn add_user_group(&self, users: &[&str]) -> String {
+        let mut workspace = self.shared.workspace();
+        let id = workspace.id("S");
+        let users = users.iter().map(|&user| user.to_owned()).collect();
+        workspace.user_groups.insert(id.clone(), users);
+        id
+    }
+
     /// Makes a public channel with these members and the app; gives the id.
     pub fn add_channel(&self, name: &str, members: &[&str]) -> String {
         self.new_channel(name, members, false)

@@ -29,6 +29,8 @@ pub(super) struct Workspace {
     pub(super) base: String,
     pub(super) outbox: Outbox,
     pub(super) users: BTreeMap<String, User>,
+    /// User groups, each with its members.
+    pub(super) user_groups: BTreeMap<String, Vec<String>>,
     pub(super) emails: HashMap<String, String>,
     pub(super) handles: HashMap<String, String>,
     pub(super) channels: BTreeMap<String, Channel>,
@@ -47,6 +49,7 @@ impl Workspace {
             base,
             outbox,
             users: BTreeMap::new(),
+            user_groups: BTreeMap::new(),
             emails: HashMap::new(),
             handles: HashMap::new(),
             channels: BTreeMap::new(),

@@ -39,3 +39,10 @@ pub(super) fn list(workspace: &mut Workspace, arguments: &Arguments) -> Answer {
         "response_metadata": {"next_cursor": next},
     }))
 }
+
+/// `usergroups.users.list`.
+pub(super) fn group(workspace: &mut Workspace, arguments: &Arguments) -> Answer {
+    let id = arguments.text("usergroup").ok_or("no_such_subteam")?;
+    let users = workspace.user_groups.get(&id).ok_or("no_such_subteam")?;
+    Ok(json!({"users": users}))
+}

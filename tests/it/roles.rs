@@ -1,0 +1,158 @@
+//! Who may do what, and what is known of it afterwards.
+
+use serde_json::Value;
+
+use crate::support::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_are_granted_and_revoked_without_a_restart() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    let other = world.group("summer-launch", &["+14155550102"]).await;
+    let ben = world.slack.add_user("Ben Carter", None);
+    world.slack.join(&group.channel, &ben);
+    world.slack.join(&other.channel, &ben);
+    world.daemon.start().await;
+    let denied = "it is for the group's managers and administrators";
+    let answer = world.command(&group.channel, &ben, "audit").await;
+    assert!(answer.contains(denied), "{answer}");
+
+    let grant = format!("role grant <@{ben}> manager");
+    let answer = world.command(&group.channel, &ben, &grant).await;
+    assert!(answer.contains("it is for administrators"), "{answer}");
+    let answer = world.command(&group.channel, &world.admin, &grant).await;
+    assert!(answer.contains("is a manager of CH") && answer.ends_with("now."), "{answer}");
+
+    // Of this group and of no other, from whichever room.
+    let answer = world.command(&group.channel, &ben, "audit").await;
+    assert!(answer.contains("role grant") && answer.contains("(denied)"), "{answer}");
+    let answer = world.command(&other.channel, &ben, "audit").await;
+    assert!(answer.contains(denied), "{answer}");
+    let line = format!("audit {}", group.conversation);
+    let answer = world.command(&other.channel, &ben, &line).await;
+    assert!(answer.contains("role grant"), "{answer}");
+
+    // It stands after a start, until it is taken back.
+    world.daemon.stop().await;
+    world.daemon.start().await;
+    let answer = world.command(&group.channel, &ben, "role list").await;
+    assert!(answer.contains("by the configuration"), "{answer}");
+    assert!(answer.contains(&format!("slack:{ben}: manager of CH")), "{answer}");
+    let revoke = format!("role revoke slack:{ben} manager");
+    let answer = world.command(&group.channel, &world.admin, &revoke).await;
+    assert!(answer.contains("no longer a manager"), "{answer}");
+    let answer = world.command(&group.channel, &ben, "role list").await;
+    assert!(answer.contains(denied), "{answer}");
+
+    let admin = world.admin.clone();
+    for (line, expected) in [
+        (format!("role grant <@{ben}> king"), "none of admin, manager"),
+        (format!("role grant <@{ben}> admin {}", group.conversation), "leave the group out"),
+        (format!("role revoke <@{admin}> admin"), "by the configuration"),
+        (format!("role revoke <@{ben}> admin"), "was not granted that"),
+        ("role grant ben admin".to_owned(), "has no network in front"),
+    ] {
+        let answer = world.command(&group.channel, &admin, &line).await;
+        assert!(answer.contains(expected), "{line}: {answer}");
+    }
+    world.command(&group.channel, &admin, &format!("role grant <@{ben}> admin")).await;
+    let answer = world.command(&other.channel, &ben, "queue list").await;
+    assert_eq!(answer, "Nothing was given up.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_members_of_a_slack_user_group_are_administrators() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    let ben = world.slack.add_user("Ben Carter", None);
+    let cho = world.slack.add_user("Cho Park", None);
+    world.slack.join(&group.channel, &ben);
+    world.slack.join(&group.channel, &cho);
+    let admins = world.slack.add_user_group(&[&ben]);
+    world.daemon.configure(|config| {
+        let key = format!("[access]\nslack_admin_group = \"{admins}\"");
+        *config = config.replace("[access]", &key);
+    });
+    world.daemon.start().await;
+    let answer = world.command(&group.channel, &ben, "queue list").await;
+    assert_eq!(answer, "Nothing was given up.");
+    let answer = world.command(&group.channel, &cho, "queue list").await;
+    assert!(answer.contains("it is for administrators"), "{answer}");
+    let asked = "partyline_slack_calls_total{method=\"usergroups.users.list\",outcome=\"ok\"}";
+    assert_eq!(world.daemon.metric(asked).await, Some(1.0), "it is asked once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_group_that_cannot_be_read_makes_nobody_an_administrator() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    let ben = world.slack.add_user("Ben Carter", None);
+    world.slack.join(&group.channel, &ben);
+    world.daemon.configure(|config| {
+        *config = config.replace("[access]", "[access]\nslack_admin_group = \"S0NOSUCH\"");
+    });
+    world.daemon.start().await;
+    let answer = world.command(&group.channel, &ben, "queue list").await;
+    assert!(answer.contains("it is for administrators"), "{answer}");
+    let answer = world.command(&group.channel, &world.admin, "queue list").await;
+    assert_eq!(answer, "Nothing was given up.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_that_changes_something_is_in_the_audit_once() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    let ben = world.slack.add_user("Ben Carter", None);
+    world.slack.join(&group.channel, &ben);
+    world.daemon.start().await;
+    let admin = world.admin.clone();
+    for (who, line) in [
+        (&admin, "contact add +14155550101 \"Maya Lopez\" --meta city=Lima"),
+        (&ben, "contact add +14155550101 Eve"),
+        (&admin, "contact add 12 Maya"),
+        (&admin, "group link CHffffffffffffffffffffffffffffffff"),
+        (&admin, "status"),
+        (&admin, "help"),
+    ] {
+        world.command(&group.channel, who, line).await;
+    }
+    world.daemon.kill();
+    world.daemon.start().await;
+    let rows = rows(&world);
+    let shown: Vec<(&str, &str)> = rows
+        .iter()
+        .map(|row| (row["what"].as_str().unwrap(), row["ended"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("group link", "refused"),
+            ("contact add", "refused"),
+            ("contact add", "denied"),
+            ("contact add", "done"),
+        ]
+    );
+    let first = &rows[3];
+    assert_eq!(first["by"], format!("slack:{admin}"));
+    assert_eq!(first["from"], format!("slack:{}", group.channel));
+    assert_eq!(first["group"], group.conversation);
+    assert_eq!(first["subject"], "+14155550101 Maya Lopez --meta city=…");
+    assert_eq!(first["said"], "+14155550101 is Maya Lopez now.");
+}
+
+/// The audit, newest first, as the ledger has it.
+fn rows(world: &World) -> Vec<Value> {
+    let path = world.daemon.store().join("ledger.db");
+    let read = || -> Result<Vec<String>, rusqlite::Error> {
+        rusqlite::Connection::open(path)?
+            .prepare(
+                "SELECT json_object('by', by, 'from', place, 'what', what, 'subject', subject,
+                     'group', substr(conversation, 8), 'ended', ended, 'said', said)
+                 FROM audit ORDER BY id DESC",
+            )?
+            .query_map([], |row| row.get(0))?
+            .collect()
+    };
+    let rows = read().expect("the audit");
+    rows.iter().map(|row| serde_json::from_str(row).expect("JSON")).collect()
+}
