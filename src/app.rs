@@ -14,7 +14,9 @@ use partyline_slack::Slack;
 use partyline_twilio::Twilio;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use url::Url;
 
+use crate::alerts::{self, Board, Keeper, Look, Signs, Skew};
 use crate::catchup::{self, CatchUp};
 use crate::commands::Desk;
 use crate::config::{self, Config};
@@ -34,9 +36,7 @@ use crate::operations::Operations;
 use crate::poison::{GOOD_RUN, Guard};
 use crate::process;
 
-/// How often a network that works is asked whether it still does.
-const PROBE: Duration = Duration::from_secs(60);
-/// How soon one that does not work is asked again.
+/// How soon a network that does not work is asked again, at the latest.
 const PROBE_AGAIN: Duration = Duration::from_secs(5);
 /// How often old bodies are looked for.
 const FORGET: Duration = Duration::from_secs(60);
@@ -89,6 +89,7 @@ impl Bridges {
                 ranks: None,
                 watch: twilio,
                 called: config.twilio.ingest == config::Ingest::Webhook,
+                canary: config.twilio.ingest == config::Ingest::Webhook,
             },
         )];
         if let Some(slack) = &self.slack {
@@ -109,6 +110,7 @@ impl Bridges {
                     ranks: config.access.slack_admin_group.as_ref().map(|_| slack.clone() as _),
                     watch: slack.clone(),
                     called,
+                    canary: false,
                 },
             ));
         }
@@ -126,6 +128,7 @@ impl Bridges {
                     ranks: config.access.matrix_admin_power.map(|_| matrix.clone() as _),
                     watch: matrix.clone(),
                     called: false,
+                    canary: false,
                 },
             ));
         }
@@ -193,12 +196,14 @@ pub async fn run(
         commands: Keyed::new(tasks.clone()),
         reads: Keyed::new(tasks.clone()),
     };
+    let signs = Arc::new(Signs::default());
     let door = Door::new(
         ledger.clone(),
         links.clone(),
         contacts.names().clone(),
         networks.limits(),
         wakers.clone(),
+        signs.clone(),
     );
     let recalling =
         members::recall(&ledger, contacts.names(), &links, &networks, stop.clone()).await?;
@@ -219,7 +224,8 @@ pub async fn run(
     .start()
     .await?;
     point(Point::StartLanes);
-    let desk = desk(config, &ledger, &links, &contacts, &networks, &clock);
+    let alerts = Arc::new(Board::default());
+    let desk = desk(config, &ledger, &links, &contacts, &networks, &alerts, &clock);
     Operations::start(Arc::new(desk), wakers.clone(), stop.clone(), guard.clone()).await?;
     point(Point::StartCommands);
     let catch_up = CatchUp::new(
@@ -239,7 +245,9 @@ pub async fn run(
     let intake: Arc<dyn Intake> = Arc::new(door);
     receive(&bridges, slack_calls(config), &intake, &lifecycle).await?;
     point(Point::StartReceive);
-    watch(&bridges, &networks, &lifecycle);
+    probe(config, &bridges, &networks, &lifecycle);
+    let watched = (&ledger, &networks, &wakers);
+    keep_watch(config, watched, (signs, alerts.clone()), &clock, &lifecycle).await?;
     let rooms = Rooms {
         twilio: bridges.twilio.clone(),
         slack: bridges.slack.clone().filter(|_| slack_calls(config)),
@@ -248,6 +256,7 @@ pub async fn run(
         links,
         networks,
         ledger: ledger.clone(),
+        alerts,
         metrics: metrics.clone(),
         turns: Semaphore::new(config.limits.requests),
         bodies: bodies(&config.limits),
@@ -323,6 +332,7 @@ fn desk(
     links: &Arc<Links>,
     contacts: &Contacts,
     networks: &Networks,
+    alerts: &Arc<Board>,
     clock: &Arc<dyn Clock>,
 ) -> Desk {
     let slack = config.slack.as_ref().map(|slack| (Network::Slack, slack.command.clone()));
@@ -338,6 +348,7 @@ fn desk(
         admins: config.access.admins.clone(),
         region: config.twilio.region(),
         prefixes: slack.into_iter().chain(matrix).collect(),
+        alerts: alerts.clone(),
         clock: clock.clone(),
     }
 }
@@ -394,51 +405,63 @@ async fn survive(guard: Arc<Guard>) {
     guard.ended_well().await;
 }
 
-/// Has every network asked, now and then, whether it works.
-fn watch(bridges: &Bridges, networks: &Networks, lifecycle: &Lifecycle) {
+/// Has every network asked, now and then, whether it works, and the own public address called.
+fn probe(config: &Config, bridges: &Bridges, networks: &Networks, lifecycle: &Lifecycle) {
+    let every = config.alerts.canary_interval;
     for (network, powers) in networks.iter() {
         let watch = powers.watch.clone();
         lifecycle.tasks.spawn(until(lifecycle.stop.clone(), async move {
             loop {
                 let pause = match watch.probe().await {
-                    Ok(()) => PROBE,
+                    Ok(()) => every,
                     Err(failure) => {
                         tracing::warn!(%network, "the network does not work: {failure}");
-                        PROBE_AGAIN
+                        every.min(PROBE_AGAIN)
                     }
                 };
                 tokio::time::sleep(pause).await;
             }
         }));
     }
-    let twilio = bridges.twilio.clone();
-    lifecycle.tasks.spawn(until(lifecycle.stop.clone(), self_check(twilio)));
+    if config.twilio.ingest == config::Ingest::Webhook {
+        let calls = alerts::canary(bridges.twilio.clone(), partyline_twilio::setup::ROUTE, every);
+        lifecycle.tasks.spawn(until(lifecycle.stop.clone(), calls));
+    }
 }
 
-/// Calls the daemon's own public address as Twilio would, until it has answered once.
-async fn self_check(twilio: Arc<Twilio>) {
-    let Some(check) = twilio.self_check("/webhooks/twilio") else { return };
-    let Ok(client) = reqwest::Client::builder().timeout(Duration::from_secs(10)).build() else {
-        return;
-    };
-    let mut pause = PROBE_AGAIN;
-    loop {
-        let sent = client
-            .post(&check.url)
-            .headers(check.headers.clone())
-            .body(check.body.clone())
-            .send()
-            .await;
-        match sent {
-            Ok(answer) if answer.status().is_success() => return,
-            Ok(answer) => tracing::warn!(url = check.url, status = %answer.status(),
-                "http.public_url does not lead to this daemon: Twilio's webhooks will not arrive"),
-            Err(error) => tracing::info!(url = check.url, error = %error.without_url(),
-                "http.public_url could not be called from here; that need not mean that Twilio cannot"),
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(3600));
-    }
+/// Has the bridge watch itself. What is open is shown on the board.
+async fn keep_watch(
+    config: &Config,
+    (ledger, networks, wakers): (&Ledger, &Networks, &Wakers),
+    (signs, board): (Arc<Signs>, Arc<Board>),
+    clock: &Arc<dyn Clock>,
+    lifecycle: &Lifecycle,
+) -> anyhow::Result<()> {
+    let settings = config.alerts.clone();
+    let skew = Arc::new(Skew::default());
+    let folder = config.store.folder.clone();
+    let (ledger, networks) = (ledger.clone(), networks.clone());
+    let look = Look::new(ledger.clone(), networks, folder, signs, skew.clone(), settings.clone());
+    let (wakers, clock) = (wakers.clone(), clock.clone());
+    let keeper = Keeper::new(ledger, look, board, wakers, clock.clone(), settings.clone()).await?;
+    lifecycle.tasks.spawn(until(lifecycle.stop.clone(), keeper.run()));
+    let bases = bases(config);
+    lifecycle.tasks.spawn(until(lifecycle.stop.clone(), async move {
+        let allowed = SignedDuration::try_from(settings.clock_off).unwrap_or(SignedDuration::MAX);
+        skew.watch(clock.as_ref(), &bases, settings.canary_interval, allowed).await;
+    }));
+    Ok(())
+}
+
+/// The addresses whose answers tell each platform's time.
+pub fn bases(config: &Config) -> Vec<(Network, Url)> {
+    let slack = config.slack.as_ref().map(|slack| (Network::Slack, slack.api_url.clone()));
+    let matrix =
+        config.matrix.as_ref().map(|matrix| (Network::Matrix, matrix.homeserver_url.clone()));
+    std::iter::once((Network::Twilio, config.twilio.conversations_url.clone()))
+        .chain(slack)
+        .chain(matrix)
+        .collect()
 }
 
 async fn forget(ledger: Ledger, retention: Duration) {

@@ -283,6 +283,7 @@ impl CatchUp {
         metrics::counter!("partyline_read_back_failed_total",
             "network" => place.network().as_str())
         .increment(1);
+        self.door.unread(place);
         tracing::error!(%place,
             "this place could not be read back; what is held is let go, something before it may be missing");
         if let Err(Trouble::Ledger(error)) = self.release(place, None).await {

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use partyline_core::{Address, Clock, CommandLine, Network, PersonId, Place};
 
+use crate::alerts::Board;
 use crate::contacts::Contacts;
 use crate::ledger::{Change, Group, Ledger, LedgerError};
 use crate::links::Links;
@@ -169,6 +170,8 @@ pub struct Desk {
     pub region: Option<rlibphonenumber::Region>,
     /// What stands before a command: on Slack `/wa`, on Matrix `!wa`.
     pub prefixes: Vec<(Network, String)>,
+    /// What is wrong.
+    pub alerts: Arc<Board>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }

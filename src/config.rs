@@ -8,6 +8,7 @@
 //! Any secret `x` can be given as `x_file`, the path of a file that holds it.
 
 mod access;
+mod alerts;
 mod audit;
 mod contacts;
 mod fault;
@@ -31,6 +32,7 @@ use std::path::Path;
 use partyline_core::{Link, Network};
 
 pub use access::Access;
+pub use alerts::Alerts;
 pub use audit::Audit;
 pub use contacts::Contacts;
 pub use fault::{Fault, Faults, Origin};
@@ -74,6 +76,8 @@ pub struct Config {
     pub contacts: Contacts,
     /// What one caller may take.
     pub limits: Limits,
+    /// What the bridge watches itself for, and who is told.
+    pub alerts: Alerts,
     /// What is logged.
     pub logging: Logging,
 }
@@ -153,6 +157,10 @@ impl Config {
             self.twilio.messaging_service_sid.is_some(),
             "twilio.messaging_service_sid has no effect: this version makes no conversations yet.",
         );
+        warn(
+            self.alerts.rooms.is_empty() && (self.slack.is_some() || self.matrix.is_some()),
+            "alerts.rooms is empty: when something is wrong, only the log, the metrics and /ready say so.",
+        );
         let example = |url: &url::Url| url.host_str().is_some_and(|host| host.contains("example."));
         warn(
             self.http.public_url.as_ref().is_some_and(example),
@@ -211,10 +219,16 @@ impl Reader {
         let matrix = self.optional_section("matrix", Matrix::read);
         let access = self.section("access", Access::read);
         let audit = self.section("audit", Audit::read);
-        let links = self.links([
+        let on = [
             (Network::Slack, !matches!(slack, Ok(None))),
             (Network::Matrix, !matches!(matrix, Ok(None))),
-        ]);
+        ];
+        let links = self.links(on);
+        let alerts = self.section("alerts", |section| {
+            let alerts = Alerts::read(section)?;
+            alerts.check(|network| on.contains(&(network, true)), section);
+            Ok(alerts)
+        });
         let relay = self.section("relay", Relay::read);
         let contacts = self.section("contacts", Contacts::read);
         let limits = self.section("limits", Limits::read);
@@ -234,6 +248,7 @@ impl Reader {
             relay: relay?,
             contacts: contacts?,
             limits: limits?,
+            alerts: alerts?,
             logging: logging?,
         })
     }

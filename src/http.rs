@@ -29,6 +29,7 @@ use partyline_slack::Slack;
 use partyline_twilio::Twilio;
 use tokio::sync::Semaphore;
 
+use crate::alerts::Board;
 use crate::contacts::Names;
 use crate::crash::{Point, point};
 use crate::ledger::Ledger;
@@ -57,6 +58,8 @@ pub struct Rooms {
     pub networks: Networks,
     /// What is open.
     pub ledger: Ledger,
+    /// What is wrong.
+    pub alerts: Arc<Board>,
     /// What was counted.
     pub metrics: PrometheusHandle,
     /// Turns, so that a flood of requests waits outside.

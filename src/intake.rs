@@ -10,6 +10,7 @@ use partyline_core::{
     Stored,
 };
 
+use crate::alerts::Signs;
 use crate::contacts::Names;
 use crate::crash::{Point, point};
 use crate::keyed::Keyed;
@@ -51,6 +52,7 @@ pub struct Door {
     names: Arc<Names>,
     limits: Arc<Limits>,
     wakers: Wakers,
+    signs: Arc<Signs>,
 }
 
 impl Door {
@@ -62,8 +64,9 @@ impl Door {
         names: Arc<Names>,
         limits: Limits,
         wakers: Wakers,
+        signs: Arc<Signs>,
     ) -> Self {
-        Self { ledger, links, names, limits: Arc::new(limits), wakers }
+        Self { ledger, links, names, limits: Arc::new(limits), wakers, signs }
     }
 
     /// Takes in what was read back from a place: it is held until [`Ledger::release`] puts it in
@@ -74,6 +77,11 @@ impl Door {
     pub async fn accept_read_back(&self, pieces: Vec<Incoming>) -> Result<Stored, NotStored> {
         let entries = pieces.into_iter().flat_map(|piece| self.entries(piece, true)).collect();
         self.store(entries).await
+    }
+
+    /// Something of this place could not be read back, and may be missing.
+    pub fn unread(&self, place: &Place) {
+        self.signs.unread(place);
     }
 
     /// What of a piece is to be kept, with what is owed because of it.

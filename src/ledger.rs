@@ -14,6 +14,7 @@
 //! is missing came or was read back. The cursor of a place moves with the release, never with
 //! what is held, so that a crash in between reads the gap back again.
 
+mod alerts;
 mod answers;
 mod audit;
 mod commands;
@@ -45,6 +46,7 @@ use partyline_core::{Action, AnswerTo, Clock, DeliveryId, Event, Place, Speaker,
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 
+pub use alerts::{Episode, KeptEpisode, Told};
 pub use answers::{Answered, Asked};
 pub use audit::{AuditEntry, Audited, Ended};
 pub use commands::{Ending, PendingCommand};

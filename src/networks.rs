@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use partyline_core::{
-    Deliver, Groups, Manage, Network, Profiles, Ranks, ReadBack, Revise, Rooms, Watch,
+    Deliver, Groups, Manage, Network, Profiles, Proof, Ranks, ReadBack, Revise, Rooms, Watch,
+    WatchState,
 };
 
 use crate::route::Limits;
@@ -33,6 +34,40 @@ pub struct Powers {
     pub watch: Arc<dyn Watch>,
     /// Whether the platform calls us: then nothing proves its way in before it does.
     pub called: bool,
+    /// Whether that way in is tried again and again, so that it does get proved.
+    pub canary: bool,
+}
+
+/// How a network is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// The bridge reaches it, and it reaches the bridge; or, where the platform calls us, nothing
+    /// speaks for certain against that it would.
+    pub ready: bool,
+    /// What speaks against it.
+    pub reason: Option<String>,
+    /// Each way.
+    pub state: WatchState,
+}
+
+impl Powers {
+    /// How the network is doing, as last seen.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let state = self.watch.state();
+        let inbound = match &state.inbound {
+            Proof::Proved => None,
+            Proof::Unproved(why) => Some((self.called, why)),
+            Proof::Failed(why) => Some((false, why)),
+        };
+        let outbound = match &state.outbound {
+            Proof::Proved => None,
+            Proof::Unproved(why) | Proof::Failed(why) => Some((false, why)),
+        };
+        let ready = inbound.is_none_or(|(fine, _)| fine) && outbound.is_none();
+        let reason = outbound.or(inbound).map(|(_, why)| why.clone());
+        Health { ready, reason, state }
+    }
 }
 
 /// All bridges that are configured. Cheap to clone: every request does.

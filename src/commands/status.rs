@@ -52,6 +52,10 @@ async fn status(call: Call) -> Result<Outcome, LedgerError> {
 }
 
 async fn for_admins(call: &Call, prefix: &str, text: &mut String) -> Result<(), LedgerError> {
+    for alert in call.desk.alerts.open() {
+        let _ =
+            writeln!(text, "Alert, since {}: {}", alert.since.strftime("%F %H:%M UTC"), alert.what);
+    }
     let counts = call.desk.ledger.counts().await?;
     let _ = writeln!(
         text,

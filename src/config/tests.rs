@@ -76,6 +76,7 @@ fn what_the_example_shows_as_defaults_are_the_defaults() {
         config.matrix.as_mut().unwrap().inviters = Vec::new();
         config.access.slack_admin_group = None;
         config.access.matrix_admin_power = None;
+        config.alerts.rooms = Vec::new();
     }
     assert_eq!(format!("{short:?}"), format!("{long:?}"));
 }

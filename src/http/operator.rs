@@ -6,18 +6,18 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use partyline_core::Proof;
 use serde_json::{Map, Value, json};
 
 use super::{Rooms, refuse};
-use crate::networks::Powers;
+use crate::networks::{Health, Powers};
 
 /// The process answers.
 pub(super) async fn live() -> &'static str {
     "live\n"
 }
 
-/// Whether every network works, each with its reason where it does not: 200, or 503.
+/// Whether every network works, each with its reason where it does not: 200, or 503. Beside them
+/// the alerts that are open, which change nothing of the status.
 pub(super) async fn ready(State(rooms): State<Arc<Rooms>>) -> Response {
     let mut all = true;
     let mut networks = Map::new();
@@ -33,24 +33,20 @@ pub(super) async fn ready(State(rooms): State<Arc<Rooms>>) -> Response {
         Err(error) => json!({ "ready": false, "reason": error.to_string() }),
     };
     let status = if all { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": all, "networks": networks, "store": store }))).into_response()
+    (
+        status,
+        Json(json!({
+            "ready": all,
+            "networks": networks,
+            "store": store,
+            "alerts": rooms.alerts.open(),
+        })),
+    )
+        .into_response()
 }
 
-/// A network is ready when the bridge reaches it, and it reaches the bridge; or, where the
-/// platform calls us, when nothing speaks against that it would.
 fn one(powers: &Powers) -> (bool, Value) {
-    let state = powers.watch.state();
-    let inbound = match &state.inbound {
-        Proof::Proved => None,
-        Proof::Unproved(why) => Some((powers.called, why)),
-        Proof::Failed(why) => Some((false, why)),
-    };
-    let outbound = match &state.outbound {
-        Proof::Proved => None,
-        Proof::Unproved(why) | Proof::Failed(why) => Some((false, why)),
-    };
-    let ready = inbound.is_none_or(|(fine, _)| fine) && outbound.is_none();
-    let reason = outbound.or(inbound).map(|(_, why)| why);
+    let Health { ready, reason, state } = powers.health();
     let json = json!({
         "ready": ready,
         "reason": reason,

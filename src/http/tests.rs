@@ -75,6 +75,7 @@ impl House {
             links: Arc::new(links),
             networks: Networks::default(),
             ledger: Ledger::open(&folder.path().join("ledger.db"), clock).unwrap(),
+            alerts: Arc::default(),
             metrics: metrics_exporter_prometheus::PrometheusBuilder::new()
                 .build_recorder()
                 .handle(),

@@ -7,7 +7,7 @@ use crate::crash::{Point, point};
 
 /// What each version of the ledger adds to the one before it. Never change a step that was
 /// released: add one.
-const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5];
+const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6];
 
 const STEP_1: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -203,6 +203,19 @@ CREATE TABLE answers (
     details TEXT
 ) STRICT;
 CREATE INDEX answers_at ON answers (at);
+";
+
+/// The last episode of each alert: `began` while it is not over. `mark` is what was counted when it
+/// was told last.
+const STEP_6: &str = "
+CREATE TABLE alerts (
+    alert TEXT PRIMARY KEY,
+    began INTEGER,
+    ended INTEGER,
+    again INTEGER NOT NULL,
+    mark INTEGER NOT NULL,
+    what TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Brings the ledger to the newest version, each step in a transaction of its own.

@@ -48,6 +48,8 @@ pub(super) struct Threads {
     writes: mpsc::Sender<WriteJob>,
     reads: [mpsc::Sender<ReadJob>; READERS],
     turn: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+    /// Writes that failed.
+    failed: std::sync::Arc<std::sync::atomic::AtomicU64>,
 }
 
 impl Threads {
@@ -81,11 +83,33 @@ impl Threads {
             reads.push(sender);
         }
         let reads = reads.try_into().map_err(|_| LedgerError::Closed)?;
-        Ok(Self { writes, reads, turn: std::sync::Arc::default() })
+        Ok(Self {
+            writes,
+            reads,
+            turn: std::sync::Arc::default(),
+            failed: std::sync::Arc::default(),
+        })
+    }
+
+    /// How many writes have failed since the start.
+    pub(super) fn failed_writes(&self) -> u64 {
+        self.failed.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Runs a write and answers once it is durable. It runs even when the caller goes away.
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T, LedgerError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Writing<'_>) -> Result<T, rusqlite::Error> + Send + 'static,
+    {
+        let result = self.write_uncounted(work).await;
+        if result.is_err() {
+            self.failed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+        result
+    }
+
+    async fn write_uncounted<T, F>(&self, work: F) -> Result<T, LedgerError>
     where
         T: Send + 'static,
         F: FnOnce(&Writing<'_>) -> Result<T, rusqlite::Error> + Send + 'static,

@@ -53,8 +53,10 @@ const COUNTERS: &[Described] = &[
 
 /// What goes up and down.
 const GAUGES: &[Described] = &[
+    ("partyline_alerts", "Alerts: 1 while something is wrong, by what"),
     ("partyline_commands_open", "Chat commands that are not done"),
     ("partyline_deliveries", "Deliveries that are not settled, by state"),
+    ("partyline_disk_free_bytes", "Room on the disk with the store"),
     ("partyline_events_held", "Events held until a gap before them is filled"),
     ("partyline_http_connections", "Connections of callers that are open"),
     ("partyline_lane_depth_max", "Deliveries waiting in the longest lane"),

@@ -1,5 +1,6 @@
 //! The whole way through: the real binary, the simulators' HTTP, real stores.
 
+mod alerts;
 mod commands;
 mod faults;
 mod hostile;

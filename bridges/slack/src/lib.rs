@@ -202,9 +202,7 @@ impl Slack {
                 self.board.outbound(put_out("Slack's bot token was revoked"));
             }
             Signal::Uninstalled => {
-                let proof = put_out("The app was removed from the Slack workspace");
-                self.board.outbound(proof.clone());
-                self.board.inbound(proof);
+                self.board.removed(&put_out("The app was removed from the Slack workspace"));
             }
         }
     }

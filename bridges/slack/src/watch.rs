@@ -21,6 +21,8 @@ struct Notes {
     identity: Option<Arc<Identity>>,
     /// Scopes are missing: a call that works without them proves nothing.
     lacking: Option<Proof>,
+    /// The way in as it was before Slack said that the app was removed.
+    before_removal: Option<Proof>,
 }
 
 impl Board {
@@ -36,7 +38,7 @@ impl Board {
             inbound: Proof::Unproved(inbound.into()),
             outbound: Proof::Unproved("Slack has not been asked yet".into()),
         };
-        Self(Mutex::new(Notes { state, identity: None, lacking: None }))
+        Self(Mutex::new(Notes { state, identity: None, lacking: None, before_removal: None }))
     }
 
     pub(crate) fn state(&self) -> WatchState {
@@ -49,7 +51,18 @@ impl Board {
     }
 
     pub(crate) fn inbound(&self, proof: Proof) {
-        self.notes().state.inbound = proof;
+        let mut notes = self.notes();
+        notes.state.inbound = proof;
+        notes.before_removal = None;
+    }
+
+    /// Slack said that the app was removed from the workspace: nothing works until Slack says again
+    /// who the bridge is.
+    pub(crate) fn removed(&self, proof: &Proof) {
+        let mut notes = self.notes();
+        notes.state.outbound = proof.clone();
+        let before = std::mem::replace(&mut notes.state.inbound, proof.clone());
+        notes.before_removal.get_or_insert(before);
     }
 
     pub(crate) fn outbound(&self, proof: Proof) {
@@ -68,6 +81,9 @@ impl Board {
         let missing = missing_scopes(scopes);
         let mut notes = self.notes();
         notes.identity = Some(identity.into());
+        if let Some(before) = notes.before_removal.take() {
+            notes.state.inbound = before;
+        }
         if missing.is_empty() {
             notes.lacking = None;
             notes.state.outbound = Proof::Proved;
@@ -147,6 +163,18 @@ mod tests {
         assert!(matches!(board.state().outbound, Proof::Failed(_)));
         board.introduced(identity(), None).expect("nothing was said");
         assert_eq!(board.state().outbound, Proof::Proved);
+    }
+
+    #[test]
+    fn an_app_that_is_installed_again_is_as_it_was() {
+        let board = Board::new(Transport::Socket);
+        board.inbound(Proof::Proved);
+        let removed = Proof::Failed("removed".into());
+        board.removed(&removed);
+        board.removed(&removed);
+        assert_eq!((board.state().inbound, board.state().outbound), (removed.clone(), removed));
+        board.introduced(identity(), None).expect("it works");
+        assert_eq!((board.state().inbound, board.state().outbound), (Proof::Proved, Proof::Proved));
     }
 
     #[test]

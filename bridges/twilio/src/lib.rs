@@ -8,6 +8,7 @@
 //! | `inbound` | webhook or listed message → [`Event`](partyline_core::Event) (pure) |
 //! | [`hook`] | the answer that puts a name in front of a member's message (pure) |
 //! | `outbound` | delivery → message (pure) |
+//! | `canary` | calls of the bridge's own public address |
 //! | [`client`] | the only I/O |
 //! | [`setup`] | the webhooks that are set at Twilio, compared and set |
 //! | [`error`] | Twilio's refusal → verdict and sentence (pure) |
@@ -16,6 +17,7 @@
 //! the traits of `partyline_core`.
 
 pub mod attribution;
+mod canary;
 pub mod client;
 mod config;
 pub mod error;
@@ -42,9 +44,10 @@ use partyline_core::{
 };
 
 pub use attribution::{Attribution, AttributionError};
+pub use canary::{Answered, SelfCheck};
 pub use client::Client;
 pub use config::{Config, Ingest, Timeouts};
-pub use receive::{MessageAdd, Received, Reject, SelfCheck, Webhook};
+pub use receive::{MessageAdd, Received, Reject, Webhook};
 
 /// The bridge to Twilio.
 #[derive(Debug)]
@@ -110,6 +113,7 @@ impl Watch for Twilio {
     }
 
     async fn probe(&self) -> Result<(), Failure> {
-        self.client.conversations(None, 1)?.next_page().await.map(|_| ())
+        let asked = self.client.conversations(None, 1)?.next_page().await.map(|_| ());
+        asked.inspect_err(|failure| self.client.health.probe_failed(failure))
     }
 }

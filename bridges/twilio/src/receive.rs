@@ -1,7 +1,7 @@
 //! Webhooks: the door through which the daemon's HTTP routes hand them in.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header};
+use http::HeaderMap;
 use partyline_core::{Event, Incoming, Network, Place, Speaker};
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
@@ -11,10 +11,7 @@ use crate::inbound::{self, Envelope};
 use crate::wire::hooks::{HookEvent, MessageHook, Stage};
 use crate::wire::messaging::MessagingHook;
 use crate::wire::{Attributes, Form};
-use crate::{Twilio, hook, signature};
-
-/// The event of the bridge's own check of its public address (see [`Twilio::self_check`]).
-const SELF_CHECK: &str = "onPartylineSelfCheck";
+use crate::{Twilio, canary, hook, signature};
 
 /// The header that tells a repeat of a webhook, where Twilio sends one.
 const IDEMPOTENCY: &str = "i-twilio-idempotency-token";
@@ -68,18 +65,6 @@ pub enum Reject {
     Unparsable,
 }
 
-/// A request by which the daemon can check that its public address leads to itself, and that
-/// signatures are checked against the right one.
-#[derive(Clone, Debug)]
-pub struct SelfCheck {
-    /// The address to POST to.
-    pub url: String,
-    /// The headers, the signature among them.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Bytes,
-}
-
 impl Twilio {
     /// Takes a webhook of Conversations, before or after the fact.
     ///
@@ -90,12 +75,13 @@ impl Twilio {
         let Some(name) = form.get("EventType") else {
             return Err(reject("unnamed", Reject::Unparsable));
         };
-        // Rightly signed, the self-check proves the way in as well as Twilio's own calls do.
-        self.client.health.webhook();
-        if name == SELF_CHECK {
+        if name == canary::EVENT {
             count("self_check", "before");
+            // Signed by us, it proves the address but not that Twilio has the same auth token.
+            self.client.health.arrived(form.get(canary::NONCE).unwrap_or_default());
             return Ok(Received::Before);
         }
+        self.client.health.webhook();
         let event = HookEvent::read(name, &form);
         let label = if event == HookEvent::Unknown { "unknown" } else { name };
         match event {
@@ -142,29 +128,8 @@ impl Twilio {
         hook::answer(name, &self.config.attribution, &message.body.plain, &message.attributes)
     }
 
-    /// A request that the daemon can send to its own public address, to this path. A daemon that
-    /// gets it answers 200 and does nothing else about it.
-    /// `None` where the bridge has no public address.
-    #[must_use]
-    pub fn self_check(&self, path: &str) -> Option<SelfCheck> {
-        let (public_url, auth_token) = self.webhook_settings()?;
-        let base = public_url.as_str().trim_end_matches('/');
-        let url = format!("{base}{path}");
-        let form = Form::default()
-            .with("EventType", SELF_CHECK)
-            .with("AccountSid", self.config.account_sid.as_str());
-        let mut headers = HeaderMap::new();
-        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-        headers.insert(header::CONTENT_TYPE, kind);
-        let signed = signature::sign(auth_token, &url, &form);
-        if let Ok(value) = signed.parse() {
-            headers.insert(signature::SIGNATURE, value);
-        }
-        Some(SelfCheck { headers, body: form.encode().into(), url })
-    }
-
     /// What signatures are checked with, where the bridge takes webhooks at all.
-    fn webhook_settings(&self) -> Option<(&Url, &SecretString)> {
+    pub(crate) fn webhook_settings(&self) -> Option<(&Url, &SecretString)> {
         Some((self.config.public_url.as_ref()?, self.config.auth_token.as_ref()?))
     }
 

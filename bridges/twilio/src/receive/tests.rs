@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, OnceLock};
 
+use http::{HeaderValue, header};
 use jiff::Timestamp;
 use partyline_core::{ConversationState, Happening, ManualClock, MemberChange, ReceiptStatus};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Config, Ingest, Timeouts};
+use crate::{Answered, Config, Ingest, Timeouts};
 
 const CH: &str = "CH0123456789abcdef0123456789abcdef";
 const IM: &str = "IM0123456789abcdef0123456789abcdef";
@@ -407,8 +408,16 @@ fn a_signed_webhook_proves_the_way_in_and_so_does_a_self_check() {
     let request = Webhook { path_and_query: PATH, headers: &check.headers, body: &check.body };
     let inbound = |twilio: &Twilio| partyline_core::Watch::state(twilio).inbound;
     assert!(matches!(inbound(&twilio), partyline_core::Proof::Unproved(_)));
+    let answered = Answered::Status(http::StatusCode::OK);
+    twilio.self_checked(&check, &answered);
+    let partyline_core::Proof::Unproved(why) = inbound(&twilio) else { panic!("it is proved") };
+    assert!(why.contains("did not arrive here"), "{why}");
     assert!(matches!(twilio.receive(&request), Ok(Received::Before)));
+    twilio.self_checked(&check, &answered);
     assert_eq!(inbound(&twilio), partyline_core::Proof::Proved);
+    let next = twilio.self_check(PATH).expect("a check");
+    twilio.self_checked(&next, &Answered::Nothing("nobody listens".into()));
+    assert!(matches!(inbound(&twilio), partyline_core::Proof::Unproved(_)), "each is another");
     posted(&[("EventType", "onUserAdded")], |other, request| {
         other.receive(request)?;
         assert_eq!(inbound(other), partyline_core::Proof::Proved);

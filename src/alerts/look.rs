@@ -1,0 +1,268 @@
+//! What can be seen of the bridge's health, at one moment.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::episode::{Moment, Observed};
+use super::{Alert, Signs, Skew};
+use crate::config::Alerts;
+use crate::ledger::{Ledger, LedgerError};
+use crate::networks::{Networks, Powers};
+
+/// How long after a jump of the clock it is called wrong: until then something may have been
+/// stamped with the time before.
+const AFTER_A_JUMP: Duration = Duration::from_secs(300);
+
+/// How often the ledger is written to when nothing else does, to see that it can be.
+const WRITE_ANYWAY: Duration = Duration::from_secs(60);
+
+/// So few inodes left are as good as none.
+const FEW_INODES: u64 = 1000;
+
+/// Whoever looks.
+pub struct Look {
+    ledger: Ledger,
+    networks: Networks,
+    folder: PathBuf,
+    signs: Arc<Signs>,
+    skew: Arc<Skew>,
+    settings: Alerts,
+    /// Parked deliveries that were told of already.
+    parked: u64,
+    /// Places that could not be read back, likewise.
+    unread: u64,
+    jumped: Option<Jump>,
+    last: Option<Moment>,
+    written: Written,
+}
+
+#[derive(Clone, Copy)]
+struct Jump {
+    by: SignedDuration,
+    /// When it was seen, since the start.
+    seen: Duration,
+}
+
+/// How the last write to the ledger went.
+struct Written {
+    /// When it was, since the start.
+    at: Duration,
+    /// How many writes had failed by then.
+    failures: u64,
+    error: Option<LedgerError>,
+}
+
+impl Look {
+    /// A look at these. `folder` is the store's.
+    #[must_use]
+    pub fn new(
+        ledger: Ledger,
+        networks: Networks,
+        folder: PathBuf,
+        signs: Arc<Signs>,
+        skew: Arc<Skew>,
+        settings: Alerts,
+    ) -> Self {
+        let written = Written { at: Duration::ZERO, failures: 0, error: None };
+        Self {
+            ledger,
+            networks,
+            folder,
+            signs,
+            skew,
+            settings,
+            parked: 0,
+            unread: 0,
+            jumped: None,
+            last: None,
+            written,
+        }
+    }
+
+    /// So many parked deliveries were told of before the start.
+    pub(super) const fn parked_before(&mut self, count: u64) {
+        self.parked = count;
+    }
+
+    /// The parked deliveries that need not be told of again.
+    pub(super) const fn parked(&self) -> u64 {
+        self.parked
+    }
+
+    /// How each alert stands now.
+    pub(super) async fn at(&mut self, now: Moment) -> Vec<(Alert, Observed)> {
+        let mut seen = Vec::with_capacity(Alert::ALL.len());
+        for alert in Alert::ALL {
+            let observed = match alert {
+                Alert::Network(network) => {
+                    self.networks.get(network).map_or(Observed::Cured, |powers| one(alert, powers))
+                }
+                Alert::Queue => self.queue(now.at).await,
+                Alert::Parked => self.parked_now().await,
+                Alert::Disk => self.disk(),
+                Alert::Clock => self.clock(now),
+                Alert::ReadBack => self.read_back(),
+                Alert::Ledger => self.ledger(now).await,
+            };
+            seen.push((alert, observed));
+        }
+        seen
+    }
+
+    async fn queue(&self, now: Timestamp) -> Observed {
+        let Ok(oldest) = self.ledger.oldest_waiting().await else { return Observed::Unknown };
+        let allowed = signed(self.settings.queue_age);
+        match oldest {
+            Some((lane, since)) if now.duration_since(since) > allowed => Observed::Wrong(format!(
+                "What is to go to {} has waited for {}. `status` there says what it waits for; \
+                 if the network works, look at the log.",
+                lane.place,
+                in_words(now.duration_since(since)),
+            )),
+            _ => Observed::Fine,
+        }
+    }
+
+    async fn parked_now(&mut self) -> Observed {
+        let Ok(count) = self.ledger.parked_count().await else { return Observed::Unknown };
+        let before = std::mem::replace(&mut self.parked, count);
+        match count {
+            0 => Observed::Cured,
+            _ if count > before => Observed::Wrong(format!(
+                "{} not delivered and will not be tried again; {count} in all. `queue list` shows \
+                 them with the reasons, `queue retry` sends them again, `queue drop` gives them up.",
+                match count - before {
+                    1 => "1 message was".to_owned(),
+                    many => format!("{many} messages were"),
+                },
+            )),
+            _ => Observed::Fine,
+        }
+    }
+
+    fn disk(&self) -> Observed {
+        let Ok(disk) = rustix::fs::statvfs(&self.folder) else { return Observed::Unknown };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        metrics::gauge!("partyline_disk_free_bytes").set(as_gauge(free));
+        let mib = free / (1024 * 1024);
+        let folder = self.folder.display();
+        if mib < self.settings.disk_free_mib {
+            return Observed::Wrong(format!(
+                "The disk with {folder} has {mib} MiB left, less than alerts.disk_free_mib = {}. \
+                 Make room: when it is full, nothing more can be taken in.",
+                self.settings.disk_free_mib
+            ));
+        }
+        // File systems without a fixed number of them say 0 of 0.
+        if disk.f_files > 0 && disk.f_favail < FEW_INODES {
+            return Observed::Wrong(format!(
+                "The disk with {folder} has room for {} more files only. Remove some.",
+                disk.f_favail
+            ));
+        }
+        Observed::Fine
+    }
+
+    fn clock(&mut self, now: Moment) -> Observed {
+        let allowed = signed(self.settings.clock_off);
+        if let Some(last) = self.last.replace(now) {
+            let by = now.at.duration_since(last.at) - signed(now.up.saturating_sub(last.up));
+            if by.abs() > allowed {
+                self.jumped = Some(Jump { by, seen: now.up });
+            }
+        }
+        if let Some(ahead) = self.skew.last().filter(|ahead| ahead.abs() > allowed) {
+            let direction = if ahead.is_negative() { "behind" } else { "ahead of" };
+            return Observed::Wrong(format!(
+                "This machine's clock is {} {direction} the platforms'. Set it by NTP: signatures \
+                 fail at five minutes, and what is caught up shows wrong times.",
+                in_words(ahead.abs())
+            ));
+        }
+        match self.jumped {
+            Some(Jump { by, seen }) if now.up.saturating_sub(seen) < AFTER_A_JUMP => {
+                let direction = if by.is_negative() { "back" } else { "forward" };
+                Observed::Wrong(format!(
+                    "This machine's clock jumped {direction} by {}, or the machine slept. Check \
+                     that NTP runs.",
+                    in_words(by.abs())
+                ))
+            }
+            _ => Observed::Fine,
+        }
+    }
+
+    fn read_back(&mut self) -> Observed {
+        let unread = self.signs.seen();
+        if unread.count == std::mem::replace(&mut self.unread, unread.count) {
+            return Observed::Fine;
+        }
+        let place = unread.last.map_or_else(String::new, |place| format!(", the last is {place}"));
+        Observed::Wrong(format!(
+            "What was missed could not be read back {} since the start{place}: something said \
+             there may be missing. The log says why; it is read again at the next reconnect.",
+            match unread.count {
+                1 => "once".to_owned(),
+                many => format!("{many} times"),
+            },
+        ))
+    }
+
+    /// Whether the ledger can be written: tried where something failed since the last look, and
+    /// now and then anyway.
+    async fn ledger(&mut self, now: Moment) -> Observed {
+        let failures = self.ledger.failed_writes();
+        let is_due = now.up.saturating_sub(self.written.at) >= WRITE_ANYWAY;
+        if is_due || failures > self.written.failures || self.written.error.is_some() {
+            let error = self.ledger.touch().await.err();
+            let failures = self.ledger.failed_writes();
+            self.written = Written { at: now.up, failures, error };
+        }
+        match &self.written.error {
+            None => Observed::Fine,
+            Some(error) => Observed::Wrong(format!(
+                "Nothing can be written down, so nothing is taken in: {error}."
+            )),
+        }
+    }
+}
+
+/// How a network stands. Where a platform calls us and nothing tries that way in, that nothing has
+/// come yet says nothing.
+fn one(alert: Alert, powers: &Powers) -> Observed {
+    let health = powers.health();
+    match health.reason {
+        Some(why) if !health.ready || powers.canary => {
+            Observed::Wrong(format!("{} does not work. {why}", capital(alert)))
+        }
+        _ => Observed::Fine,
+    }
+}
+
+fn capital(alert: Alert) -> String {
+    let mut name = alert.as_str().to_owned();
+    name[..1].make_ascii_uppercase();
+    name
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge")]
+const fn as_gauge(bytes: u64) -> f64 {
+    bytes as f64
+}
+
+fn signed(span: Duration) -> SignedDuration {
+    SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX)
+}
+
+/// A span as people say it: `45 s`, `12 min`, `3 h`, `2 d`.
+pub(super) fn in_words(span: SignedDuration) -> String {
+    match span.as_secs().unsigned_abs() {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds @ 7200..172_800 => format!("{} h", seconds / 3600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
+}
