@@ -63,8 +63,7 @@ impl Command {
 }
 
 /// What the commands are called that change nothing.
-const READING: &[&str] =
-    &["list", "show", "find", "import", "export", "audit", "status", "help"];
+const READING: &[&str] = &["list", "show", "find", "import", "export", "audit", "status", "help"];
 
 impl std::fmt::Debug for Command {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -83,6 +82,12 @@ pub static TABLE: &[Command] = &[
     group::LINK,
     group::UNLINK,
     contact::ADD,
+    contact::CHANGE,
+    contact::SHOW,
+    contact::FIND,
+    contact::REMOVE,
+    contact::IMPORT,
+    contact::EXPORT,
     queue::LIST,
     queue::RETRY,
     queue::DROP,

@@ -26,7 +26,10 @@ pub(super) async fn run(
     }
     match desk.links.conversation(room) {
         Some(tied) if tied == info.place => {
-            return Ok(Done::changed(format!("This room is tied to {sid}{called} already."), Vec::new()));
+            return Ok(Done::changed(
+                format!("This room is tied to {sid}{called} already."),
+                Vec::new(),
+            ));
         }
         Some(tied) => {
             return Ok(Done::said(format!(
