@@ -17,10 +17,12 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::alerts::{self, Board, Keeper, Look, Signs, Skew};
+use crate::backup;
 use crate::catchup::{self, CatchUp};
 use crate::commands::Desk;
 use crate::config::{self, Config};
 use crate::contacts::{Contacts, SledContacts};
+use crate::control;
 use crate::crash::{Point, point};
 use crate::http::server::{self, Bounds, Waits};
 use crate::http::{self, Bodies, Rooms};
@@ -35,6 +37,7 @@ use crate::networks::{Networks, Powers};
 use crate::operations::Operations;
 use crate::poison::{GOOD_RUN, Guard};
 use crate::process;
+use crate::store::Folder;
 
 /// How soon a network that does not work is asked again, at the latest.
 const PROBE_AGAIN: Duration = Duration::from_secs(5);
@@ -181,9 +184,11 @@ pub async fn run(
     process::private_folder(&config.store.folder).with_context(|| {
         format!("the folder {} (store.url) cannot be made", config.store.folder.display())
     })?;
-    let ledger = Ledger::open(&config.store.folder.join("ledger.db"), clock.clone())?;
+    let store = Folder::new(&config.store.folder);
+    backup::finished(&store)?;
+    let ledger = Ledger::open(&store.ledger(), clock.clone())?;
     point(Point::StartLedger);
-    let contacts = open_contacts(config).await?;
+    let contacts = open_contacts(config, &store).await?;
     point(Point::StartContacts);
     let links = Arc::new(links(config, &ledger).await?);
     let bridges = Bridges::build(config, &clock).await?;
@@ -262,6 +267,7 @@ pub async fn run(
         bodies: bodies(&config.limits),
     };
     tasks.spawn(until(stop.clone(), forget_audit(ledger.clone(), config.audit.retention)));
+    answer_the_command_line(&store, &contacts, &lifecycle);
     tasks.spawn(until(stop.clone(), forget(ledger, config.relay.retention)));
     tasks.spawn(until(stop.clone(), crate::telemetry::upkeep(metrics)));
     serve(listeners, rooms, &config.limits, &lifecycle).await?;
@@ -306,9 +312,8 @@ fn bodies(limits: &config::Limits) -> Bodies {
     Bodies::new(limits.body_bytes, limits.body_wait, limits.bodies_mib * 1024 * 1024)
 }
 
-async fn open_contacts(config: &Config) -> anyhow::Result<Contacts> {
-    let folder = config.store.folder.join("contacts");
-    let store = SledContacts::open(&folder, config.contacts.cache_mib * 1024 * 1024)?;
+async fn open_contacts(config: &Config, store: &Folder) -> anyhow::Result<Contacts> {
+    let store = SledContacts::open(&store.contacts(), config.contacts.cache_mib * 1024 * 1024)?;
     Ok(Contacts::open(Arc::new(store), config.contacts.names_in_memory).await?)
 }
 
@@ -403,6 +408,18 @@ async fn always<F: Future<Output = ()>>(
 async fn survive(guard: Arc<Guard>) {
     tokio::time::sleep(GOOD_RUN).await;
     guard.ended_well().await;
+}
+
+/// Has the command line answered, for what it needs of a running daemon.
+fn answer_the_command_line(store: &Folder, contacts: &Contacts, lifecycle: &Lifecycle) {
+    match control::listen(store) {
+        Ok(listener) => {
+            let served = control::serve(listener, contacts.store().clone());
+            lifecycle.tasks.spawn(until(lifecycle.stop.clone(), served));
+        }
+        Err(error) => tracing::warn!(socket = %store.control().display(), %error,
+            "the command line cannot ask this daemon: a backup needs it to be stopped"),
+    }
 }
 
 /// Has every network asked, now and then, whether it works, and the own public address called.
@@ -563,7 +580,7 @@ fn matrix_settings(section: &config::Matrix, config: &Config) -> partyline_matri
         section.homeserver_url.clone(),
         section.user_id.clone(),
         credentials,
-        config.store.folder.join("matrix"),
+        Folder::new(&config.store.folder).matrix(),
     );
     settings.command_prefix.clone_from(&section.command_prefix);
     settings.inviters.clone_from(&section.inviters);

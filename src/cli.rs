@@ -6,9 +6,11 @@
 //! | 1 | it failed |
 //! | 2 | the command line or the configuration is wrong |
 
+mod backup;
 mod check;
 mod completions;
 mod health;
+mod restore;
 mod run;
 mod sandbox;
 mod setup;
@@ -50,6 +52,10 @@ enum Command {
     /// Print or apply what a platform needs to know of the bridge
     #[command(subcommand)]
     Setup(setup::Command),
+    /// Copy the whole store into a folder, while the daemon runs or not
+    Backup(backup::Args),
+    /// Make a backup the store again; the daemon must be stopped
+    Restore(restore::Args),
     /// Ask a running daemon on this machine whether it is alive
     Health(health::Args),
     /// Print the completions of a shell
@@ -107,6 +113,8 @@ impl Cli {
             Command::Sandbox(args) => block_on(sandbox::run(args, &mut out)),
             Command::Check(args) => block_on(check::run(&args, &config()?, &mut out)),
             Command::Setup(command) => block_on(setup::run(&command, config, &mut out)),
+            Command::Backup(args) => block_on(backup::run(&args, &config()?, &mut out)),
+            Command::Restore(args) => block_on(restore::run(&args, &config()?, &mut out)),
             Command::Health(args) => block_on(health::run(&args, config)),
             Command::Completions(args) => Ok(completions::run(&args, &mut out)?),
         }

@@ -18,6 +18,7 @@ mod alerts;
 mod answers;
 mod audit;
 mod commands;
+mod copy;
 mod cursors;
 mod deliveries;
 mod follow;
@@ -46,10 +47,12 @@ use partyline_core::{Action, AnswerTo, Clock, DeliveryId, Event, Place, Speaker,
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 
+use crate::store::NotHad;
 pub use alerts::{Episode, KeptEpisode, Told};
 pub use answers::{Answered, Asked};
 pub use audit::{AuditEntry, Audited, Ended};
 pub use commands::{Ending, PendingCommand};
+pub use copy::{copy, note_restored};
 pub use deliveries::Delivery;
 pub use groups::{Group, GroupChange, GroupFilter, GroupSort, fold};
 pub use holds::Hold;
@@ -58,6 +61,7 @@ pub use links::{LinkChange, StoredLink, StoredParticipant};
 pub use parked::{Parked, QueueChange, Selection};
 pub use roles::{Role, RoleChange, StoredRole};
 pub use runs::Past;
+pub use schema::SCHEMA;
 pub use status::Counts;
 use threads::Threads;
 
@@ -122,6 +126,15 @@ impl From<rusqlite::Error> for LedgerError {
                 Self::Locked(String::new())
             }
             _ => Self::Unusable(error.to_string()),
+        }
+    }
+}
+
+impl From<NotHad> for LedgerError {
+    fn from(error: NotHad) -> Self {
+        match error {
+            NotHad::InUse(path) => Self::Locked(path),
+            unusable @ NotHad::Unusable { .. } => Self::Unusable(unusable.to_string()),
         }
     }
 }
@@ -261,7 +274,7 @@ impl Ledger {
             other => other,
         };
         let open = || {
-            let lock = lock(path)?;
+            let lock = crate::store::lock(path)?;
             let mut connection = connect(path)?;
             schema::migrate(&mut connection)?;
             let tag = tag(&connection)?;
@@ -288,20 +301,6 @@ impl Ledger {
             Some(mark) => format!("{}-{mark}", self.tag),
             None => format!("{}-{number}", self.tag),
         })
-    }
-}
-
-/// SQLite would let a second process in; two of them would send everything twice.
-fn lock(path: &Path) -> Result<std::fs::File, LedgerError> {
-    let path = path.with_extension("lock");
-    let unusable = |error: &std::io::Error| {
-        LedgerError::Unusable(format!("{} cannot be opened: {error}", path.display()))
-    };
-    let file = std::fs::File::create(&path).map_err(|error| unusable(&error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(LedgerError::Locked(String::new())),
-        Err(std::fs::TryLockError::Error(error)) => Err(unusable(&error)),
     }
 }
 

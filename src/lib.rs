@@ -2,11 +2,13 @@
 
 pub mod alerts;
 pub mod app;
+pub mod backup;
 pub mod catchup;
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod contacts;
+pub mod control;
 pub mod crash;
 pub mod http;
 pub mod intake;
@@ -24,4 +26,5 @@ pub mod process;
 pub mod roles;
 pub mod route;
 pub mod sandbox;
+pub mod store;
 pub mod telemetry;

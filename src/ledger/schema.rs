@@ -218,16 +218,23 @@ CREATE TABLE alerts (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// The version of the ledger that this program writes.
+pub const SCHEMA: usize = STEPS.len();
+
+/// The version of the ledger that is there; 0 where nothing is yet.
+pub(super) fn version(connection: &Connection) -> Result<usize, LedgerError> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(usize::try_from(version).unwrap_or(usize::MAX))
+}
+
 /// Brings the ledger to the newest version, each step in a transaction of its own.
 ///
 /// # Errors
 /// A newer program wrote it, or a step failed (nothing of that step stays).
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
-    let found: usize = connection
-        .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
-        .map(|version| usize::try_from(version).unwrap_or(usize::MAX))?;
-    if found > STEPS.len() {
-        return Err(LedgerError::Newer { found, known: STEPS.len() });
+    let found = version(connection)?;
+    if found > SCHEMA {
+        return Err(LedgerError::Newer { found, known: SCHEMA });
     }
     for (done, step) in STEPS.iter().enumerate().skip(found) {
         let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::LedgerError;
 use crate::crash::{Point, point};
+use crate::store::Lock;
 
 /// Jobs that may wait for the writer or a reader; beyond it the caller waits, and with it the
 /// platform: this is where backpressure begins.
@@ -54,11 +55,7 @@ pub(super) struct Threads {
 
 impl Threads {
     /// The lock is held until the writer has written its last.
-    pub(super) fn start(
-        path: &Path,
-        writer: Connection,
-        lock: std::fs::File,
-    ) -> Result<Self, LedgerError> {
+    pub(super) fn start(path: &Path, writer: Connection, lock: Lock) -> Result<Self, LedgerError> {
         // Behind everything that waits; a number of something settled may come again.
         let next: i64 = writer.query_row(
             "SELECT coalesce(max(position), 0) + 1 FROM deliveries WHERE state = 0",

@@ -1,6 +1,7 @@
 //! The whole way through: the real binary, the simulators' HTTP, real stores.
 
 mod alerts;
+mod backup;
 mod commands;
 mod faults;
 mod hostile;
@@ -10,4 +11,5 @@ mod refusals;
 mod relay;
 mod roles;
 mod sandbox;
+mod stores;
 mod support;
