@@ -59,6 +59,8 @@ pub struct Care {
 /// How the work on a delivery ended.
 enum End {
     Sent(Sent),
+    /// A look-up showed that it had been sent.
+    Found(Sent),
     Parked(Failure),
     /// The program is stopping; the delivery stays where it is.
     Stopped,
@@ -68,7 +70,7 @@ impl End {
     const fn point(&self) -> Point {
         match self {
             Self::Parked(_) => Point::LaneParked,
-            Self::Sent(_) | Self::Stopped => Point::LaneSettled,
+            Self::Sent(_) | Self::Found(_) | Self::Stopped => Point::LaneSettled,
         }
     }
 }
@@ -128,8 +130,11 @@ impl Lanes {
                 }
             };
             for delivery in batch {
-                let uncertain = std::mem::take(&mut suspect) || delivery.former;
+                let uncertain = suspect || delivery.former || delivery.again;
                 let end = self.work(&delivery, uncertain).await;
+                // Where the ledger's newest pages were lost, several were sent of which it does not
+                // know: as long as one is found, the next one may have been sent too.
+                suspect &= matches!(end, End::Found(_));
                 if matches!(end, End::Stopped) || !self.note(&delivery, end).await {
                     return;
                 }
@@ -155,7 +160,7 @@ impl Lanes {
             let name = || format!("delivery {}", delivery.number);
             let attempt = self.attempt(powers, delivery, uncertain);
             let failure = match self.care.guard.attempt(name, attempt).await {
-                Ok(Ok(sent)) => return End::Sent(sent),
+                Ok(Ok(end)) => return end,
                 Ok(Err(failure)) => failure,
                 Err(poison) => {
                     panics += 1;
@@ -195,7 +200,7 @@ impl Lanes {
         powers: &Powers,
         delivery: &Delivery,
         uncertain: bool,
-    ) -> Result<Sent, Failure> {
+    ) -> Result<End, Failure> {
         let mut outgoing = delivery.outgoing();
         outgoing.late = self.care.lateness.of(outgoing.at, self.clock.now());
         self.name(delivery, &mut outgoing).await;
@@ -204,7 +209,7 @@ impl Lanes {
         if uncertain && !repeatable {
             self.find_or_send(powers, &outgoing).await
         } else {
-            self.send(powers, &outgoing).await
+            self.send(powers, &outgoing).await.map(End::Sent)
         }
     }
 
@@ -218,14 +223,14 @@ impl Lanes {
         result
     }
 
-    async fn find_or_send(&self, powers: &Powers, outgoing: &Outgoing) -> Result<Sent, Failure> {
+    async fn find_or_send(&self, powers: &Powers, outgoing: &Outgoing) -> Result<End, Failure> {
         match powers.deliver.find(outgoing).await {
             Ok(Some(sent)) => {
                 point(Point::LaneFound);
                 outcome(outgoing.to.network(), "found");
-                Ok(sent)
+                Ok(End::Found(sent))
             }
-            Ok(None) => self.send(powers, outgoing).await,
+            Ok(None) => self.send(powers, outgoing).await.map(End::Sent),
             Err(failure) if failure.verdict == Verdict::Unknown => {
                 Err(Failure { reason: Reason::Uncertain, ..failure })
             }
@@ -276,10 +281,12 @@ impl Lanes {
         let mut backoff = Backoff::default();
         loop {
             let noted = match &end {
-                End::Sent(sent) => self.ledger.settle(delivery, sent.clone()).await,
+                End::Sent(sent) | End::Found(sent) => {
+                    self.ledger.settle(delivery, sent.clone()).await
+                }
                 End::Parked(failure) => {
                     point(Point::LanePark);
-                    let notice = notice::of(delivery, failure, self.clock.now());
+                    let notice = notice::of(delivery, failure);
                     self.ledger.park(delivery, failure, notice).await
                 }
                 End::Stopped => return false,
@@ -306,7 +313,7 @@ impl Lanes {
     fn tell(&self, delivery: &Delivery, end: &End) {
         let network = delivery.owed.to.network();
         match end {
-            End::Sent(_) => {
+            End::Sent(_) | End::Found(_) => {
                 outcome(network, "sent");
                 let took = self.clock.now().duration_since(delivery.since).unsigned_abs();
                 metrics::histogram!("partyline_delivery_seconds", "network" => network.as_str())

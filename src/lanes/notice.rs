@@ -1,13 +1,12 @@
 //! What the sender is told of a message that will not arrive.
 
-use jiff::Timestamp;
 use partyline_core::{Action, Failure, Network, Reason, Text};
 
 use crate::ledger::{Delivery, Owed};
 
 /// The notice for the room that a parked message came from. Members on phones are not told (there
 /// the bridge is nobody), and no notice follows one that could not be delivered itself.
-pub(super) fn of(delivery: &Delivery, failure: &Failure, now: Timestamp) -> Option<Owed> {
+pub(super) fn of(delivery: &Delivery, failure: &Failure) -> Option<Owed> {
     let owed = &delivery.owed;
     if !matches!(owed.action, Action::Post { .. }) || owed.from.is_conversation() {
         return None;
@@ -27,7 +26,8 @@ pub(super) fn of(delivery: &Delivery, failure: &Failure, now: Timestamp) -> Opti
         to: owed.from.clone(),
         from: owed.to.clone(),
         speaker: None,
-        at: now,
+        // The message's own time: by it the notice is looked up, whatever our clock says.
+        at: owed.at,
         action: Action::Notice {
             text: Text::plain(format!(
                 "{certainty}: {}{} {} (`queue retry {number}` sends it again, `queue drop {number}` forgets it.)",
@@ -57,6 +57,7 @@ fn excerpt(action: &Action) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use partyline_core::{Content, DeliveryId, Speaker};
 
     use super::*;
@@ -67,6 +68,7 @@ mod tests {
             id: DeliveryId::new("x-12"),
             since: Timestamp::UNIX_EPOCH,
             former: false,
+            again: false,
             owed: Owed {
                 to: to.parse().unwrap(),
                 from: from.parse().unwrap(),
@@ -88,7 +90,7 @@ mod tests {
     #[test]
     fn the_room_is_told_which_message_and_why() {
         let failure = Failure::never(Reason::PlaceClosed, "The group is closed.");
-        let notice = of(&delivery("slack:C1", CONVERSATION), &failure, Timestamp::UNIX_EPOCH);
+        let notice = of(&delivery("slack:C1", CONVERSATION), &failure);
         let Some(Owed { to, action: Action::Notice { text }, .. }) = notice else {
             panic!("no notice")
         };
@@ -102,6 +104,6 @@ mod tests {
     #[test]
     fn phones_are_not_told() {
         let failure = Failure::never(Reason::PlaceClosed, "The channel is archived.");
-        assert_eq!(of(&delivery(CONVERSATION, "slack:C1"), &failure, Timestamp::UNIX_EPOCH), None);
+        assert_eq!(of(&delivery(CONVERSATION, "slack:C1"), &failure), None);
     }
 }

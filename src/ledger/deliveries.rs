@@ -21,12 +21,14 @@ pub struct Delivery {
     pub since: Timestamp,
     /// It may have been sent before the ledger was restored from a backup, which does not know.
     pub former: bool,
+    /// It was parked once and is to be sent again: it may have been sent then, all the same.
+    pub again: bool,
     /// What is owed.
     pub owed: Owed,
 }
 
 /// A delivery as it is stored: number, since, what is owed, and the mark in its id.
-type Row = (i64, i64, String, Option<String>);
+type Row = (i64, i64, String, Option<String>, bool);
 
 /// How far a platform's clock may be from ours.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
@@ -77,13 +79,14 @@ impl Ledger {
     pub async fn waiting(&self, lane: &Lane, limit: u32) -> Result<Vec<Delivery>, LedgerError> {
         loop {
             let (mut read, mut unreadable) = (Vec::new(), Vec::new());
-            for (number, since, owed, mark) in self.waiting_rows(lane, limit).await? {
+            for (number, since, owed, mark, again) in self.waiting_rows(lane, limit).await? {
                 match from_json::<Owed>(&owed) {
                     Ok(owed) => read.push(Delivery {
                         number,
                         id: self.delivery_id(number, mark.as_deref()),
                         since: timestamp(since),
                         former: self.is_former(&owed),
+                        again,
                         owed,
                     }),
                     Err(_) => unreadable.push(number),
@@ -106,12 +109,13 @@ impl Ledger {
             .read(move |connection| {
                 connection
                     .prepare_cached(
-                        "SELECT id, since, coalesce(owed, ''), mark FROM deliveries
+                        "SELECT id, since, coalesce(owed, ''), mark, reason IS NOT NULL
+                         FROM deliveries
                          WHERE state = 0 AND lane = ?1 AND position IS NOT NULL
                          ORDER BY position, id LIMIT ?2",
                     )?
                     .query_map(params![lane, limit], |row| {
-                        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
                     })?
                     .collect()
             })

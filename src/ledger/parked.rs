@@ -110,11 +110,16 @@ pub(super) fn apply(
         QueueChange::Drop(selection) => (selection, false),
     };
     for (filter, value) in filters(selection) {
-        let set = if retry { "state = 0, position = ?2" } else { "state = 3, owed = NULL" };
+        // What is sent again keeps its reason: by that the lane knows to look it up first.
+        let set = if retry {
+            "state = 0, position = ?2"
+        } else {
+            "state = 3, owed = NULL, reason = NULL"
+        };
         let position = if retry { writing.next_position() } else { 0 };
         // The second parameter is named in both, so that one list of parameters serves.
         let sql = format!(
-            "UPDATE deliveries SET {set}, reason = NULL, sentence = NULL
+            "UPDATE deliveries SET {set}, sentence = NULL
              WHERE state = 2 AND {filter} AND ?2 >= 0 RETURNING lane"
         );
         let mut lanes = writing.connection.prepare_cached(&sql)?;

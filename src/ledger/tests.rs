@@ -201,6 +201,19 @@ async fn a_parked_delivery_lets_the_next_one_go_and_tells_somebody() {
     assert_eq!(waiting(&ledger).await, ["2"]);
     let counts = ledger.counts().await.unwrap();
     assert_eq!((counts.waiting, counts.parked, counts.lanes), (2, 1, 2));
+    // Whoever sends it again looks first whether it was sent after all.
+    let lane = Lane::of(room());
+    assert!(!ledger.waiting(&lane, 1).await.unwrap()[0].again);
+    ledger
+        .threads
+        .write(|writing| {
+            let change = QueueChange::Retry(Selection::All);
+            parked::apply(writing, &change, &mut Accepted::default())
+        })
+        .await
+        .unwrap();
+    let again = ledger.waiting(&lane, 2).await.unwrap();
+    assert_eq!([again[0].again, again[1].again], [false, true]);
 }
 
 #[tokio::test]

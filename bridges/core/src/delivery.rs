@@ -42,6 +42,13 @@ impl Outgoing {
         };
         self.shown_time().map(Late::mark).unwrap_or_default() + &part
     }
+
+    /// The earliest time at which it can be at its destination. Both times are asked: the clock
+    /// that wrote it down may have been ahead, and then the origin's tells the truth.
+    #[must_use]
+    pub fn earliest(&self) -> Timestamp {
+        self.since.min(self.at)
+    }
 }
 
 /// The longest name that a message is posted under, in characters; longer ones are cut.

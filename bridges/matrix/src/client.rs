@@ -24,9 +24,11 @@ const REPEATS_KNOWN: SignedDuration = SignedDuration::from_mins(20);
 /// How much the homeserver's clock may be behind ours when history is searched.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
 
-/// Whether sending it once more cannot make a second message.
+/// Whether sending it once more cannot make a second message. A delivery that will be written down
+/// only later, by a clock that was moved back, may be of any age.
 pub(crate) fn is_repeat_known(matrix: &Matrix, outgoing: &Outgoing) -> bool {
-    matrix.clock.now().duration_since(outgoing.since) < REPEATS_KNOWN
+    let age = matrix.clock.now().duration_since(outgoing.since);
+    !age.is_negative() && age < REPEATS_KNOWN
 }
 
 /// Sends it, under the delivery's id as the transaction id.
@@ -74,7 +76,8 @@ pub(crate) async fn find(
     room: &Room,
     outgoing: &Outgoing,
 ) -> Result<Option<Sent>, Failure> {
-    let begin = outgoing.since.saturating_sub(CLOCKS_APART).unwrap_or(outgoing.since);
+    let begin = outgoing.earliest();
+    let begin = begin.saturating_sub(CLOCKS_APART).unwrap_or(begin);
     let own = matrix.reader.own.as_str();
     let found = history::walk_back(room, &history::TYPES, matrix.clock.now(), |event| {
         let (value, _) = matrix.read(&outgoing.to, &event);

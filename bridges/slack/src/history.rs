@@ -40,7 +40,8 @@ type InOrder = BTreeMap<u64, (Event, Bytes)>;
 /// Looks for the post of a delivery, by the id in its metadata.
 pub(crate) async fn find(client: &Client, outgoing: &Outgoing) -> Result<Option<Sent>, Failure> {
     let (channel, thread) = ts::parts(&outgoing.to);
-    let earliest = outgoing.since.saturating_sub(CLOCKS_DIFFER).unwrap_or(outgoing.since);
+    let earliest = outgoing.earliest();
+    let earliest = earliest.saturating_sub(CLOCKS_DIFFER).unwrap_or(earliest);
     let oldest = ts::from_ordinal(ts::at(earliest));
     let span = Span { channel, thread, oldest: Some(&oldest), newest_only: false };
     let mut cursor: Option<String> = None;

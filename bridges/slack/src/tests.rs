@@ -167,7 +167,9 @@ async fn an_uncertain_send_is_found_where_it_was_done_and_only_there() {
         let id = format!("a-{number}");
         let failure = scene.send(&id, &id).await.expect_err("no answer");
         assert_eq!(failure.verdict, Verdict::Unknown, "{fault:?}: {failure}");
-        let outgoing = scene.outgoing(&id, scene.place(), &id);
+        let mut outgoing = scene.outgoing(&id, scene.place(), &id);
+        // As if it was written down by a clock that was ahead.
+        outgoing.since += jiff::SignedDuration::from_hours(2);
         let found = scene.slack.find(&outgoing).await.expect("looked up");
         let there = scene.messages().into_iter().find(|message| message.text == id);
         assert_eq!(there.is_some(), done, "{fault:?}");

@@ -33,7 +33,8 @@ impl Twilio {
         if matches!(outgoing.action, Action::Answer { .. }) {
             return Ok(None);
         }
-        let earliest = outgoing.since.saturating_sub(CLOCKS_APART).unwrap_or(outgoing.since);
+        let earliest = outgoing.earliest();
+        let earliest = earliest.saturating_sub(CLOCKS_APART).unwrap_or(earliest);
         let mut pages =
             self.client.messages::<Message>(sid_of(&outgoing.to)?, Order::Newest, PAGE)?;
         let mut seen = 0;

@@ -230,8 +230,12 @@ async fn a_post_reaches_every_phone_and_its_receipts_come_back() {
         .await;
     assert_eq!(message, id);
     let found = group.twilio.find(&group.delivery("L1-1", "hi")).await.expect("looked up");
-    assert_eq!(found, Some(sent));
+    assert_eq!(found, Some(sent.clone()));
     assert_eq!(group.twilio.find(&group.delivery("L1-2", "hi")).await, Ok(None));
+    // Written down by a clock that was ahead.
+    let since = now() + jiff::SignedDuration::from_hours(2);
+    let ahead = Outgoing { since, ..group.delivery("L1-1", "hi") };
+    assert_eq!(group.twilio.find(&ahead).await, Ok(Some(sent)));
 }
 
 #[tokio::test]
