@@ -247,6 +247,7 @@ pub async fn run(
     if config.twilio.ingest == config::Ingest::Poll {
         tasks.spawn(catch_up.poll(Network::Twilio, config.twilio.poll_interval));
     }
+    let making_up = door.make_up();
     let intake: Arc<dyn Intake> = Arc::new(door);
     receive(&bridges, slack_calls(config), &intake, &lifecycle).await?;
     point(Point::StartReceive);
@@ -268,6 +269,7 @@ pub async fn run(
     };
     tasks.spawn(until(stop.clone(), forget_audit(ledger.clone(), config.audit.retention)));
     answer_the_command_line(&store, &contacts, &lifecycle);
+    tasks.spawn(until(stop.clone(), making_up));
     tasks.spawn(until(stop.clone(), forget(ledger, config.relay.retention)));
     tasks.spawn(until(stop.clone(), crate::telemetry::upkeep(metrics)));
     serve(listeners, rooms, &config.limits, &lifecycle).await?;

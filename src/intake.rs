@@ -1,6 +1,8 @@
 //! The one door in: everything from every platform, live or read back, comes through
 //! [`Door::accept`].
 
+mod refused;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -17,6 +19,7 @@ use crate::keyed::Keyed;
 use crate::ledger::{Accepted, Entry, Lane, Ledger, LedgerError, Order, StoredParticipant};
 use crate::links::Links;
 use crate::route::{Limits, Route, linked_place, route};
+use refused::Refused;
 
 /// What is woken by what came.
 #[derive(Clone)]
@@ -53,6 +56,7 @@ pub struct Door {
     limits: Arc<Limits>,
     wakers: Wakers,
     signs: Arc<Signs>,
+    refused: Arc<Refused>,
 }
 
 impl Door {
@@ -66,7 +70,14 @@ impl Door {
         wakers: Wakers,
         signs: Arc<Signs>,
     ) -> Self {
-        Self { ledger, links, names, limits: Arc::new(limits), wakers, signs }
+        let refused = Arc::default();
+        Self { ledger, links, names, limits: Arc::new(limits), wakers, signs, refused }
+    }
+
+    /// Has what could not be stored read back, once it can be. Runs until it is dropped.
+    pub fn make_up(&self) -> impl Future<Output = ()> + Send + use<> {
+        let door = self.clone();
+        async move { door.refused.read_back(&door.ledger, &door.wakers).await }
     }
 
     /// Takes in what was read back from a place: it is held until [`Ledger::release`] puts it in
@@ -101,7 +112,10 @@ impl Door {
                         None
                     }
                     Route::Keep { owed, unlinked } => {
-                        let order = order(&event, read_back);
+                        // Behind what was refused, a room's messages wait for it.
+                        let held = event.ordinal.is_some() && !event.place.is_conversation();
+                        let held = held && self.refused.has(&event.place);
+                        let order = order(&event, read_back || held);
                         let (group, tell) = self.concerned(&event);
                         let raw = raw.clone();
                         Some(Entry { event, raw, via, owed, order, unlinked, group, tell })
@@ -144,18 +158,27 @@ impl Door {
         tokio::spawn(async move {
             let notes: Vec<Note> = entries.iter().filter_map(|entry| note(&entry.event)).collect();
             point(Point::IntakeBegin);
-            let accepted = door.ledger.accept(entries).await?;
+            let said = entries.iter().filter(|entry| can_be_read_back(entry));
+            let places: Vec<Place> = said.map(|entry| entry.event.place.clone()).collect();
+            let accepted = match door.ledger.accept(entries).await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    door.refused.note(places);
+                    return Err(error);
+                }
+            };
             point(Point::IntakeStored);
             let stored = Stored { fresh: accepted.fresh, repeats: accepted.repeats };
             if stored.repeats > 0 {
                 metrics::counter!("partyline_events_repeated_total")
                     .increment(stored.repeats as u64);
             }
-            door.take_notes(notes).await?;
+            let noted = door.take_notes(notes).await;
             point(Point::IntakeNoted);
+            // What is stored is sent, even where the names could not be noted: a repeat wakes nobody.
             door.wakers.wake(accepted);
             point(Point::IntakeWoken);
-            Ok(stored)
+            noted.map(|()| stored)
         })
         .await
         .unwrap_or_else(|error| Err(LedgerError::Unusable(error.to_string())))
@@ -212,9 +235,8 @@ impl Intake for Door {
             return Ok(());
         }
         let rooms = self.links.places(network);
-        // A channel that was never read begins now; Slack's ordinals are microseconds.
-        let now = u64::try_from(self.ledger.now().as_microsecond()).unwrap_or_default();
-        let held = self.ledger.hold(rooms.clone(), now).await;
+        // A channel that was never read begins now.
+        let held = self.ledger.hold(rooms.clone(), now_in_slack(&self.ledger)).await;
         held.map_err(|error| NotStored(error.to_string()))?;
         point(Point::HoldPlaced);
         for room in rooms {
@@ -222,6 +244,16 @@ impl Intake for Door {
         }
         Ok(())
     }
+}
+
+/// The ordinal that a Slack message of now would have: microseconds.
+fn now_in_slack(ledger: &Ledger) -> u64 {
+    u64::try_from(ledger.now().as_microsecond()).unwrap_or_default()
+}
+
+/// Whether a list shows it: it was said, and has a place in the order of its conversation or room.
+fn can_be_read_back(entry: &Entry) -> bool {
+    entry.event.ordinal.is_some() && entry.event.happening.message().is_some()
 }
 
 fn order(event: &Event, read_back: bool) -> Order {

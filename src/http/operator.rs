@@ -26,10 +26,13 @@ pub(super) async fn ready(State(rooms): State<Arc<Rooms>>) -> Response {
         all &= ready;
         networks.insert(network.as_str().to_owned(), json);
     }
-    let ledger = rooms.ledger.counts().await;
+    let ledger = match rooms.ledger.counts().await {
+        Ok(_) => rooms.ledger.writable().await,
+        Err(error) => Err(error),
+    };
     all &= ledger.is_ok();
     let store = match &ledger {
-        Ok(_) => json!({ "ready": true }),
+        Ok(()) => json!({ "ready": true }),
         Err(error) => json!({ "ready": false, "reason": error.to_string() }),
     };
     let status = if all { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -31,6 +31,29 @@ pub struct Counts {
 }
 
 impl Ledger {
+    /// Whether it takes writes: where the last one failed, another one is tried.
+    ///
+    /// # Errors
+    /// It does not; why.
+    pub async fn writable(&self) -> Result<(), LedgerError> {
+        if !self.threads.failing() {
+            return Ok(());
+        }
+        let now = self.now_ms().to_string();
+        self.threads
+            .write(move |writing| {
+                writing
+                    .connection
+                    .prepare_cached(
+                        "INSERT INTO meta (key, value) VALUES ('tried', ?1)
+                         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                    )?
+                    .execute([&now])
+                    .map(drop)
+            })
+            .await
+    }
+
     /// Counts what is open. Reads partial indexes of open work only, so that it costs what is
     /// open, not what ever was.
     ///

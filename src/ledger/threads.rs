@@ -51,6 +51,8 @@ pub(super) struct Threads {
     turn: std::sync::Arc<std::sync::atomic::AtomicUsize>,
     /// Writes that failed.
     failed: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    /// The last write came to nothing.
+    failing: std::sync::Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Threads {
@@ -85,6 +87,7 @@ impl Threads {
             reads,
             turn: std::sync::Arc::default(),
             failed: std::sync::Arc::default(),
+            failing: std::sync::Arc::default(),
         })
     }
 
@@ -100,6 +103,7 @@ impl Threads {
         F: FnOnce(&Writing<'_>) -> Result<T, rusqlite::Error> + Send + 'static,
     {
         let result = self.write_uncounted(work).await;
+        self.failing.store(result.is_err(), std::sync::atomic::Ordering::Relaxed);
         if result.is_err() {
             self.failed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         }
@@ -125,6 +129,11 @@ impl Threads {
             .map_err(|_| LedgerError::Busy)?
             .map_err(|_| LedgerError::Closed)?;
         answered.await.map_err(|_| LedgerError::Closed)?
+    }
+
+    /// Whether the last write came to nothing.
+    pub(super) fn failing(&self) -> bool {
+        self.failing.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Runs a read of what is committed.
