@@ -3,6 +3,7 @@
 mod alerts;
 mod backup;
 mod commands;
+mod crash;
 mod faults;
 mod hostile;
 mod kill;

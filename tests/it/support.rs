@@ -27,6 +27,7 @@ pub(crate) struct World {
 }
 
 /// A conversation tied to a Slack channel by the configuration.
+#[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) conversation: String,
     pub(crate) channel: String,

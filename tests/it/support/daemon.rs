@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use partyline_slack::simulator as slack;
@@ -23,14 +23,17 @@ pub(crate) struct Daemon {
     links: Vec<(String, String)>,
     child: Option<Child>,
     starts: u32,
+    /// The fail points of the next starts.
+    armed: String,
+    /// What it runs under: a program with its arguments, which runs what follows them.
+    under: Vec<String>,
 }
 
 impl Daemon {
     /// Not running yet. Rates are far above what a test sends.
     pub(crate) fn new(twilio: &twilio::Simulator, slack: &slack::Simulator, admin: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = free.local_addr().expect("an address");
+        let address = free_address();
         let defaults = twilio::Options::default();
         let base = twilio.base_url();
         let options = slack.options();
@@ -95,6 +98,8 @@ admins = ["slack:{admin}"]
             links: Vec::new(),
             child: None,
             starts: 0,
+            armed: String::new(),
+            under: Vec::new(),
         }
     }
 
@@ -186,8 +191,16 @@ admins = ["slack:{admin}"]
             .append(true)
             .open(self.log_file())
             .expect("the log");
-        let child = self
-            .command(&["run"])
+        let mut run = self.command(&["run"]);
+        if let Some((program, arguments)) = self.under.split_first() {
+            let daemon = std::mem::replace(&mut run, Command::new(program));
+            run.args(arguments).arg(daemon.get_program()).args(daemon.get_args());
+            run.env("PARTYLINE_CONFIG", self.config_file());
+        }
+        if !self.armed.is_empty() {
+            run.env("FAILPOINTS", &self.armed);
+        }
+        let child = run
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("the log"))
             .stderr(log)
@@ -201,6 +214,15 @@ admins = ["slack:{admin}"]
     pub(crate) async fn start(&mut self) {
         self.spawn();
         self.wait_until_ready().await;
+    }
+
+    /// Waits until it answers at all.
+    pub(crate) async fn wait_until_live(&self) {
+        let started = Instant::now();
+        while reqwest::get(self.url("/live")).await.is_err() {
+            assert!(started.elapsed() < PATIENCE, "the daemon does not answer\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     pub(crate) async fn wait_until_ready(&mut self) {
@@ -222,6 +244,23 @@ admins = ["slack:{admin}"]
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("the daemon is not ready: {last}\n{}", self.log());
+    }
+
+    /// Arms fail points for the next starts, in the syntax of the crate `fail`; none for "".
+    pub(crate) fn arm(&mut self, points: &str) {
+        points.clone_into(&mut self.armed);
+    }
+
+    /// Has the next starts run under another program.
+    pub(crate) fn run_under(&mut self, program: &[&str]) {
+        self.under = program.iter().map(ToString::to_string).collect();
+    }
+
+    /// How it ended by itself, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        let status = self.child.as_mut()?.try_wait().expect("a status")?;
+        self.child = None;
+        Some(status)
     }
 
     /// SIGKILL, in the middle of whatever it does.
@@ -251,6 +290,12 @@ admins = ["slack:{admin}"]
 
     /// Waits until nothing waits, is held or is open, and checks that nothing was parked.
     pub(crate) async fn wait_until_settled(&self) {
+        self.wait_until_nothing_is_open().await;
+        assert_eq!(self.metric("partyline_deliveries{state=\"parked\"}").await, Some(0.0));
+    }
+
+    /// Waits until nothing waits, is held or is open.
+    pub(crate) async fn wait_until_nothing_is_open(&self) {
         let started = Instant::now();
         let open = [
             "partyline_deliveries{state=\"waiting\"}",
@@ -268,8 +313,17 @@ admins = ["slack:{admin}"]
             assert!(started.elapsed() < PATIENCE, "something stays open\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        assert_eq!(self.metric("partyline_deliveries{state=\"parked\"}").await, Some(0.0));
     }
+}
+
+/// A free port below those that the system gives to connections: while the daemon is down between
+/// two of its starts, nobody else gets it.
+fn free_address() -> std::net::SocketAddr {
+    let mut ports = (0..100).map(|_| rand::Rng::random_range(&mut rand::rng(), 10_000..32_000));
+    ports
+        .find_map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).ok())
+        .and_then(|free| free.local_addr().ok())
+        .expect("a free port")
 }
 
 impl Drop for Daemon {

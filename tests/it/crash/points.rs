@@ -1,0 +1,28 @@
+//! Each named fail point: the daemon ends there, and nothing is lost, doubled or out of order.
+
+use partyline::crash::Point;
+
+use super::life::{End, Life};
+use super::machine::Machine;
+use super::seed;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ended_at_each_point_it_loses_and_doubles_nothing() {
+    let mut machine = Machine::new(4, seed()).await;
+    machine.begin().await;
+    for point in Point::ALL.iter().filter(|point| **point != Point::StartMigrate) {
+        let life = Life::plain(End::At(*point, 1));
+        let life = match point {
+            // What the platform refuses for good is parked.
+            Point::LanePark | Point::LaneParking | Point::LaneParked => {
+                life.with_slack_fault("refused restricted_action", "chat.postMessage")
+            }
+            Point::ReadCursor | Point::LinkLearned | Point::LinkBegun => life.with_links(),
+            _ => life,
+        };
+        let reached = machine.live(&life).await;
+        assert!(reached, "{} is not reached\n{}", point.name(), machine.world.daemon.log());
+    }
+    let verdict = machine.verdict().await;
+    println!("ended at each of {} points: {verdict}", Point::ALL.len());
+}
