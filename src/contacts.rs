@@ -6,6 +6,8 @@
 
 #[cfg(test)]
 mod conformance;
+pub mod exchange;
+pub mod import;
 mod names;
 mod sled;
 mod stranger;
@@ -91,6 +93,13 @@ pub trait ContactStore: Send + Sync {
     /// The store failed.
     async fn find(&self, prefix: &str, limit: usize) -> Result<Vec<Contact>, StoreError>;
 
+    /// Contacts whose key begins with `prefix` (`+1415`), in the order of keys, at most `limit`
+    /// ([`PAGE_LIMIT`]).
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn with_key(&self, prefix: &str, limit: usize) -> Result<Vec<Contact>, StoreError>;
+
     /// Contacts whose team is `team`, in whatever case; in the order of keys, from after the key
     /// `after` on, at most `limit` ([`PAGE_LIMIT`]).
     ///
@@ -159,6 +168,33 @@ impl Contacts {
     #[must_use]
     pub fn names(&self) -> &Arc<Names> {
         &self.names
+    }
+
+    /// Contacts by the beginning of a number (`+1415…`, or digits of one in any writing), a name
+    /// or a team, at most `limit`.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn search(&self, text: &str, limit: usize) -> Result<Vec<Contact>, StoreError> {
+        let text = text.trim();
+        let is_number = text.chars().all(|c| c.is_ascii_digit() || "+-() ./".contains(c));
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        if is_number && !digits.is_empty() {
+            return self.store.with_key(&format!("+{digits}"), limit).await;
+        }
+        let mut found = self.store.find(text, limit).await?;
+        for team in self.store.teams(text, limit).await? {
+            if found.len() >= limit || text.is_empty() {
+                break;
+            }
+            for contact in self.store.in_team(&team, None, limit).await? {
+                if !found.iter().any(|one| one.key == contact.key) {
+                    found.push(contact);
+                }
+            }
+        }
+        found.truncate(limit);
+        Ok(found)
     }
 
     /// The store. What is changed there shows in the names at once.

@@ -79,6 +79,9 @@ async fn finds_by_name_and_team(store: &dyn ContactStore) {
     assert_eq!(store.find("", 3).await.unwrap().len(), 3);
     assert!(store.find("+1415", 10).await.unwrap().is_empty());
 
+    assert_eq!(names(&store.with_key("+1415555010", 2).await.unwrap()), ["Ravi Anand", "Ana Ana"]);
+    assert_eq!(names(&store.with_key("+14155550103", 9).await.unwrap()), ["Émile Day"]);
+    assert!(store.with_key("+2", 9).await.unwrap().is_empty());
     assert_eq!(names(&store.in_team("DAY", None, 10).await.unwrap()), ["Ravi Anand", "Ana Ana"]);
     assert_eq!(names(&store.in_team("day", None, 1).await.unwrap()), ["Ravi Anand"]);
     assert_eq!(names(&store.in_team("day", Some("+14155550101"), 9).await.unwrap()), ["Ana Ana"]);

@@ -178,6 +178,13 @@ impl Names {
         }
     }
 
+    /// What somebody calls themselves on WhatsApp, as far as it is known: a suggestion, which no
+    /// name that a person gave gives way to.
+    #[must_use]
+    pub fn profile(&self, address: &Address) -> Option<String> {
+        self.profiles.get(address.contact_key()).map(|name| name.to_string())
+    }
+
     /// Takes over a change of the store.
     pub(super) fn refresh(&self, change: &Change) {
         match change {

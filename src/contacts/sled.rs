@@ -163,6 +163,15 @@ impl ContactStore for SledContacts {
         self.fetch(keys.into_iter())
     }
 
+    async fn with_key(&self, prefix: &str, limit: usize) -> Result<Vec<Contact>, StoreError> {
+        let mut contacts = Vec::new();
+        for entry in self.trees.contacts.scan_prefix(prefix).take(limit.min(PAGE_LIMIT)) {
+            let (key, value) = entry.map_err(failed)?;
+            contacts.extend(readable(&key, &value));
+        }
+        Ok(contacts)
+    }
+
     async fn in_team(
         &self,
         team: &str,

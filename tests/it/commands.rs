@@ -57,7 +57,7 @@ async fn what_is_wrong_gets_a_plain_sentence_and_changes_nothing() {
         (&world.admin, "contact add 12 Maya", "not a phone number"),
         (&world.admin, "contact add +14155550101 \"Maya", "quotation mark"),
         (&world.admin, "group unlink", "stands in the configuration"),
-        (&world.admin, "group link CHffffffffffffffffffffffffffffffff", "conversation"),
+        (&world.admin, "group link CHffffffffffffffffffffffffffffffff", "There is no group"),
         (&ben, "contact add +14155550101 Maya", "it is for administrators"),
         (&ben, "group unlink", "it is for administrators"),
     ] {

@@ -17,7 +17,7 @@ async fn roles_are_granted_and_revoked_without_a_restart() {
     let answer = world.command(&group.channel, &ben, "audit").await;
     assert!(answer.contains(denied), "{answer}");
 
-    let grant = format!("role grant <@{ben}> manager");
+    let grant = "role grant @ben.carter manager".to_owned();
     let answer = world.command(&group.channel, &ben, &grant).await;
     assert!(answer.contains("it is for administrators"), "{answer}");
     let answer = world.command(&group.channel, &world.admin, &grant).await;
@@ -46,16 +46,16 @@ async fn roles_are_granted_and_revoked_without_a_restart() {
 
     let admin = world.admin.clone();
     for (line, expected) in [
-        (format!("role grant <@{ben}> king"), "none of admin, manager"),
-        (format!("role grant <@{ben}> admin {}", group.conversation), "leave the group out"),
-        (format!("role revoke <@{admin}> admin"), "by the configuration"),
-        (format!("role revoke <@{ben}> admin"), "was not granted that"),
+        (format!("role grant slack:{ben} king"), "none of admin, manager"),
+        (format!("role grant slack:{ben} admin {}", group.conversation), "leave the group out"),
+        (format!("role revoke slack:{admin} admin"), "by the configuration"),
+        (format!("role revoke slack:{ben} admin"), "was not granted that"),
         ("role grant ben admin".to_owned(), "has no network in front"),
     ] {
         let answer = world.command(&group.channel, &admin, &line).await;
         assert!(answer.contains(expected), "{line}: {answer}");
     }
-    world.command(&group.channel, &admin, &format!("role grant <@{ben}> admin")).await;
+    world.command(&group.channel, &admin, &format!("role grant slack:{ben} admin")).await;
     let answer = world.command(&other.channel, &ben, "queue list").await;
     assert_eq!(answer, "Nothing was given up.");
 }

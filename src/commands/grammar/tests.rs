@@ -139,7 +139,12 @@ fn a_group_that_may_be_left_out_stands_in_front() {
         let maybe = command.arguments.iter().position(|one| {
             one.stands == Stands::Word && one.kind == Kind::Group && one.count == Count::Maybe
         });
-        assert!(maybe.is_none_or(|at| at == 0), "{}", command.words);
+        // Behind words that must be there, nothing else can be meant by one word more.
+        let behind_needed = |at: usize| {
+            at + 1 == command.arguments.len()
+                && command.arguments[..at].iter().all(|one| one.count == Count::One)
+        };
+        assert!(maybe.is_none_or(|at| at == 0 || behind_needed(at)), "{}", command.words);
     }
 }
 
