@@ -29,7 +29,7 @@ use crate::http::{self, Bodies, Rooms};
 use crate::intake::{Door, Wakers};
 use crate::keyed::Keyed;
 use crate::lanes::{self, Lanes};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerError};
 use crate::lifecycle::Lifecycle;
 use crate::links::Links;
 use crate::members;
@@ -270,7 +270,7 @@ pub async fn run(
     tasks.spawn(until(stop.clone(), forget_audit(ledger.clone(), config.audit.retention)));
     answer_the_command_line(&store, &contacts, &lifecycle);
     tasks.spawn(until(stop.clone(), making_up));
-    tasks.spawn(until(stop.clone(), forget(ledger, config.relay.retention)));
+    tasks.spawn(until(stop.clone(), forget(ledger, config.relay.clone())));
     tasks.spawn(until(stop.clone(), crate::telemetry::upkeep(metrics)));
     serve(listeners, rooms, &config.limits, &lifecycle).await?;
     if !lifecycle.drain().await {
@@ -483,14 +483,19 @@ pub fn bases(config: &Config) -> Vec<(Network, Url)> {
         .collect()
 }
 
-async fn forget(ledger: Ledger, retention: Duration) {
-    let retention = SignedDuration::try_from(retention).unwrap_or(SignedDuration::MAX);
+async fn forget(ledger: Ledger, relay: config::Relay) {
+    let span = |span| SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX);
+    let (retention, remember) = (span(relay.retention), span(relay.remember));
+    let round = async || {
+        let bodies = ledger.forget(retention).await?;
+        Ok::<_, LedgerError>(ledger.forget_keys(remember).await? || bodies)
+    };
     loop {
-        match ledger.forget(retention).await {
+        match round().await {
             Ok(true) => tokio::time::sleep(Duration::from_millis(100)).await,
             Ok(false) => tokio::time::sleep(FORGET).await,
             Err(error) => {
-                tracing::error!(%error, "old bodies could not be deleted");
+                tracing::error!(%error, "what is old could not be deleted");
                 tokio::time::sleep(FORGET).await;
             }
         }
@@ -503,7 +508,7 @@ async fn forget_audit(ledger: Ledger, retention: Duration) {
     loop {
         let more = async {
             let rows = ledger.forget_audit(retention).await?;
-            Ok::<_, crate::ledger::LedgerError>(ledger.forget_answers(ANSWERS).await? || rows)
+            Ok::<_, LedgerError>(ledger.forget_answers(ANSWERS).await? || rows)
         };
         match more.await {
             Ok(true) => tokio::time::sleep(Duration::from_millis(100)).await,

@@ -9,6 +9,7 @@
 mod backup;
 mod check;
 mod completions;
+mod doctor;
 mod health;
 mod restore;
 mod run;
@@ -56,6 +57,8 @@ enum Command {
     Backup(backup::Args),
     /// Make a backup the store again; the daemon must be stopped
     Restore(restore::Args),
+    /// Look for what is wrong in the store
+    Doctor(doctor::Args),
     /// Ask a running daemon on this machine whether it is alive
     Health(health::Args),
     /// Print the completions of a shell
@@ -115,6 +118,7 @@ impl Cli {
             Command::Setup(command) => block_on(setup::run(&command, config, &mut out)),
             Command::Backup(args) => block_on(backup::run(&args, &config()?, &mut out)),
             Command::Restore(args) => block_on(restore::run(&args, &config()?, &mut out)),
+            Command::Doctor(args) => doctor::run(&args, &config()?, &mut out),
             Command::Health(args) => block_on(health::run(&args, config)),
             Command::Completions(args) => Ok(completions::run(&args, &mut out)?),
         }

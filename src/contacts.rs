@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use partyline_core::{Address, Contact, mask};
 
 pub use self::names::{Named, Names};
-pub use self::sled::SledContacts;
+pub use self::sled::{Disorder, SledContacts};
 
 /// The longest name and team, in characters.
 pub const NAME_LIMIT: usize = 256;

@@ -201,7 +201,12 @@ impl Door {
                     }
                     self.ledger.forget_participant(&conversation, &sid).await?;
                 }
-                Note::ProfileName { address, name } => self.names.learn_profile(&address, &name),
+                Note::ProfileName { address, name } => {
+                    // Every message brings it; it is written down where it is new.
+                    if self.names.learn_profile(&address, &name) {
+                        self.ledger.note_profile(address.contact_key(), &name).await?;
+                    }
+                }
             }
         }
         Ok(())

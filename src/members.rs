@@ -57,6 +57,7 @@ pub async fn recall(
     networks: &Networks,
     stop: CancellationToken,
 ) -> Result<impl Future<Output = ()> + Send + use<>, LedgerError> {
+    names.recall_profiles(ledger.profiles(names.limit()).await?);
     let rows = ledger.participants(REMEMBERED).await?;
     let known: std::collections::HashSet<Place> =
         rows.iter().map(|row| row.conversation.clone()).collect();

@@ -19,6 +19,8 @@ pub struct Relay {
     pub gap_wait: Duration,
     /// How long the bodies of settled messages are kept.
     pub retention: Duration,
+    /// How long the keys and ids of settled messages are kept, and WhatsApp names.
+    pub remember: Duration,
     /// How long a message is tried to be delivered before it is parked and its sender is told.
     pub give_up_after: Duration,
     /// From when on a message shows when it was said, and in which zone.
@@ -48,6 +50,15 @@ impl Relay {
             "Write a span such as 30 days",
             forms::duration(Duration::from_secs(60), Duration::from_secs(10 * 366 * 86_400)),
         );
+        let remember = section.or(
+            "remember",
+            "366 days",
+            "Write a span such as 366 days",
+            forms::duration(
+                Duration::from_secs(30 * 86_400),
+                Duration::from_secs(100 * 366 * 86_400),
+            ),
+        );
         let give_up_after = section.or(
             "give_up_after",
             "3 days",
@@ -66,6 +77,7 @@ impl Relay {
             attribution: attribution?,
             gap_wait: gap_wait?,
             retention: retention?,
+            remember: remember?,
             give_up_after: give_up_after?,
             lateness: Lateness { after: late_after?, zone: zone? },
         })

@@ -169,13 +169,34 @@ impl Names {
         self.learn_member(conversation, address, None);
     }
 
-    /// Notes what somebody calls themselves on WhatsApp.
-    pub fn learn_profile(&self, address: &Address, name: &str) {
-        let key = address.contact_key().to_owned();
-        match clean(name) {
-            Some(name) => self.profiles.insert(key, name.into()),
-            None => drop(self.profiles.remove(&key)),
+    /// Notes what somebody calls themselves on WhatsApp; whether that is a name which memory did
+    /// not have.
+    pub fn learn_profile(&self, address: &Address, name: &str) -> bool {
+        let key = address.contact_key();
+        let Some(name) = clean(name) else {
+            self.profiles.remove(key);
+            return false;
+        };
+        if self.profiles.get(key).is_some_and(|known| *known == *name) {
+            return false;
         }
+        self.profiles.insert(key.to_owned(), name.into());
+        true
+    }
+
+    /// Takes over WhatsApp names that were written down, by contact key.
+    pub fn recall_profiles(&self, profiles: Vec<(String, String)>) {
+        for (key, name) in profiles {
+            if let Some(name) = clean(&name) {
+                self.profiles.insert(key, name.into());
+            }
+        }
+    }
+
+    /// How many names of a source are held at most.
+    #[must_use]
+    pub const fn limit(&self) -> usize {
+        self.limit
     }
 
     /// What somebody calls themselves on WhatsApp, as far as it is known: a suggestion, which no

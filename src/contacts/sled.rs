@@ -11,9 +11,11 @@
 //! | `names` | the name, lower case, from each of its words on; 0; the contact's key | |
 //! | `teams` | the team, lower case; 0; the contact's key | |
 //! | `meta` | `count` | how many contacts there are, big-endian |
+//! | | `version` | the version of these trees, big-endian |
 //!
 //! All four change in one transaction. Neither a name nor a key holds a 0 (see `checked`).
 
+mod examine;
 mod index;
 mod open;
 #[cfg(test)]
@@ -33,6 +35,7 @@ use sled::{IVec, Tree};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{CONTACT_LIMIT, ContactStore, Listener, PAGE_LIMIT, StoreError, checked};
+pub use examine::Disorder;
 use writer::{Job, Row, Writer};
 
 /// How many contacts are written and flushed at a time. A million at once needs 1.6 GB of memory,

@@ -395,3 +395,64 @@ async fn what_may_have_been_sent_before_a_restore_is_looked_up_from_its_event_on
     assert!(former.outgoing().since < former.owed.at);
     assert_eq!(later.outgoing().since, later.since);
 }
+
+#[tokio::test]
+async fn keys_are_forgotten_long_after_everything_else_and_never_of_what_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let start: Timestamp = "2026-11-01T12:00:00Z".parse().unwrap();
+    let clock = Arc::new(partyline_core::ManualClock::new(start));
+    let ledger = Ledger::open(&folder.path().join("ledger.db"), clock.clone()).unwrap();
+    let day = jiff::SignedDuration::from_hours(24);
+    for index in 1..=4 {
+        counted(&ledger, index).await;
+        clock.advance(day);
+    }
+    let owed = ledger.waiting(&Lane::of(room()), 10).await.unwrap();
+    // The second stays open.
+    for delivery in [&owed[0], &owed[2], &owed[3]] {
+        let id = Some(MessageId::new(format!("1.{}", delivery.number)));
+        ledger.settle(delivery, Sent { id, ordinal: None }).await.unwrap();
+    }
+    ledger.note_profile("+14155550100", "maya").await.unwrap();
+    assert!(!ledger.forget_keys(day / 2).await.unwrap(), "bodies go first");
+    assert_eq!(counted(&ledger, 1).await.repeats, 1);
+    ledger.forget(day / 2).await.unwrap();
+    // Of 1 and 2, which came more than two and a half days ago, 1 is settled.
+    assert!(!ledger.forget_keys(day * 5 / 2).await.unwrap());
+    let keys = |ledger: &Ledger| {
+        let ledger = ledger.clone();
+        async move {
+            let read = |connection: &Connection| {
+                let mut keys = connection.prepare("SELECT ordinal FROM events ORDER BY id")?;
+                let keys = keys.query_map([], |row| row.get::<_, i64>(0))?;
+                let sql = "SELECT count(*) FROM messages";
+                let messages = connection.query_row(sql, [], |row| row.get::<_, i64>(0))?;
+                Ok((keys.collect::<Result<Vec<_>, _>>()?, messages))
+            };
+            ledger.threads.read(read).await.unwrap()
+        }
+    };
+    assert_eq!(keys(&ledger).await, (vec![2, 3, 4], 5));
+    assert_eq!(ledger.profiles(10).await.unwrap().len(), 1);
+    clock.advance(day * 400);
+    ledger.forget_keys(day * 366).await.unwrap();
+    assert_eq!(keys(&ledger).await, (vec![2], 1));
+    assert!(ledger.profiles(10).await.unwrap().is_empty());
+    // What was forgotten is not read again: the cursor stays.
+    assert_eq!(ledger.cursor(&conversation()).await.unwrap().unwrap().ordinal, Some(4));
+}
+
+#[tokio::test]
+async fn whatsapp_names_are_there_after_a_start_the_newest_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    ledger.note_profile("+14155550100", "maya").await.unwrap();
+    ledger.note_profile("+14155550101", "ravi").await.unwrap();
+    ledger.note_profile("+14155550101", "Ravi A").await.unwrap();
+    drop(ledger);
+    let ledger = reopen(&folder).await;
+    let all = ledger.profiles(10).await.unwrap();
+    let has = |key: &str, name: &str| all.contains(&(key.to_owned(), name.to_owned()));
+    assert!(all.len() == 2 && has("+14155550100", "maya") && has("+14155550101", "Ravi A"));
+    assert_eq!(ledger.profiles(1).await.unwrap().len(), 1);
+}

@@ -4,6 +4,7 @@ mod alerts;
 mod backup;
 mod commands;
 mod crash;
+mod doctor;
 mod faults;
 mod hostile;
 mod kill;

@@ -6,6 +6,9 @@ use sled::IVec;
 /// The key of `meta` under which the number of contacts stands.
 pub(super) const COUNT: &[u8] = b"count";
 
+/// The key of `meta` under which the version of the trees stands.
+pub(super) const VERSION: &[u8] = b"version";
+
 /// How many words of a name can be found by.
 const WORDS: usize = 8;
 

@@ -115,6 +115,45 @@ async fn a_contact_that_cannot_be_read_holds_up_no_other() {
     assert_eq!(store.count().await.unwrap(), 2);
 }
 
+#[tokio::test]
+async fn a_store_without_a_version_is_marked_and_a_newer_one_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    store.put(vec![contact("+14155550100", "Maya", None)]).await.unwrap();
+    // As 0.1.0 left it.
+    store.trees.meta.remove(index::VERSION).unwrap();
+    drop(store);
+    let store = open(folder.path());
+    assert_eq!(store.get_now("+14155550100").unwrap().unwrap().name, "Maya");
+    store.trees.meta.insert(index::VERSION, &99u64.to_be_bytes()).unwrap();
+    drop(store);
+    let told = SledContacts::open(folder.path(), CACHE).err().expect("a fault").to_string();
+    assert!(told.contains("newer partyline (version 99, this one knows 1)"), "{told}");
+}
+
+#[tokio::test]
+async fn disorder_in_the_trees_is_found_and_mended() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let ravi = contact("+14155550101", "Ravi Anand", Some("day"));
+    store.put(vec![contact("+14155550100", "Maya", None), ravi.clone()]).await.unwrap();
+    assert!(store.examine(false).unwrap().is_none());
+    store.trees.contacts.insert("+14155550102", b"{\"key\":").unwrap();
+    store.trees.names.insert(index::entry("nobody", "+14155550199"), &[]).unwrap();
+    store.trees.names.insert(index::entry("ravioli", "+14155550101"), &[]).unwrap();
+    store.trees.teams.remove(index::team(&ravi).unwrap()).unwrap();
+    store.trees.meta.insert(index::COUNT, &7u64.to_be_bytes()).unwrap();
+    let expected = Disorder { unreadable: 1, unfound: 1, stray: 2, miscounted: 5 };
+    assert_eq!(store.examine(false).unwrap(), expected);
+    assert_eq!(store.examine(true).unwrap(), expected);
+    drop(store);
+    let store = open(folder.path());
+    assert!(store.examine(false).unwrap().is_none());
+    assert_eq!(store.count().await.unwrap(), 2);
+    assert_eq!(store.in_team("day", None, 9).await.unwrap(), [ravi]);
+    assert!(store.find("ravioli", 9).await.unwrap().is_empty());
+}
+
 /// What is done to the store and to a plain map beside it.
 #[derive(Clone, Debug)]
 enum Step {

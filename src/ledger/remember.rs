@@ -1,0 +1,118 @@
+//! What is remembered for long: the keys and message ids of settled events, and WhatsApp names.
+//!
+//! A key makes a repeat a repeat, so it is kept far longer than any platform repeats or tells what
+//! was missed: Twilio and Slack repeat within minutes, and a place is read back from its cursor on,
+//! which stays. A message id is what an edit, a reaction or a receipt finds its message by.
+
+use jiff::SignedDuration;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Ledger, LedgerError};
+
+/// Rows that one round takes at most, so that no request waits for it.
+const BATCH: i64 = 500;
+
+impl Ledger {
+    /// Notes what somebody calls themselves on WhatsApp, under the contact's key.
+    ///
+    /// # Errors
+    /// Nothing was noted.
+    pub async fn note_profile(&self, key: &str, name: &str) -> Result<(), LedgerError> {
+        let (key, name, now) = (key.to_owned(), name.to_owned(), self.now_ms());
+        self.threads
+            .write(move |writing| {
+                writing
+                    .connection
+                    .prepare_cached(
+                        "INSERT INTO profiles (key, name, at) VALUES (?1, ?2, ?3)
+                         ON CONFLICT (key) DO UPDATE SET name = excluded.name, at = excluded.at",
+                    )?
+                    .execute(params![key, name, now])
+                    .map(drop)
+            })
+            .await
+    }
+
+    /// The WhatsApp names that were noted last, at most `limit`: by key, the newest last.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn profiles(&self, limit: usize) -> Result<Vec<(String, String)>, LedgerError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.threads
+            .read(move |connection| {
+                let mut newest: Vec<(String, String)> = connection
+                    .prepare("SELECT key, name FROM profiles ORDER BY at DESC LIMIT ?1")?
+                    .query_map([limit], |row| Ok((row.get(0)?, row.get(1)?)))?
+                    .collect::<Result<_, _>>()?;
+                newest.reverse();
+                Ok(newest)
+            })
+            .await
+    }
+
+    /// Forgets the keys and message ids of events that came longer ago than this, of which nothing
+    /// is open and whose bodies are gone, and WhatsApp names that were noted before; a bounded
+    /// number at a time. Answers whether there is more to do.
+    ///
+    /// # Errors
+    /// Nothing was forgotten.
+    pub async fn forget_keys(&self, remember: SignedDuration) -> Result<bool, LedgerError> {
+        let before = self.now_ms() - i64::try_from(remember.as_millis()).unwrap_or(i64::MAX);
+        self.threads
+            .write(move |writing| {
+                let connection = writing.connection;
+                let end = first_since(connection, before)?;
+                let events: Vec<i64> = connection
+                    .prepare_cached(
+                        "SELECT id FROM events
+                         WHERE id < ?1 AND received < ?2 AND raw IS NULL AND state = 0
+                           AND NOT EXISTS (SELECT 1 FROM deliveries
+                               WHERE deliveries.event = events.id AND deliveries.state IN (0, 2))
+                         ORDER BY id LIMIT ?3",
+                    )?
+                    .query_map(params![end, before, BATCH], |row| row.get(0))?
+                    .collect::<Result<_, _>>()?;
+                for sql in [
+                    "DELETE FROM deliveries WHERE event = ?1",
+                    "DELETE FROM messages WHERE event = ?1",
+                    "DELETE FROM events WHERE id = ?1",
+                ] {
+                    let mut delete = connection.prepare_cached(sql)?;
+                    events.iter().try_for_each(|event| delete.execute([event]).map(drop))?;
+                }
+                let profiles = connection
+                    .prepare_cached(
+                        "DELETE FROM profiles WHERE key IN
+                             (SELECT key FROM profiles WHERE at < ?1 LIMIT ?2)",
+                    )?
+                    .execute(params![before, BATCH])?;
+                let batch = usize::try_from(BATCH).unwrap_or(usize::MAX);
+                Ok(events.len() == batch || profiles == batch)
+            })
+            .await
+    }
+}
+
+/// The number of the first event that came at this time or after it. Events are numbered as they
+/// come, so it is found by halving, and needs no index of times, which every event would pay for.
+/// (Where the clock was set back it is off by what came in between, which is forgotten later.)
+fn first_since(connection: &Connection, at: i64) -> Result<i64, rusqlite::Error> {
+    let (mut low, mut high): (i64, i64) = connection.query_row(
+        "SELECT coalesce(min(id), 0), coalesce(max(id), 0) + 1 FROM events",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let mut next = connection
+        .prepare_cached("SELECT id, received FROM events WHERE id >= ?1 ORDER BY id LIMIT 1")?;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let found: Option<(i64, i64)> =
+            next.query_row([middle], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        match found {
+            Some((id, received)) if received < at => low = id + 1,
+            _ => high = middle,
+        }
+    }
+    Ok(low)
+}
