@@ -235,18 +235,25 @@ impl Intake for Door {
     }
 
     async fn reconnected(&self, network: Network) -> Result<(), NotStored> {
+        self.withheld(network).await?;
+        if network == Network::Slack {
+            for room in self.links.places(network) {
+                self.wakers.reads.wake(room);
+            }
+        }
+        Ok(())
+    }
+
+    async fn withheld(&self, network: Network) -> Result<(), NotStored> {
         // A Matrix sync fills its own gaps, in order; a Twilio conversation's index shows them.
         if network != Network::Slack {
             return Ok(());
         }
-        let rooms = self.links.places(network);
         // A channel that was never read begins now.
-        let held = self.ledger.hold(rooms.clone(), now_in_slack(&self.ledger)).await;
+        let rooms = self.links.places(network);
+        let held = self.ledger.hold(rooms, now_in_slack(&self.ledger)).await;
         held.map_err(|error| NotStored(error.to_string()))?;
         point(Point::HoldPlaced);
-        for room in rooms {
-            self.wakers.reads.wake(room);
-        }
         Ok(())
     }
 }

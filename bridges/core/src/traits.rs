@@ -175,4 +175,14 @@ pub trait Intake: Send + Sync {
     /// # Errors
     /// The ledger could not be read.
     async fn reconnected(&self, network: Network) -> Result<(), NotStored>;
+
+    /// The network withholds events for a while: what comes from its rooms is held, until
+    /// [`Intake::reconnected`] has them read back. Whoever does not hold does nothing.
+    ///
+    /// # Errors
+    /// It could not be noted.
+    async fn withheld(&self, network: Network) -> Result<(), NotStored> {
+        let _ = network;
+        Ok(())
+    }
 }

@@ -80,6 +80,9 @@ pub struct Timeouts {
     pub ping: Duration,
     /// A socket on which nothing came for so long, not even the answer to a ping, is dead.
     pub silence: Duration,
+    /// Events that Slack withholds come again when it has not spoken of it for so long; it does
+    /// once a minute.
+    pub withheld: Duration,
 }
 
 impl Default for Timeouts {
@@ -90,6 +93,7 @@ impl Default for Timeouts {
             turn: Duration::from_secs(30),
             ping: Duration::from_secs(4),
             silence: Duration::from_secs(10),
+            withheld: Duration::from_secs(90),
         }
     }
 }

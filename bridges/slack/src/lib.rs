@@ -14,6 +14,7 @@
 //! | `rates` | turns to post |
 //! | `history` | reading back, and looking up posts whose answer was lost |
 //! | `profiles`, `gestures` | names; sendings that Slack listed twice |
+//! | `withheld` | events that Slack keeps back |
 //! | `watch`, `backoff` | the state of the connection; when it is tried again |
 //!
 //! Slack's limits, events and codes are those of <https://docs.slack.dev> as of November 2026.
@@ -39,6 +40,7 @@ mod ts;
 mod watch;
 mod webhooks;
 mod wire;
+mod withheld;
 
 #[cfg(feature = "simulator")]
 pub mod simulator;
@@ -72,6 +74,7 @@ pub struct Slack {
     ranks: ranks::Ranks,
     gestures: gestures::Gestures,
     board: watch::Board,
+    withheld: withheld::Withheld,
 }
 
 impl fmt::Debug for Slack {
@@ -96,6 +99,7 @@ impl Slack {
             ranks: ranks::Ranks::default(),
             gestures: gestures::Gestures::new(),
             board: watch::Board::new(config.transport),
+            withheld: withheld::Withheld::default(),
             clock,
             config,
         })
@@ -120,9 +124,15 @@ impl Slack {
                 () = tokio::time::sleep(backoff.after(&failure)) => {}
             }
         }
-        match self.config.transport {
-            Transport::Socket => socket::run(self, intake.as_ref(), &stop).await,
-            Transport::Http => stop.cancelled().await,
+        let receiving = async {
+            match self.config.transport {
+                Transport::Socket => socket::run(self, intake.as_ref(), &stop).await,
+                Transport::Http => stop.cancelled().await,
+            }
+        };
+        tokio::select! {
+            () = receiving => {}
+            () = self.withheld.watch(&self.board, intake.as_ref()) => {}
         }
     }
 
@@ -197,6 +207,7 @@ impl Slack {
             Signal::RateLimited => {
                 tracing::warn!("Slack holds events back: over 30,000 came within an hour");
                 metrics::counter!("partyline_slack_rate_limited_total").increment(1);
+                self.withheld.notice(self.config.timeouts.withheld);
             }
             Signal::TokenRevoked => {
                 self.board.outbound(put_out("Slack's bot token was revoked"));

@@ -83,7 +83,13 @@ pub(crate) async fn run(slack: &Slack, intake: &dyn Intake, stop: &CancellationT
 /// Opens a socket and tells intake that events may have been missed before it.
 async fn connect(slack: &Slack, intake: &dyn Intake) -> Result<Connection, Failure> {
     let connection = Connection::open(slack).await?;
-    intake.reconnected(Network::Slack).await.map_err(|error| {
+    let noted = if slack.withheld.is_on() {
+        // They are read back when Slack withholds no more.
+        intake.withheld(Network::Slack).await
+    } else {
+        intake.reconnected(Network::Slack).await
+    };
+    noted.map_err(|error| {
         Failure::later(Reason::Unavailable, None, format!("The ledger is out of order: {error}."))
     })?;
     slack.board.inbound(Proof::Proved);

@@ -64,6 +64,11 @@ impl Intake for Notebook {
         self.note("reconnected".into());
         Ok(())
     }
+
+    async fn withheld(&self, _network: Network) -> Result<(), NotStored> {
+        self.note("withheld".into());
+        Ok(())
+    }
 }
 
 /// Slack, as far as a socket needs it.
@@ -94,6 +99,7 @@ impl Fake {
         config.api_url = format!("http://{address}/api/").parse().expect("an address");
         config.timeouts.ping = ping;
         config.timeouts.silence = silence;
+        config.timeouts.withheld = Duration::from_millis(300);
         let slack = Arc::new(Slack::new(config, Arc::new(SystemClock)).expect("a bridge"));
         let intake = Arc::new(Notebook::default());
         let stop = CancellationToken::new();
@@ -221,6 +227,37 @@ async fn what_is_stored_is_acknowledged_in_order() {
     );
     assert_eq!(fake.slack.state().inbound, Proof::Proved);
     assert_eq!(fake.slack.state().outbound, Proof::Proved);
+    fake.stop().await;
+}
+
+#[tokio::test]
+async fn while_slack_withholds_events_rooms_wait_and_are_read_back_when_it_is_over() {
+    let mut fake = Fake::quiet().await;
+    let mut socket = fake.greeted().await;
+    let notice = json!({"type": "events_api", "envelope_id": "limited", "payload":
+        {"type": "app_rate_limited", "minute_rate_limited": 1, "team_id": "T1"}});
+    let wait_for = async |count: usize| {
+        let began = Instant::now();
+        while fake.intake.calls().len() < count {
+            assert!(began.elapsed() < PATIENCE, "{:?}", fake.intake.calls());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    socket.say(&notice).await;
+    assert_eq!(socket.acknowledged().await, "limited");
+    wait_for(2).await;
+    let Proof::Unproved(why) = fake.slack.state().inbound else { panic!("it is proved") };
+    assert!(why.contains("withholds events"), "{why}");
+    // A second notice puts the end off.
+    socket.say(&notice).await;
+    assert_eq!(socket.acknowledged().await, "limited");
+    wait_for(3).await;
+    assert_eq!(fake.intake.calls(), ["reconnected", "withheld", "reconnected"]);
+    let began = Instant::now();
+    while fake.slack.state().inbound != Proof::Proved {
+        assert!(began.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     fake.stop().await;
 }
 
