@@ -26,7 +26,7 @@ mod skew;
 use partyline_core::Network;
 
 pub use board::{Board, Open};
-pub use canary::run as canary;
+pub use canary::{client, run as canary};
 pub use keeper::Keeper;
 pub use look::Look;
 pub use signs::Signs;

@@ -251,9 +251,10 @@ pub async fn run(
     let intake: Arc<dyn Intake> = Arc::new(door);
     receive(&bridges, slack_calls(config), &intake, &lifecycle).await?;
     point(Point::StartReceive);
-    probe(config, &bridges, &networks, &lifecycle);
+    let caller = alerts::client().context("no HTTP client could be made")?;
+    probe(config, &caller, &bridges, &networks, &lifecycle);
     let watched = (&ledger, &networks, &wakers);
-    keep_watch(config, watched, (signs, alerts.clone()), &clock, &lifecycle).await?;
+    keep_watch(config, caller, watched, (signs, alerts.clone()), &clock, &lifecycle).await?;
     let rooms = Rooms {
         twilio: bridges.twilio.clone(),
         slack: bridges.slack.clone().filter(|_| slack_calls(config)),
@@ -425,7 +426,13 @@ fn answer_the_command_line(store: &Folder, contacts: &Contacts, lifecycle: &Life
 }
 
 /// Has every network asked, now and then, whether it works, and the own public address called.
-fn probe(config: &Config, bridges: &Bridges, networks: &Networks, lifecycle: &Lifecycle) {
+fn probe(
+    config: &Config,
+    caller: &reqwest::Client,
+    bridges: &Bridges,
+    networks: &Networks,
+    lifecycle: &Lifecycle,
+) {
     let every = config.alerts.canary_interval;
     for (network, powers) in networks.iter() {
         let watch = powers.watch.clone();
@@ -443,7 +450,8 @@ fn probe(config: &Config, bridges: &Bridges, networks: &Networks, lifecycle: &Li
         }));
     }
     if config.twilio.ingest == config::Ingest::Webhook {
-        let calls = alerts::canary(bridges.twilio.clone(), partyline_twilio::setup::ROUTE, every);
+        let (caller, twilio) = (caller.clone(), bridges.twilio.clone());
+        let calls = alerts::canary(caller, twilio, partyline_twilio::setup::ROUTE, every);
         lifecycle.tasks.spawn(until(lifecycle.stop.clone(), calls));
     }
 }
@@ -451,6 +459,7 @@ fn probe(config: &Config, bridges: &Bridges, networks: &Networks, lifecycle: &Li
 /// Has the bridge watch itself. What is open is shown on the board.
 async fn keep_watch(
     config: &Config,
+    caller: reqwest::Client,
     (ledger, networks, wakers): (&Ledger, &Networks, &Wakers),
     (signs, board): (Arc<Signs>, Arc<Board>),
     clock: &Arc<dyn Clock>,
@@ -467,7 +476,7 @@ async fn keep_watch(
     let bases = bases(config);
     lifecycle.tasks.spawn(until(lifecycle.stop.clone(), async move {
         let allowed = SignedDuration::try_from(settings.clock_off).unwrap_or(SignedDuration::MAX);
-        skew.watch(clock.as_ref(), &bases, settings.canary_interval, allowed).await;
+        skew.watch(&caller, clock.as_ref(), &bases, settings.canary_interval, allowed).await;
     }));
     Ok(())
 }

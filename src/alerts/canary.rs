@@ -10,19 +10,30 @@ use partyline_twilio::{Answered, SelfCheck, Twilio};
 /// longer than a warm call.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The client for calls by which the bridge watches itself.
+///
+/// # Errors
+/// The machine has no usable TLS.
+pub fn client() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .timeout(PATIENCE)
+        .redirect(reqwest::redirect::Policy::none())
+        // Each call goes the whole way: name, connection, certificate.
+        .pool_max_idle_per_host(0)
+        .build()
+}
+
 /// How soon a call that did not arrive is repeated, at the latest.
 const SOON: Duration = Duration::from_secs(10);
 
 /// Calls this route again and again, `every` so often, and has the bridge note how it ended. Ends
 /// at once where there is no public address to call.
-pub async fn run(twilio: Arc<Twilio>, route: &'static str, every: Duration) {
-    let client = reqwest::Client::builder()
-        .timeout(PATIENCE)
-        .redirect(reqwest::redirect::Policy::none())
-        // Each call goes the whole way: name, connection, certificate.
-        .pool_max_idle_per_host(0)
-        .build();
-    let Ok(client) = client else { return };
+pub async fn run(
+    client: reqwest::Client,
+    twilio: Arc<Twilio>,
+    route: &'static str,
+    every: Duration,
+) {
     let mut said = None;
     while let Some(check) = twilio.self_check(route) {
         let answered = call(&client, &check).await;

@@ -206,3 +206,95 @@ fn notice(room: &Place, now: Moment, text: &str) -> Owed {
         action: Action::Notice { text: Text::plain(text) },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use partyline_core::SystemClock;
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+    use crate::alerts::{Signs, Skew};
+    use crate::keyed::Keyed;
+    use crate::ledger::Lane;
+    use crate::networks::Networks;
+
+    const ROOM: &str = "slack:C1";
+
+    fn settings() -> Alerts {
+        Alerts {
+            rooms: vec![ROOM.parse().unwrap()],
+            canary_interval: Duration::from_secs(60),
+            grace: Duration::ZERO,
+            calm: Duration::ZERO,
+            queue_age: Duration::from_secs(600),
+            disk_free_mib: 1,
+            clock_off: Duration::from_secs(30),
+        }
+    }
+
+    async fn keeper(ledger: &Ledger, folder: &std::path::Path, signs: &Arc<Signs>) -> Keeper {
+        let tasks = TaskTracker::new();
+        let wakers = Wakers {
+            lanes: Keyed::new(tasks.clone()),
+            commands: Keyed::new(tasks.clone()),
+            reads: Keyed::new(tasks),
+        };
+        let (networks, skew) = (Networks::default(), Arc::new(Skew::default()));
+        let signs = signs.clone();
+        let look = Look::new(ledger.clone(), networks, folder.to_owned(), signs, skew, settings());
+        let (board, clock) = (Arc::default(), Arc::new(SystemClock));
+        Keeper::new(ledger.clone(), look, board, wakers, clock, settings()).await.unwrap()
+    }
+
+    async fn owed(ledger: &Ledger) -> Vec<String> {
+        let waiting = ledger.waiting(&Lane::of(ROOM.parse().unwrap()), 10).await.unwrap();
+        let text = |action| match action {
+            Action::Notice { text } => text.plain,
+            other => panic!("{other:?}"),
+        };
+        waiting.into_iter().map(|delivery| text(delivery.owed.action)).collect()
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_written_down_is_shown_at_once_and_told_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ledger.db");
+        let ledger = Ledger::open(&file, Arc::new(SystemClock)).unwrap();
+        let mut keeper = keeper(&ledger, folder.path(), &Arc::default()).await;
+        keeper.look_once().await;
+        assert_eq!(keeper.board.open(), []);
+
+        let other = rusqlite::Connection::open(&file).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        assert!(ledger.touch().await.is_err(), "somebody else writes");
+        keeper.look_once().await;
+        let open = keeper.board.open();
+        assert!(open[0].alert == "ledger" && open[0].what.contains("Nothing can be written"));
+        assert_eq!(owed(&ledger).await, [""; 0]);
+        other.execute_batch("ROLLBACK").unwrap();
+        keeper.look_once().await;
+        assert_eq!(keeper.board.open(), []);
+        let owed = owed(&ledger).await;
+        assert!(owed[0].starts_with("Alert: Nothing can be written"), "{owed:?}");
+        assert!(owed[1].ends_with("The ledger can be written again."), "{owed:?}");
+        assert_eq!(owed.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_open_is_known_after_a_start_and_ends_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ledger.db");
+        let ledger = Ledger::open(&file, Arc::new(SystemClock)).unwrap();
+        let signs = Arc::new(Signs::default());
+        let mut first = keeper(&ledger, folder.path(), &signs).await;
+        signs.unread(&"slack:C7".parse().unwrap());
+        first.look_once().await;
+        first.look_once().await;
+        assert!(owed(&ledger).await[0].contains("the last is slack:C7"));
+        // Another run, in which nothing of the kind has happened yet.
+        let mut second = keeper(&ledger, folder.path(), &Arc::default()).await;
+        assert_eq!(second.board.open()[0].alert, "read_back");
+        second.look_once().await;
+        assert_eq!(owed(&ledger).await.len(), 1, "neither told again nor over");
+    }
+}

@@ -7,14 +7,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::episode::{Moment, Observed};
+use super::skew::Jumps;
 use super::{Alert, Signs, Skew};
 use crate::config::Alerts;
 use crate::ledger::{Ledger, LedgerError};
 use crate::networks::{Networks, Powers};
-
-/// How long after a jump of the clock it is called wrong: until then something may have been
-/// stamped with the time before.
-const AFTER_A_JUMP: Duration = Duration::from_secs(300);
 
 /// How often the ledger is written to when nothing else does, to see that it can be.
 const WRITE_ANYWAY: Duration = Duration::from_secs(60);
@@ -34,16 +31,8 @@ pub struct Look {
     parked: u64,
     /// Places that could not be read back, likewise.
     unread: u64,
-    jumped: Option<Jump>,
-    last: Option<Moment>,
+    jumps: Jumps,
     written: Written,
-}
-
-#[derive(Clone, Copy)]
-struct Jump {
-    by: SignedDuration,
-    /// When it was seen, since the start.
-    seen: Duration,
 }
 
 /// How the last write to the ledger went.
@@ -66,6 +55,7 @@ impl Look {
         skew: Arc<Skew>,
         settings: Alerts,
     ) -> Self {
+        let jumps = Jumps::beyond(signed(settings.clock_off));
         let written = Written { at: Duration::ZERO, failures: 0, error: None };
         Self {
             ledger,
@@ -76,8 +66,7 @@ impl Look {
             settings,
             parked: 0,
             unread: 0,
-            jumped: None,
-            last: None,
+            jumps,
             written,
         }
     }
@@ -168,12 +157,7 @@ impl Look {
 
     fn clock(&mut self, now: Moment) -> Observed {
         let allowed = signed(self.settings.clock_off);
-        if let Some(last) = self.last.replace(now) {
-            let by = now.at.duration_since(last.at) - signed(now.up.saturating_sub(last.up));
-            if by.abs() > allowed {
-                self.jumped = Some(Jump { by, seen: now.up });
-            }
-        }
+        let jumped = self.jumps.look(now);
         if let Some(ahead) = self.skew.last().filter(|ahead| ahead.abs() > allowed) {
             let direction = if ahead.is_negative() { "behind" } else { "ahead of" };
             return Observed::Wrong(format!(
@@ -182,8 +166,8 @@ impl Look {
                 in_words(ahead.abs())
             ));
         }
-        match self.jumped {
-            Some(Jump { by, seen }) if now.up.saturating_sub(seen) < AFTER_A_JUMP => {
+        match jumped {
+            Some(by) => {
                 let direction = if by.is_negative() { "back" } else { "forward" };
                 Observed::Wrong(format!(
                     "This machine's clock jumped {direction} by {}, or the machine slept. Check \
@@ -191,7 +175,7 @@ impl Look {
                     in_words(by.abs())
                 ))
             }
-            _ => Observed::Fine,
+            None => Observed::Fine,
         }
     }
 

@@ -9,11 +9,46 @@ use partyline_core::{Clock, Network};
 use reqwest::Client;
 use url::Url;
 
+use super::episode::Moment;
+
 /// An answer that took longer says too little of the time: `Date` may be of its beginning or end.
 const PROMPT: SignedDuration = SignedDuration::from_secs(5);
 
 /// How often the clocks are compared: every so many canaries while ours is right.
 const SELDOM: u32 = 10;
+
+/// How long after a jump of the clock it is called wrong: until then something may have been
+/// stamped with the time before.
+const AFTER_A_JUMP: Duration = Duration::from_secs(300);
+
+/// Sees that the clock jumps: that it does not run as fast as one that cannot be set.
+#[derive(Debug)]
+pub(super) struct Jumps {
+    allowed: SignedDuration,
+    last: Option<Moment>,
+    /// By how much, and when that was seen, since the start.
+    jumped: Option<(SignedDuration, Duration)>,
+}
+
+impl Jumps {
+    /// Jumps longer than this.
+    pub(super) const fn beyond(allowed: SignedDuration) -> Self {
+        Self { allowed, last: None, jumped: None }
+    }
+
+    /// Looks at the clock. By how much it jumped, if it did of late.
+    pub(super) fn look(&mut self, now: Moment) -> Option<SignedDuration> {
+        if let Some(last) = self.last.replace(now) {
+            let ran = SignedDuration::try_from(now.up.saturating_sub(last.up));
+            let by = now.at.duration_since(last.at) - ran.unwrap_or(SignedDuration::MAX);
+            if by.abs() > self.allowed {
+                self.jumped = Some((by, now.up));
+            }
+        }
+        let (by, seen) = self.jumped?;
+        (now.up.saturating_sub(seen) < AFTER_A_JUMP).then_some(by)
+    }
+}
 
 /// How far this machine's clock was off, as last seen.
 #[derive(Debug, Default)]
@@ -29,15 +64,14 @@ impl Skew {
     /// Compares the clocks again and again; often while ours is off by more than `allowed`.
     pub async fn watch(
         &self,
+        client: &Client,
         clock: &dyn Clock,
         bases: &[(Network, Url)],
         every: Duration,
         allowed: SignedDuration,
     ) {
-        let client = Client::builder().timeout(Duration::from_secs(10)).pool_max_idle_per_host(0);
-        let Ok(client) = client.build() else { return };
         loop {
-            let ahead = agreed(&offsets(clock, &client, bases).await);
+            let ahead = agreed(&offsets(clock, client, bases).await);
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = ahead;
             let is_right = ahead.is_some_and(|ahead| ahead.abs() <= allowed);
             tokio::time::sleep(if is_right { every * SELDOM } else { every }).await;
@@ -97,6 +131,21 @@ mod tests {
         assert_eq!(offsets(&clock, &client, &bases).await, ahead(0));
         clock.advance(SignedDuration::from_hours(1));
         assert_eq!(offsets(&clock, &client, &bases).await, ahead(3600));
+    }
+
+    #[test]
+    fn a_jump_is_seen_and_forgotten() {
+        let at = |clock: i64, up: u64| Moment {
+            at: Timestamp::from_second(clock).unwrap(),
+            up: Duration::from_secs(up),
+        };
+        let mut jumps = Jumps::beyond(SignedDuration::from_secs(30));
+        assert_eq!(jumps.look(at(1000, 0)), None);
+        assert_eq!(jumps.look(at(1035, 5)), None, "as much as is allowed");
+        let back = Some(SignedDuration::from_secs(-3600));
+        assert_eq!(jumps.look(at(1040 - 3600, 10)), back);
+        assert_eq!(jumps.look(at(1330 - 3600, 300)), back);
+        assert_eq!(jumps.look(at(1340 - 3600, 310)), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use partyline_twilio::simulator::{Fault, FaultKind};
 use serde_json::Value;
 
+use crate::matrix::hall::Hall;
 use crate::support::{PATIENCE, World, inbox};
 
 /// A world with an administrators' room, in which everything is noticed soon.
@@ -14,16 +15,20 @@ struct Watched {
     office: String,
 }
 
+/// The section `[alerts]` for these rooms.
+fn section(rooms: &[String]) -> String {
+    format!(
+        "[alerts]\nrooms = {rooms:?}\ncanary_interval = \"1s\"\ngrace = \"300ms\"\ncalm = \"600ms\"\n"
+    )
+}
+
 impl Watched {
     async fn new(more: &str) -> Self {
         let mut world = World::new().await;
         let office = world.slack.add_channel("office", &[&world.admin]);
         world.slack.join(&office, &world.slack.options().identity.user);
-        let section = format!(
-            "[alerts]\nrooms = [\"slack:{office}\"]\ncanary_interval = \"1s\"\ngrace = \"300ms\"\n\
-             calm = \"600ms\"\n{more}\n"
-        );
-        world.daemon.configure(|config| config.push_str(&section));
+        let section = section(&[format!("slack:{office}")]);
+        world.daemon.configure(|config| config.push_str(&format!("{section}{more}\n")));
         Self { world, office }
     }
 
@@ -169,4 +174,26 @@ async fn a_token_that_slack_revoked_is_told_when_it_is_back() {
     let told = it.told(2).await;
     assert!(told[0].starts_with("Alert: Slack does not work."), "{told:?}");
     assert!(told[1].ends_with("Slack works again."), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trouble_with_slack_is_told_in_matrix_meanwhile() {
+    let mut hall = Hall::new().await;
+    let office = hall.world.slack.add_channel("office", &[&hall.world.admin]);
+    hall.world.slack.join(&office, &hall.world.slack.options().identity.user);
+    let room = hall.ravi.create_room(&[&hall.bot.id]).await;
+    hall.bot.join(&room).await;
+    let section = section(&[format!("slack:{office}"), format!("matrix:{room}")]);
+    hall.world.daemon.configure(|config| config.push_str(&section));
+    hall.world.daemon.start().await;
+    hall.world.slack.revoke_token();
+    let told = hall.said_by_the_bot(&room, 1).await;
+    assert!(told[0].starts_with("Alert: Slack does not work."), "{told:?}");
+    assert_eq!(hall.world.channel(&office), [], "there it cannot be told yet");
+    hall.world.slack.restore_token();
+    let told = hall.said_by_the_bot(&room, 2).await;
+    assert!(told[1].ends_with("Slack works again."), "{told:?}");
+    hall.world.wait_for_posts(&office, 2).await;
+    hall.world.daemon.wait_until_settled().await;
+    assert_eq!(hall.said_by_the_bot(&room, 0).await.len(), 2, "once each");
 }
