@@ -9,6 +9,7 @@ mod faults;
 mod hostile;
 mod kill;
 mod matrix;
+mod partition;
 mod refusals;
 mod relay;
 mod roles;

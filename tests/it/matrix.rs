@@ -1,6 +1,6 @@
 //! The same with a real homeserver: Synapse, and people who use it.
 
-mod hall;
+pub(crate) mod hall;
 
 use serde_json::Value;
 

@@ -1,6 +1,7 @@
 //! A world to test in: simulated Twilio and Slack, and the real binary between them.
 
 pub(crate) mod daemon;
+pub(crate) mod proxy;
 #[allow(dead_code, unreachable_pub)] // shared with the Matrix bridge's own tests
 pub(crate) mod synapse;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use matrix_sdk::Room;
+use matrix_sdk::config::RequestConfig;
 use matrix_sdk::ruma::api::client::profile::get_profile;
 use matrix_sdk::ruma::{TransactionId, UserId};
 use partyline_core::{
@@ -15,6 +16,10 @@ use tokio::time::timeout;
 use crate::history::{self, Since};
 use crate::outbound::{self, DELIVERY_KEY};
 use crate::{Matrix, error, text};
+
+/// The longest that one send may take. It is shorter than for other requests, for a repeat does no
+/// harm: it has the first one's transaction id.
+const SEND: Duration = Duration::from_secs(15);
 
 /// For how long a repeat under the same transaction id is surely known to the homeserver. The
 /// specification states no time; Synapse keeps transaction ids for half an hour in memory, and for
@@ -52,7 +57,11 @@ pub(crate) async fn send(
             "Too many messages to Matrix are under way; it is tried again by itself.",
         ));
     };
-    let sending = room.send_raw("m.room.message", content).with_transaction_id(transaction);
+    let within = RequestConfig::new().disable_retry().timeout(SEND);
+    let sending = room
+        .send_raw("m.room.message", content)
+        .with_transaction_id(transaction)
+        .with_request_config(within);
     let failure = match timeout(bound, sending.into_future()).await {
         Ok(Ok(answer)) => {
             let id = MessageId::new(answer.response.event_id.as_str());

@@ -64,7 +64,7 @@ impl Config {
             admin_power: None,
             store: store.into(),
             request_timeout: Duration::from_secs(30),
-            sync_timeout: Duration::from_secs(30),
+            sync_timeout: Duration::from_secs(15),
             timeline_limit: 50,
             concurrency: 16,
         }

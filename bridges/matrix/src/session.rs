@@ -128,7 +128,8 @@ pub(crate) async fn log_in(
     request.device_id = device_id.map(Into::into);
     request.initial_device_display_name = Some("partyline".to_owned());
     // A client without a store: a session made in it would bring keys of its own to the device.
-    let client = builder(config).build().await.map_err(|_| no_client(config))?;
+    let http = http_client(config).map_err(|_| no_client(config))?;
+    let client = builder(config, http).build().await.map_err(|_| no_client(config))?;
     let answer = client.send(request).await.map_err(|error| {
         let failure = error::http_failure(&error, "log in", now);
         if failure.reason == Reason::Forbidden { wrong_password() } else { failure }
@@ -211,7 +212,8 @@ pub(crate) async fn open(config: &Config, session: &Session) -> Result<Client, F
     let path = config.store.join(format!("device-{}", plain(&session.device_id)));
     // Two connections are the fewest with which a reader and a writer do not meet.
     let stores = SqliteStoreConfig::with_low_memory_config(path).pool_max_size(2);
-    let client = builder(config)
+    let http = http_client(config).map_err(|_| no_client(config))?;
+    let client = builder(config, http)
         .sqlite_store_with_config_and_cache_path(stores, None::<&Path>)
         .build()
         .await
@@ -260,20 +262,35 @@ pub(crate) async fn establish(
     }
 }
 
+/// How long a connection that nothing uses is kept. One that died meanwhile would cost the next
+/// request its whole time-out, so it is not kept long.
+const IDLE: Duration = Duration::from_secs(15);
+
 /// No retries within the SDK: whoever calls decides, by the verdict.
-fn builder(config: &Config) -> matrix_sdk::ClientBuilder {
+fn builder(config: &Config, http: reqwest::Client) -> matrix_sdk::ClientBuilder {
     Client::builder()
         .homeserver_url(&config.homeserver_url)
         .respect_login_well_known(false)
-        .user_agent(concat!("partyline/", env!("CARGO_PKG_VERSION")))
+        .http_client(http)
         .request_config(RequestConfig::new().disable_retry().timeout(config.request_timeout))
+}
+
+fn http_client(config: &Config) -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .user_agent(concat!("partyline/", env!("CARGO_PKG_VERSION")))
+        .timeout(config.request_timeout)
+        .pool_idle_timeout(IDLE)
+        // A time-out closes an HTTP/1 connection. One of HTTP/2 that is dead would stay, and
+        // swallow every further request until the kernel gives it up.
+        .http1_only()
+        .build()
 }
 
 async fn fetch(
     config: &Config,
     request: http::Request<Vec<u8>>,
 ) -> Result<http::Response<Vec<u8>>, reqwest::Error> {
-    let client = reqwest::Client::builder().timeout(config.request_timeout).build()?;
+    let client = http_client(config)?;
     let answer = client.execute(request.try_into()?).await?;
     let mut out = http::Response::new(Vec::new());
     *out.status_mut() = answer.status();

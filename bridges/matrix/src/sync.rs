@@ -38,14 +38,18 @@ const TRIES: u32 = 10;
 /// How long a sync waits for news while a room's history has to be asked for again.
 const SOON: Duration = Duration::from_secs(2);
 
+/// How much longer than the homeserver was asked to wait a sync may take: a connection that is dead
+/// and does not know it is found by that.
+const MARGIN: Duration = Duration::from_secs(10);
+
 /// The rooms that are behind, and how often their history was asked for in vain.
 type Behind = HashMap<OwnedRoomId, u32>;
 
-/// The waits between tries: from half a second to half a minute, jittered, without end.
+/// The waits between tries: from half a second to ten, jittered, without end.
 pub(crate) fn waits() -> impl Iterator<Item = Duration> {
     ExponentialBuilder::new()
         .with_min_delay(Duration::from_millis(500))
-        .with_max_delay(Duration::from_secs(30))
+        .with_max_delay(Duration::from_secs(10))
         .with_jitter()
         .without_max_times()
         .build()
@@ -60,8 +64,11 @@ pub(crate) async fn follow(matrix: &Matrix, client: &Client, intake: &dyn Intake
     // The first answer comes at once, so that the state is known at once.
     let mut patience = Duration::ZERO;
     let mut failing = waits();
+    // The first one may have much to tell.
+    let mut bound = matrix.config.request_timeout;
     loop {
-        match client.sync_once(settings(matrix, patience)).await {
+        let asked = tokio::time::timeout(bound, client.sync_once(settings(matrix, patience))).await;
+        match asked.unwrap_or(Err(matrix_sdk::Error::Timeout)) {
             Ok(answer) => {
                 matrix.synced();
                 if !answer.rooms.invited.is_empty() {
@@ -72,6 +79,7 @@ pub(crate) async fn follow(matrix: &Matrix, client: &Client, intake: &dyn Intake
                 first = false;
                 patience = if behind.is_empty() { matrix.config.sync_timeout } else { SOON };
                 failing = waits();
+                bound = patience + MARGIN;
             }
             Err(error) => {
                 let failure =
@@ -86,6 +94,10 @@ pub(crate) async fn follow(matrix: &Matrix, client: &Client, intake: &dyn Intake
                     _ => failing.next().unwrap_or_default(),
                 };
                 tokio::time::sleep(wait).await;
+                // The answer comes at once, if one comes; each try may take longer than the one
+                // before, since what was missed may be much.
+                bound = if patience.is_zero() { bound + MARGIN } else { MARGIN };
+                bound = bound.min(matrix.config.request_timeout);
                 patience = Duration::ZERO;
             }
         }

@@ -31,6 +31,9 @@ use crate::error::Break;
 /// The longest answer that is read. A page of 200 long messages with their blocks is below 4 MiB.
 const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 
+/// How long a connection that nothing uses is kept.
+const IDLE: Duration = Duration::from_secs(15);
+
 /// The HTTP client.
 #[derive(Clone, Debug)]
 pub(crate) struct Connector {
@@ -62,6 +65,11 @@ impl Connector {
             .connect_timeout(config.timeouts.connect)
             .timeout(config.timeouts.request)
             .redirect(Policy::none())
+            // A time-out closes an HTTP/1 connection. One of HTTP/2 that is dead would stay, and
+            // swallow every further call until the kernel gives it up.
+            .http1_only()
+            // Nor is one kept long that nothing uses: it may have died meanwhile.
+            .pool_idle_timeout(IDLE)
             .build()
             .map_err(|error| ConfigError::Client(error.to_string()))?;
         let mut base = config.api_url.clone();

@@ -147,6 +147,12 @@ impl Simulator {
         self.shared.address
     }
 
+    /// From now on the app reaches it by this address: a proxy's, say. It stands in the addresses
+    /// of sockets, files and answers.
+    pub fn reached_by(&self, address: SocketAddr) {
+        self.shared.workspace().base = format!("http://{address}");
+    }
+
     /// The base address of the Web API, to be given as `slack.api_url`.
     #[must_use]
     pub fn api_url(&self) -> Url {

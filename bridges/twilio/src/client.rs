@@ -57,6 +57,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// The longest wait between tries of the client's own; if Twilio asks for a longer one, whoever
 /// called decides.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How long a connection that nothing uses is kept.
+const IDLE: Duration = Duration::from_secs(15);
 /// The longest wait that Twilio is believed.
 const LONGEST_BELIEVED: Duration = Duration::from_secs(3600);
 /// A client of the Conversations, Messaging, Content and Media APIs.
@@ -126,7 +128,12 @@ impl Client {
             .user_agent(concat!("partyline/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(config.timeouts.connect)
             .timeout(config.timeouts.call)
-            .redirect(reqwest::redirect::Policy::none());
+            .redirect(reqwest::redirect::Policy::none())
+            // A time-out closes an HTTP/1 connection. One of HTTP/2 that is dead would stay, and
+            // swallow every further call until the kernel gives it up.
+            .http1_only()
+            // Nor is one kept long that nothing uses: it may have died meanwhile.
+            .pool_idle_timeout(IDLE);
         if is_loopback(&config.conversations_url) {
             // The sandbox and the tests: a proxy of the environment cannot reach this machine.
             builder = builder.no_proxy();

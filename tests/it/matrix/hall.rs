@@ -10,19 +10,19 @@ use crate::support::synapse::{PASSWORD, Person, Synapse};
 use crate::support::{Group, PATIENCE, World};
 
 /// A world with a homeserver, on which the bot has an account, and Ravi, who may do everything.
-pub(super) struct Hall {
-    pub(super) world: World,
-    pub(super) synapse: Synapse,
-    pub(super) bot: Person,
-    pub(super) ravi: Person,
+pub(crate) struct Hall {
+    pub(crate) world: World,
+    pub(crate) synapse: Synapse,
+    pub(crate) bot: Person,
+    pub(crate) ravi: Person,
 }
 
 impl Hall {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(Synapse::start().await).await
     }
 
-    pub(super) async fn with(synapse: Synapse) -> Self {
+    pub(crate) async fn with(synapse: Synapse) -> Self {
         let mut world = World::new().await;
         let bot = synapse.person("partyline").await;
         let ravi = synapse.person("ravi").await;
@@ -41,7 +41,7 @@ impl Hall {
     }
 
     /// A conversation tied to a channel and to a room, by the configuration.
-    pub(super) async fn group(&mut self, name: &str, phones: &[&str]) -> (Group, String) {
+    pub(crate) async fn group(&mut self, name: &str, phones: &[&str]) -> (Group, String) {
         let group = self.world.group(name, phones).await;
         let room = self.ravi.create_room(&[&self.bot.id]).await;
         self.bot.join(&room).await;
@@ -50,7 +50,7 @@ impl Hall {
     }
 
     /// What the bot said in a room, once it is so much.
-    pub(super) async fn said_by_the_bot(&self, room: &str, count: usize) -> Vec<String> {
+    pub(crate) async fn said_by_the_bot(&self, room: &str, count: usize) -> Vec<String> {
         let began = Instant::now();
         loop {
             let history = self.ravi.history(room).await;
@@ -68,7 +68,7 @@ impl Hall {
     }
 
     /// Waits until something of a network was read back, be it empty.
-    pub(super) async fn wait_until_read(&self, network: &str) {
+    pub(crate) async fn wait_until_read(&self, network: &str) {
         let began = Instant::now();
         let line = format!("partyline_read_back_total{{network=\"{network}\"}}");
         while self.world.daemon.metric(&line).await.is_none() {
@@ -78,7 +78,7 @@ impl Hall {
     }
 
     /// Waits until the bot has followed an invitation.
-    pub(super) async fn wait_until_joined(&self, room: &str) {
+    pub(crate) async fn wait_until_joined(&self, room: &str) {
         let began = Instant::now();
         let path = format!("rooms/{room}/joined_members");
         while self.ravi.call(Method::GET, &path, None).await["joined"][&self.bot.id].is_null() {
@@ -88,7 +88,7 @@ impl Hall {
     }
 
     /// Gives a command in a room, and waits for its answer: a notice that replies to it.
-    pub(super) async fn command(&self, room: &str, by: &Person, line: &str) -> String {
+    pub(crate) async fn command(&self, room: &str, by: &Person, line: &str) -> String {
         let command = by.say(room, &format!("!wa {line}")).await;
         let began = Instant::now();
         loop {
@@ -109,7 +109,7 @@ impl Hall {
 }
 
 /// The body of `/ready`, once it says that something is not.
-pub(super) async fn unready(url: &url::Url) -> Value {
+pub(crate) async fn unready(url: &url::Url) -> Value {
     let began = Instant::now();
     loop {
         let answer = reqwest::get(url.clone()).await.expect("an answer");
@@ -122,11 +122,11 @@ pub(super) async fn unready(url: &url::Url) -> Value {
 }
 
 /// What was said under a name, in order.
-pub(super) fn under(texts: &[String], name: &str) -> Vec<String> {
+pub(crate) fn under(texts: &[String], name: &str) -> Vec<String> {
     texts.iter().filter_map(|text| text.strip_prefix(name)).map(str::to_owned).collect()
 }
 
 /// `p0`, `p1`, …
-pub(super) fn numbered(letter: char, count: usize) -> Vec<String> {
+pub(crate) fn numbered(letter: char, count: usize) -> Vec<String> {
     (0..count).map(|number| format!("{letter}{number}")).collect()
 }

@@ -59,7 +59,6 @@ impl Connection {
     /// Asks Slack for an address, connects to it and waits for the `hello` that proves it.
     pub(super) async fn open(slack: &Slack) -> Result<Self, Failure> {
         let timeouts = slack.config.timeouts;
-        let url = slack.client.open_socket().await?;
         let deadline = Instant::now() + timeouts.connect;
         let limits = WebSocketConfig::default()
             .max_message_size(Some(FRAME_LIMIT))
@@ -74,6 +73,11 @@ impl Connection {
                 format!("The socket to Slack could not be opened ({why}); it is tried again."),
             )
         };
+        // To ask for an address costs nothing, so that it need not be waited for as long as for a
+        // post: after an outage, the first try that hangs decides when the socket is back.
+        let url = tokio::time::timeout_at(deadline, slack.client.open_socket())
+            .await
+            .map_err(|_| unopened("Slack gave no address in time".into()))??;
         // The address holds a ticket, so neither it nor an error that names it is shown.
         let connected = connect_async_with_config(url.as_str(), Some(limits), true);
         let (stream, _) = tokio::time::timeout_at(deadline, connected)
