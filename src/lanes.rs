@@ -58,19 +58,29 @@ pub struct Care {
 
 /// How the work on a delivery ended.
 enum End {
-    Sent(Sent),
-    /// A look-up showed that it had been sent.
-    Found(Sent),
+    /// With how many of those behind it.
+    Sent(Sent, usize),
+    /// A look-up showed that it had been sent, with how many of those behind it.
+    Found(Sent, usize),
     Parked(Failure),
     /// The program is stopping; the delivery stays where it is.
     Stopped,
 }
 
 impl End {
+    /// How many of those that wait ended so.
+    const fn count(&self) -> usize {
+        match self {
+            Self::Sent(_, count) | Self::Found(_, count) => *count,
+            Self::Parked(_) => 1,
+            Self::Stopped => 0,
+        }
+    }
+
     const fn point(&self) -> Point {
         match self {
             Self::Parked(_) => Point::LaneParked,
-            Self::Sent(_) | Self::Found(_) | Self::Stopped => Point::LaneSettled,
+            Self::Sent(..) | Self::Found(..) | Self::Stopped => Point::LaneSettled,
         }
     }
 }
@@ -120,7 +130,7 @@ impl Lanes {
             if self.stop.is_cancelled() {
                 return;
             }
-            let batch = match self.ledger.waiting(lane, READ_AHEAD).await {
+            let batch = match self.ledger.heads(lane, READ_AHEAD).await {
                 Ok(batch) if batch.is_empty() => return,
                 Ok(batch) => batch,
                 Err(error) => {
@@ -129,21 +139,26 @@ impl Lanes {
                     continue;
                 }
             };
-            for delivery in batch {
-                let uncertain = suspect || delivery.former || delivery.again;
-                let end = self.work(&delivery, uncertain).await;
+            let mut waiting = &batch[..];
+            while let Some(first) = waiting.first() {
+                let uncertain = suspect || first.former || first.again;
+                let end = self.work(waiting, uncertain).await;
                 // Where the ledger's newest pages were lost, several were sent of which it does not
                 // know: as long as one is found, the next one may have been sent too.
-                suspect &= matches!(end, End::Found(_));
-                if matches!(end, End::Stopped) || !self.note(&delivery, end).await {
+                suspect &= matches!(end, End::Found(..));
+                let (ended, rest) = waiting.split_at(end.count());
+                if matches!(end, End::Stopped) || !self.note(ended, end).await {
                     return;
                 }
+                waiting = rest;
             }
         }
     }
 
-    /// Sends one delivery, however long it takes, unless it can never be sent.
-    async fn work(&self, delivery: &Delivery, mut uncertain: bool) -> End {
+    /// Sends the first of what waits, and what goes together with it, however long it takes, unless
+    /// it can never be sent.
+    async fn work(&self, waiting: &[Delivery], mut uncertain: bool) -> End {
+        let delivery = &waiting[0];
         let network = delivery.owed.to.network();
         let Some(powers) = self.networks.get(network) else {
             return End::Parked(Failure::never(
@@ -158,7 +173,7 @@ impl Lanes {
                 return End::Stopped;
             }
             let name = || format!("delivery {}", delivery.number);
-            let attempt = self.attempt(powers, delivery, uncertain);
+            let attempt = self.attempt(powers, waiting, uncertain);
             let failure = match self.care.guard.attempt(name, attempt).await {
                 Ok(Ok(end)) => return end,
                 Ok(Err(failure)) => failure,
@@ -193,44 +208,54 @@ impl Lanes {
         }
     }
 
-    /// Sends it once, under the name that the speaker has now; looks it up before, where it may
-    /// have been sent.
+    /// Sends the first once, and what goes together with it, each under the name that its speaker
+    /// has now; looks it up before, where it may have been sent.
     async fn attempt(
         &self,
         powers: &Powers,
-        delivery: &Delivery,
+        waiting: &[Delivery],
         uncertain: bool,
     ) -> Result<End, Failure> {
-        let mut outgoing = delivery.outgoing();
-        outgoing.late = self.care.lateness.of(outgoing.at, self.clock.now());
-        self.name(delivery, &mut outgoing).await;
+        let most = powers.deliver.most_together().max(1);
+        let mut outgoing: Vec<Outgoing> =
+            waiting.iter().take(most).map(Delivery::outgoing).collect();
+        let together = powers.deliver.together(&outgoing);
+        for (delivery, outgoing) in waiting.iter().zip(&mut outgoing).take(together) {
+            outgoing.late = self.care.lateness.of(outgoing.at, self.clock.now());
+            self.name(delivery, outgoing).await;
+        }
         // An answer to a command cannot be looked up, and one that comes twice does no harm.
-        let repeatable = matches!(outgoing.action, Action::Answer { .. });
+        let repeatable = matches!(outgoing[0].action, Action::Answer { .. });
         if uncertain && !repeatable {
             self.find_or_send(powers, &outgoing).await
         } else {
-            self.send(powers, &outgoing).await.map(End::Sent)
+            self.send(powers, &outgoing, false).await
         }
     }
 
-    async fn send(&self, powers: &Powers, outgoing: &Outgoing) -> Result<Sent, Failure> {
+    async fn send(
+        &self,
+        powers: &Powers,
+        outgoing: &[Outgoing],
+        again: bool,
+    ) -> Result<End, Failure> {
         let started = Instant::now();
         point(Point::LaneSend);
-        let result = powers.deliver.send(outgoing).await;
+        let result = powers.deliver.send_first(outgoing, again).await;
         point(Point::LaneSent);
-        metrics::histogram!("partyline_send_seconds", "network" => outgoing.to.network().as_str())
+        metrics::histogram!("partyline_send_seconds", "network" => outgoing[0].to.network().as_str())
             .record(started.elapsed());
-        result
+        result.map(|(sent, count)| End::Sent(sent, count))
     }
 
-    async fn find_or_send(&self, powers: &Powers, outgoing: &Outgoing) -> Result<End, Failure> {
-        match powers.deliver.find(outgoing).await {
-            Ok(Some(sent)) => {
+    async fn find_or_send(&self, powers: &Powers, outgoing: &[Outgoing]) -> Result<End, Failure> {
+        match powers.deliver.find_first(outgoing).await {
+            Ok(Some((sent, count))) => {
                 point(Point::LaneFound);
-                outcome(outgoing.to.network(), "found");
-                Ok(End::Found(sent))
+                outcome(outgoing[0].to.network(), "found");
+                Ok(End::Found(sent, count))
             }
-            Ok(None) => self.send(powers, outgoing).await.map(End::Sent),
+            Ok(None) => self.send(powers, outgoing, true).await,
             Err(failure) if failure.verdict == Verdict::Unknown => {
                 Err(Failure { reason: Reason::Uncertain, ..failure })
             }
@@ -277,12 +302,13 @@ impl Lanes {
 
     /// Writes down how it ended, until that is durable. False when the program is stopping: the
     /// next start looks the delivery up.
-    async fn note(&self, delivery: &Delivery, end: End) -> bool {
+    async fn note(&self, ended: &[Delivery], end: End) -> bool {
+        let delivery = &ended[0];
         let mut backoff = Backoff::default();
         loop {
             let noted = match &end {
-                End::Sent(sent) | End::Found(sent) => {
-                    self.ledger.settle(delivery, sent.clone()).await
+                End::Sent(sent, _) | End::Found(sent, _) => {
+                    self.ledger.settle_together(ended, sent.clone()).await
                 }
                 End::Parked(failure) => {
                     point(Point::LanePark);
@@ -294,7 +320,7 @@ impl Lanes {
             match noted {
                 Ok(accepted) => {
                     point(end.point());
-                    self.tell(delivery, &end);
+                    ended.iter().for_each(|delivery| self.tell(delivery, &end));
                     self.wakers.wake(accepted);
                     return true;
                 }
@@ -313,7 +339,7 @@ impl Lanes {
     fn tell(&self, delivery: &Delivery, end: &End) {
         let network = delivery.owed.to.network();
         match end {
-            End::Sent(_) | End::Found(_) => {
+            End::Sent(..) | End::Found(..) => {
                 outcome(network, "sent");
                 let took = self.clock.now().duration_since(delivery.since).unsigned_abs();
                 metrics::histogram!("partyline_delivery_seconds", "network" => network.as_str())

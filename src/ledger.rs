@@ -17,6 +17,7 @@
 mod alerts;
 mod answers;
 mod audit;
+mod checkpoint;
 mod commands;
 mod copy;
 mod cursors;
@@ -24,6 +25,7 @@ mod deliveries;
 mod examine;
 mod follow;
 mod groups;
+mod heads;
 mod holds;
 mod intake;
 mod journal;
@@ -58,6 +60,7 @@ pub use copy::{copy, note_restored};
 pub use deliveries::Delivery;
 pub use examine::{Finding, examine, mend};
 pub use groups::{Group, GroupChange, GroupFilter, GroupSort, fold};
+use heads::Heads;
 pub use holds::Hold;
 pub use intake::Accepted;
 pub use links::{LinkChange, StoredLink, StoredParticipant};
@@ -72,6 +75,7 @@ use threads::Threads;
 #[derive(Clone)]
 pub struct Ledger {
     threads: Threads,
+    heads: Arc<Heads>,
     tag: Arc<str>,
     /// When it was restored from a backup, if it was.
     restored: Option<Timestamp>,
@@ -282,10 +286,11 @@ impl Ledger {
             schema::migrate(&mut connection)?;
             let tag = tag(&connection)?;
             let restored = restored(&connection)?;
-            Ok((Threads::start(path, connection, lock)?, tag, restored))
+            let heads = Arc::<Heads>::default();
+            let threads = Threads::start(path, connection, heads.clone(), lock)?;
+            Ok(Self { threads, heads, tag: tag.into(), restored, clock })
         };
-        let (threads, tag, restored) = open().map_err(named)?;
-        Ok(Self { threads, tag: tag.into(), restored, clock })
+        open().map_err(named)
     }
 
     /// The time, by the clock that the ledger writes down.

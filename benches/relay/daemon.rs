@@ -53,16 +53,17 @@ impl Daemon {
         self.folder.path().join("data")
     }
 
-    /// Writes its configuration: this, and the links.
+    /// Writes its configuration: this, and the links of conversations to rooms of a network.
     pub(crate) fn configure<'a>(
         &self,
         mut config: String,
+        network: &str,
         links: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> anyhow::Result<()> {
-        for (conversation, channel) in links {
+        for (conversation, room) in links {
             let _ = write!(
                 config,
-                "\n[[links]]\nconversation = \"{conversation}\"\nrooms = [\"slack:{channel}\"]\n"
+                "\n[[links]]\nconversation = \"{conversation}\"\nrooms = [\"{network}:{room}\"]\n"
             );
         }
         std::fs::write(self.config(), config).context("the configuration could not be written")

@@ -71,8 +71,12 @@ impl Hook {
 /// A webhook that was acknowledged.
 pub(crate) struct Posted {
     pub(crate) text: String,
+    /// When its turn was, where there is a pace; otherwise the same as `at`.
+    pub(crate) due: Instant,
+    /// When it was sent.
     pub(crate) at: Instant,
-    pub(crate) answered_in: Duration,
+    /// When it was acknowledged.
+    pub(crate) answered: Instant,
 }
 
 /// Posts these webhooks, those of each connection one after another and all connections at once:
@@ -120,14 +124,16 @@ async fn post_all(
 ) -> anyhow::Result<Vec<Posted>> {
     let mut posted = Vec::with_capacity(hooks.len());
     for (Hook { text, request }, number) in hooks.into_iter().zip(0..) {
+        let mut due = None;
         if let Some(every) = every {
+            due = Some(first + every * number);
             tokio::time::sleep_until((first + every * number).into()).await;
         }
         connection.ready().await?;
         let at = Instant::now();
         let answer = connection.send_request(request).await?;
         ensure!(answer.status() == 200, "a webhook was answered with {}", answer.status());
-        posted.push(Posted { text, at, answered_in: at.elapsed() });
+        posted.push(Posted { text, due: due.unwrap_or(at), at, answered: Instant::now() });
     }
     Ok(posted)
 }

@@ -1,6 +1,6 @@
 //! How fast the daemon is: the real binary between simulated platforms, all on this machine.
 //!
-//! `cargo bench --bench relay` prints a table and takes under two minutes after the build.
+//! `cargo bench --bench relay` prints a table and takes under three minutes after the build.
 //! Arguments go behind `--`: `cargo bench --bench relay -- --groups 10000 --contacts 1000000`.
 //! The platforms and the load generator share the machine's cores with the daemon, so the figures
 //! are lower bounds of what it does alone. At the end every message is looked up: a figure of a
@@ -13,6 +13,7 @@
 //! | `hooks` | webhooks posted by hand over connections that stay open |
 //! | `traffic` | messages through the simulators, and how long they take |
 //! | `phases` | what is measured, one function each |
+//! | `rooms` | the same beside a real homeserver (`--matrix`) |
 //! | `figures` | percentiles, the table, the JSON |
 
 #![allow(clippy::print_stdout)] // it is made to be read in a terminal
@@ -21,6 +22,10 @@ mod daemon;
 mod figures;
 mod hooks;
 mod phases;
+mod rooms;
+#[path = "../../tests/it/support/synapse.rs"]
+#[allow(dead_code, unreachable_pub)] // shared with the tests
+mod synapse;
 mod traffic;
 mod world;
 
@@ -29,6 +34,7 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use figures::Figures;
+use rooms::Rooms;
 use world::World;
 
 /// Measures the real daemon between simulated platforms.
@@ -49,6 +55,15 @@ struct Arguments {
     /// How long the phases at 50 messages a second take, in seconds.
     #[arg(long, default_value_t = 20)]
     seconds: u64,
+    /// Webhooks a second of the phase that offers them at a rate.
+    #[arg(long, default_value_t = 10_000)]
+    rate: u32,
+    /// Messages that wait for the one room that is stalled.
+    #[arg(long, default_value_t = 10_000)]
+    waiting: usize,
+    /// Measures the way to and from a Synapse instead, which `tests/run` gets ready.
+    #[arg(long)]
+    matrix: bool,
     /// Writes the figures to this file as well, as one line of JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -64,31 +79,48 @@ impl Arguments {
         if given.bench {
             return given;
         }
-        Self { hooks: 640, messages: 200, seconds: 2, ..given }
+        Self { hooks: 640, messages: 200, seconds: 4, rate: 500, waiting: 3000, ..given }
     }
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::read();
-    let mut world = World::new(arguments.groups, arguments.contacts).await?;
     let mut figures = Figures::default();
-
-    phases::start(&mut world, &mut figures).await?;
-    phases::hooks_at_leisure(&mut world, arguments.seconds, &mut figures).await?;
-    phases::channels_at_leisure(&mut world, arguments.seconds, &mut figures).await?;
-    phases::hooks_while_relaying(&mut world, arguments.hooks, &mut figures).await?;
-    phases::phones_saturated(&mut world, arguments.messages, &mut figures).await?;
-    phases::channels_saturated(&mut world, arguments.messages, &mut figures).await?;
-    phases::hooks_while_slack_refuses(&mut world, arguments.hooks, &mut figures).await?;
-    phases::killed_with_a_backlog(&mut world, &mut figures).await?;
-    figures.note("memory, most of all phases", world.daemon.most_mib()?, "MiB");
-    let checked = world.check()?;
-
+    if arguments.matrix {
+        Rooms::new().await?.measure(arguments.messages / 4, &mut figures).await?;
+    } else {
+        between_simulators(&arguments, &mut figures).await?;
+    }
     println!("{}", figures.table());
-    println!("All {checked} messages were at their destinations once, in order.");
     if let Some(file) = arguments.json {
         std::fs::write(file, figures.json())?;
     }
+    Ok(())
+}
+
+async fn between_simulators(arguments: &Arguments, figures: &mut Figures) -> anyhow::Result<()> {
+    let mut world = World::new(arguments.groups, arguments.contacts).await?;
+    phases::start(&mut world, figures).await?;
+    phases::hooks_at_leisure(&mut world, arguments.seconds, figures).await?;
+    phases::channels_at_leisure(&mut world, arguments.seconds, figures).await?;
+    phases::hooks_at_rate(&mut world, arguments.rate, arguments.seconds / 4, figures).await?;
+    phases::hooks_while_relaying(&mut world, arguments.hooks, figures).await?;
+    phases::phones_saturated(&mut world, arguments.messages, figures).await?;
+    phases::channels_saturated(&mut world, arguments.messages, figures).await?;
+    let seconds = arguments.seconds / 4;
+    phases::one_room_stalled(&mut world, arguments.waiting, seconds, figures).await?;
+    phases::hooks_while_slack_refuses(
+        &mut world,
+        arguments.hooks,
+        arguments.rate,
+        arguments.seconds / 4,
+        figures,
+    )
+    .await?;
+    phases::killed_with_a_backlog(&mut world, figures).await?;
+    figures.note("memory, most of all phases", world.daemon.most_mib()?, "MiB");
+    let checked = world.check()?;
+    println!("All {checked} messages were at their destinations once, in order.");
     Ok(())
 }

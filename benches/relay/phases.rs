@@ -1,7 +1,9 @@
 //! What is measured, one function each.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
 use partyline_slack::simulator::{Dose, Fault};
 
 use crate::figures::Figures;
@@ -11,6 +13,10 @@ use crate::world::World;
 
 /// The pace of the phases at leisure: 50 messages a second.
 const PACE: Duration = Duration::from_millis(20);
+/// The pace of the phase with a stalled room: 500 messages a second in the others.
+const STALL_PACE: Duration = Duration::from_millis(2);
+/// How long Slack refuses the stalled room, in seconds.
+const STALL: u32 = 25;
 /// How long the daemon is watched doing nothing.
 const IDLE: Duration = Duration::from_secs(5);
 /// How long Slack tells the daemon to wait, in seconds: beyond the end of the bench.
@@ -79,10 +85,96 @@ pub(crate) async fn hooks_while_relaying(
     note_cpu(world, "webhooks to Slack, processor", cpu, count, figures)
 }
 
+/// Webhooks at so many a second, whether the daemon keeps up or not, while what they bring is
+/// relayed to Slack.
+pub(crate) async fn hooks_at_rate(
+    world: &mut World,
+    rate: u32,
+    seconds: u64,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    let before = world.slack.counters().posts;
+    let cpu = world.daemon.cpu_seconds()?;
+    let started = Instant::now();
+    let count = offer(world, rate, seconds, "while relaying", figures).await?;
+    traffic::posts(world, before + count as u64).await?;
+    figures.rate(&format!("{rate}/s offered: relayed to Slack"), count, started.elapsed());
+    note_cpu(world, &format!("{rate}/s offered: processor"), cpu, count, figures)
+}
+
+/// Each webhook is timed from when its turn was: one that had to wait behind a late answer is late
+/// itself. The load generator's timer has a resolution of a millisecond, which counts too.
+async fn offer(
+    world: &mut World,
+    rate: u32,
+    seconds: u64,
+    when: &str,
+    figures: &mut Figures,
+) -> anyhow::Result<usize> {
+    let pace = Duration::from_secs(1) / rate;
+    let count = count_at(pace, seconds);
+    let hooks = make(world, count);
+    let started = Instant::now();
+    let posted = hooks::post(world.daemon.address(), hooks, Some(pace)).await?;
+    figures.rate(&format!("{rate}/s offered, {when}: acknowledged"), count, started.elapsed());
+    let times = posted.iter().map(|posted| posted.answered - posted.due).collect();
+    figures.times(&format!("{rate}/s offered, {when}: its turn to the acknowledgement"), times);
+    Ok(count)
+}
+
+/// One room is dead with ten thousand messages waiting for it, then they all go out: how the
+/// others fare meanwhile.
+pub(crate) async fn one_room_stalled(
+    world: &mut World,
+    waiting: usize,
+    seconds: u64,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    world.daemon.settle().await?;
+    others(world, "no room stalled", seconds, figures).await?;
+    // Slack refuses one post, and with it the channel: of the others it says nothing.
+    world.slack.fault(Fault::RateLimited(STALL), "chat.postMessage", Dose::Next(1));
+    let stalled = Instant::now();
+    let before = world.slack.counters().posts;
+    let hooks = make_in(world, 0..1, waiting);
+    hooks::post(world.daemon.address(), hooks, None).await?;
+    others(world, "one room dead", seconds, figures).await?;
+    ensure!(stalled.elapsed() < Duration::from_secs(STALL.into()), "it was not dead for so long");
+    tokio::time::sleep_until((stalled + Duration::from_secs(STALL.into())).into()).await;
+    let posted = world.slack.counters().posts;
+    others(world, "one room's backlog going out", seconds, figures).await?;
+    let sent = world.slack.counters().posts - posted;
+    let count = count_at(STALL_PACE, seconds) as u64;
+    ensure!(sent > count, "the backlog did not go out meanwhile");
+    let all = before + waiting as u64 + count * 2;
+    ensure!(world.slack.counters().posts < all, "the backlog had gone out before the end");
+    traffic::posts(world, all).await
+}
+
+async fn others(
+    world: &mut World,
+    when: &str,
+    seconds: u64,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    let count = count_at(STALL_PACE, seconds);
+    let hooks = make_in(world, 1..CONNECTIONS, count);
+    let wanted = hooks.iter().flatten().map(|hook| hook.text.clone()).collect();
+    let watch = traffic::watch_texts(&world.slack, wanted);
+    let posted = hooks::post(world.daemon.address(), hooks, Some(STALL_PACE)).await?;
+    figures.times(&format!("500/s, {when}: acknowledgement"), answer_times(&posted));
+    let starts = posted.into_iter().map(|posted| (posted.text, posted.at));
+    let took = traffic::durations(starts, watch).await?;
+    figures.times(&format!("500/s, {when}: webhook to the post in Slack"), took);
+    Ok(())
+}
+
 /// Webhooks as fast as they are acknowledged, while Slack takes nothing.
 pub(crate) async fn hooks_while_slack_refuses(
     world: &mut World,
     count: usize,
+    rate: u32,
+    seconds: u64,
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
     world.daemon.settle().await?;
@@ -93,7 +185,7 @@ pub(crate) async fn hooks_while_slack_refuses(
     let posted = hooks::post(world.daemon.address(), hooks, None).await?;
     figures.rate("acknowledged, Slack refusing", count, started.elapsed());
     figures.times("acknowledgement, Slack refusing", answer_times(&posted));
-    Ok(())
+    offer(world, rate, seconds, "Slack refusing", figures).await.map(drop)
 }
 
 /// The daemon is killed with what Slack refused still in its ledger, and started again.
@@ -144,20 +236,25 @@ fn count_at(pace: Duration, seconds: u64) -> usize {
     usize::try_from(Duration::from_secs(seconds).as_nanos() / pace.as_nanos()).unwrap_or(usize::MAX)
 }
 
-/// So many webhooks, the groups in turn.
+/// So many webhooks, the groups in turn, each on a connection of its own.
 fn make(world: &mut World, count: usize) -> Vec<Vec<Hook>> {
+    make_in(world, 0..CONNECTIONS, count)
+}
+
+/// The same in some of the groups.
+fn make_in(world: &mut World, groups: Range<usize>, count: usize) -> Vec<Vec<Hook>> {
     let daemon = world.daemon.address();
-    let mut hooks: Vec<Vec<Hook>> = (0..CONNECTIONS).map(|_| Vec::new()).collect();
+    let mut hooks: Vec<Vec<Hook>> = groups.clone().map(|_| Vec::new()).collect();
     for number in 0..count {
         let text = world.text();
-        let turn = number % CONNECTIONS;
-        hooks[turn].push(Hook::next(&mut world.by_hand[turn], text, daemon));
+        let turn = number % groups.len();
+        hooks[turn].push(Hook::next(&mut world.by_hand[groups.start + turn], text, daemon));
     }
     hooks
 }
 
 fn answer_times(posted: &[Posted]) -> Vec<Duration> {
-    posted.iter().map(|posted| posted.answered_in).collect()
+    posted.iter().map(|posted| posted.answered - posted.at).collect()
 }
 
 fn note_cpu(

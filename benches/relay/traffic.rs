@@ -1,6 +1,6 @@
 //! Messages through the simulators: what they are counted by, and when they arrived.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -30,6 +30,29 @@ pub(crate) fn watch_channels(slack: &slack::Simulator, count: usize) -> JoinHand
                 Ok(slack::Happening::Posted(message)) => {
                     if matches!(message.author, slack::Author::App { .. }) {
                         arrivals.insert(message.text.clone(), Instant::now());
+                    }
+                }
+                Ok(_) => {}
+                Err(RecvError::Lagged(_) | RecvError::Closed) => break,
+            }
+        }
+        arrivals
+    })
+}
+
+/// Notes when these posts of the app stand in their channels, whatever else is posted.
+pub(crate) fn watch_texts(
+    slack: &slack::Simulator,
+    mut wanted: HashSet<String>,
+) -> JoinHandle<Arrivals> {
+    let mut happenings = slack.subscribe();
+    tokio::spawn(async move {
+        let mut arrivals = Arrivals::new();
+        while !wanted.is_empty() {
+            match happenings.recv().await {
+                Ok(slack::Happening::Posted(message)) => {
+                    if let Some(text) = wanted.take(&message.text) {
+                        arrivals.insert(text, Instant::now());
                     }
                 }
                 Ok(_) => {}

@@ -75,7 +75,7 @@ impl World {
         world.fill(contacts).await?;
         let links = world.by_hand.iter().chain(&world.live);
         let links = links.map(|group| (group.conversation.as_str(), group.channel.as_str()));
-        world.daemon.configure(world.configuration(), links)?;
+        world.daemon.configure(world.configuration(), "slack", links)?;
         world.live.truncate(SPOKEN_IN);
         Ok(world)
     }
@@ -120,31 +120,9 @@ impl World {
 
     /// Everything that limits the daemon for a platform's sake is set far above what comes.
     fn configuration(&self) -> String {
-        let account = twilio::Options::default();
         let app = self.slack.options();
-        format!(
+        let slack = format!(
             r#"
-[http]
-listen = "{address}"
-public_url = "http://{address}"
-
-[store]
-url = "sled:{store}"
-
-[twilio]
-account_sid = "{account_sid}"
-api_key_sid = "{key}"
-api_key_secret = "{secret}"
-auth_token = "{token}"
-service_sid = "{service}"
-senders = ["{SENDER}"]
-actions_per_second = 100000
-concurrency = 64
-conversations_url = "{base}"
-messaging_url = "{base}"
-content_url = "{base}"
-media_url = "{base}"
-
 [slack]
 bot_token = "{bot}"
 app_token = "{app_token}"
@@ -152,18 +130,11 @@ api_url = "{api}"
 posts_per_second = 1000
 workspace_posts_per_second = 10000
 "#,
-            address = self.daemon.address(),
-            store = self.daemon.store().display(),
-            account_sid = account.account_sid,
-            key = account.api_key_sid,
-            secret = account.api_key_secret,
-            token = account.auth_token,
-            service = account.service_sid,
-            base = self.twilio.base_url(),
             bot = app.bot_token.expose_secret(),
             app_token = app.app_token.expose_secret(),
             api = self.slack.api_url(),
-        )
+        );
+        without_rooms(&self.daemon, &self.twilio) + slack.as_str()
     }
 
     /// A text that nobody has said yet.
@@ -191,12 +162,49 @@ workspace_posts_per_second = 10000
     }
 }
 
+/// The configuration of a daemon beside this Twilio, but for the rooms.
+pub(crate) fn without_rooms(daemon: &Daemon, twilio: &twilio::Simulator) -> String {
+    let account = twilio::Options::default();
+    format!(
+        r#"
+[http]
+listen = "{address}"
+public_url = "http://{address}"
+
+[store]
+url = "sled:{store}"
+
+[twilio]
+account_sid = "{account_sid}"
+api_key_sid = "{key}"
+api_key_secret = "{secret}"
+auth_token = "{token}"
+service_sid = "{service}"
+senders = ["{SENDER}"]
+actions_per_second = 100000
+concurrency = 64
+conversations_url = "{base}"
+messaging_url = "{base}"
+content_url = "{base}"
+media_url = "{base}"
+"#,
+        address = daemon.address(),
+        store = daemon.store().display(),
+        account_sid = account.account_sid,
+        key = account.api_key_sid,
+        secret = account.api_key_secret,
+        token = account.auth_token,
+        service = account.service_sid,
+        base = twilio.base_url(),
+    )
+}
+
 /// What is behind the speaker's name.
 pub(crate) fn said(body: &str) -> &str {
     body.rsplit(' ').next().unwrap_or(body)
 }
 
-fn same(expected: &[String], found: &[String]) -> anyhow::Result<()> {
+pub(crate) fn same(expected: &[String], found: &[String]) -> anyhow::Result<()> {
     let differs = expected.iter().zip(found).position(|(expected, found)| expected != found);
     ensure!(
         expected.len() == found.len() && differs.is_none(),
@@ -208,7 +216,7 @@ fn same(expected: &[String], found: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn phone(number: usize) -> String {
+pub(crate) fn phone(number: usize) -> String {
     format!("whatsapp:+1415{:07}", 2_000_000 + number)
 }
 

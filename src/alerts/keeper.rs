@@ -252,7 +252,7 @@ mod tests {
             Action::Notice { text } => text.plain,
             other => panic!("{other:?}"),
         };
-        waiting.into_iter().map(|delivery| text(delivery.owed.action)).collect()
+        waiting.into_iter().map(|delivery| text(delivery.owed.action.clone())).collect()
     }
 
     #[tokio::test]

@@ -69,7 +69,7 @@ mod tests {
             since: Timestamp::UNIX_EPOCH,
             former: false,
             again: false,
-            owed: Owed {
+            owed: std::sync::Arc::new(Owed {
                 to: to.parse().unwrap(),
                 from: from.parse().unwrap(),
                 speaker: Some(Speaker::new(Network::Slack, "U1")),
@@ -81,7 +81,7 @@ mod tests {
                     content: Content::plain("see you at ten"),
                     part: None,
                 },
-            },
+            }),
         }
     }
 

@@ -207,7 +207,7 @@ impl Ledger {
                     .prepare_cached(
                         "INSERT OR REPLACE INTO meta (key, value) VALUES ('touched', ?1)",
                     )?
-                    .execute([now])
+                    .execute([&now])
                     .map(drop)
             })
             .await

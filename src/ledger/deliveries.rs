@@ -1,10 +1,13 @@
 //! Deliveries out: what waits in a lane, and how it ends.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use partyline_core::{DeliveryId, Failure, Outgoing, Reason, Sent};
 use rusqlite::{OptionalExtension, params};
 
 use super::cursors::place_id;
+use super::heads::{Found, Row};
 use super::intake::{insert_owed, map_message, note_own};
 use super::mark::key_of;
 use super::{Accepted, Lane, Ledger, LedgerError, Owed, from_json, timestamp};
@@ -24,11 +27,18 @@ pub struct Delivery {
     /// It was parked once and is to be sent again: it may have been sent then, all the same.
     pub again: bool,
     /// What is owed.
-    pub owed: Owed,
+    pub owed: Arc<Owed>,
 }
 
-/// A delivery as it is stored: number, since, what is owed, and the mark in its id.
-type Row = (i64, i64, String, Option<String>, bool);
+/// A delivery as it is stored.
+struct Stored {
+    number: i64,
+    position: i64,
+    since: i64,
+    owed: String,
+    mark: Option<String>,
+    again: bool,
+}
 
 /// How far a platform's clock may be from ours.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
@@ -72,23 +82,42 @@ impl Ledger {
         self.restored.is_some_and(|restored| owed.at.duration_since(restored) <= CLOCKS_APART)
     }
 
-    /// The first deliveries that wait in a lane, in order. What cannot be read any more is parked.
+    /// The first deliveries that wait in a lane, in order: what memory has of them, or else what
+    /// is read, at most `limit`. None where nothing waits. Each lane is asked for by one task, and
+    /// [`Ledger::lanes_waiting`] was asked for before.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn heads(&self, lane: &Lane, limit: u32) -> Result<Vec<Delivery>, LedgerError> {
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        loop {
+            match self.heads.find(lane, most) {
+                Found::Heads(rows) => return Ok(self.deliveries(rows)),
+                Found::Read(changes) => {
+                    let (rows, all) = self.read_waiting(lane, limit).await?;
+                    self.heads.read(lane, changes, rows, all);
+                }
+            }
+        }
+    }
+
+    /// The first deliveries that wait in a lane, in order, as they stand in the ledger.
     ///
     /// # Errors
     /// The ledger could not be read.
     pub async fn waiting(&self, lane: &Lane, limit: u32) -> Result<Vec<Delivery>, LedgerError> {
+        self.read_waiting(lane, limit).await.map(|(rows, _)| self.deliveries(rows))
+    }
+
+    /// Reads them, and whether nothing is behind them. What cannot be read any more is parked.
+    async fn read_waiting(&self, lane: &Lane, limit: u32) -> Result<(Vec<Row>, bool), LedgerError> {
         loop {
+            let stored = self.stored_rows(lane, limit).await?;
+            let all = u32::try_from(stored.len()).is_ok_and(|count| count < limit);
             let (mut read, mut unreadable) = (Vec::new(), Vec::new());
-            for (number, since, owed, mark, again) in self.waiting_rows(lane, limit).await? {
-                match from_json::<Owed>(&owed) {
-                    Ok(owed) => read.push(Delivery {
-                        number,
-                        id: self.delivery_id(number, mark.as_deref()),
-                        since: timestamp(since),
-                        former: self.is_former(&owed),
-                        again,
-                        owed,
-                    }),
+            for Stored { number, position, since, owed, mark, again } in stored {
+                match from_json(&owed).map(Arc::new) {
+                    Ok(owed) => read.push(Row { number, position, since, mark, again, owed }),
                     Err(_) => unreadable.push(number),
                 }
             }
@@ -99,23 +128,31 @@ impl Ledger {
                     continue;
                 }
             }
-            return Ok(read);
+            return Ok((read, all));
         }
     }
 
-    async fn waiting_rows(&self, lane: &Lane, limit: u32) -> Result<Vec<Row>, LedgerError> {
+    async fn stored_rows(&self, lane: &Lane, limit: u32) -> Result<Vec<Stored>, LedgerError> {
         let lane = lane.to_string();
         self.threads
             .read(move |connection| {
                 connection
                     .prepare_cached(
-                        "SELECT id, since, coalesce(owed, ''), mark, reason IS NOT NULL
+                        "SELECT id, position, since, coalesce(owed, ''), mark,
+                             reason IS NOT NULL
                          FROM deliveries
                          WHERE state = 0 AND lane = ?1 AND position IS NOT NULL
                          ORDER BY position, id LIMIT ?2",
                     )?
                     .query_map(params![lane, limit], |row| {
-                        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+                        Ok(Stored {
+                            number: row.get(0)?,
+                            position: row.get(1)?,
+                            since: row.get(2)?,
+                            owed: row.get(3)?,
+                            mark: row.get(4)?,
+                            again: row.get(5)?,
+                        })
                     })?
                     .collect()
             })
@@ -136,12 +173,26 @@ impl Ledger {
             .await
     }
 
+    fn deliveries(&self, rows: Vec<Row>) -> Vec<Delivery> {
+        let delivery = |Row { number, since, mark, again, owed, .. }: Row| Delivery {
+            number,
+            id: self.delivery_id(number, mark.as_deref()),
+            since: timestamp(since),
+            former: self.is_former(&owed),
+            again,
+            owed,
+        };
+        rows.into_iter().map(delivery).collect()
+    }
+
     /// The lanes in which something waits: where work goes on after a start.
     ///
     /// # Errors
     /// The ledger could not be read.
     pub async fn lanes_waiting(&self) -> Result<Vec<Lane>, LedgerError> {
-        self.threads
+        self.heads.start();
+        let lanes: Vec<Lane> = self
+            .threads
             .read(|connection| {
                 connection
                     .prepare_cached(
@@ -150,41 +201,65 @@ impl Ledger {
                     )?
                     .query_map([], |row| row.get::<_, String>(0))?
                     .filter_map(|lane| lane.map(|lane| Lane::parse(&lane)).transpose())
-                    .collect()
+                    .collect::<Result<_, _>>()
             })
-            .await
+            .await?;
+        self.heads.unknown(&lanes);
+        Ok(lanes)
     }
 
-    /// It was sent. In a conversation, our message's number in its order is noted too, which can
-    /// let go what waited for it, or show that something before it is missing.
+    /// It was sent: [`Ledger::settle_together`] of one.
     ///
     /// # Errors
     /// Nothing was noted: the delivery still waits.
     pub async fn settle(&self, delivery: &Delivery, sent: Sent) -> Result<Accepted, LedgerError> {
+        self.settle_together(std::slice::from_ref(delivery), sent).await
+    }
+
+    /// These were sent to their place, as one message. In a conversation, our message's number in
+    /// its order is noted too, which can let go what waited for it, or show that something before
+    /// it is missing.
+    ///
+    /// # Errors
+    /// Nothing was noted: all of them still wait.
+    pub async fn settle_together(
+        &self,
+        deliveries: &[Delivery],
+        sent: Sent,
+    ) -> Result<Accepted, LedgerError> {
+        let Some(place) = deliveries.first().map(|delivery| delivery.owed.to.clone()) else {
+            return Ok(Accepted::default());
+        };
         let now = self.now_ms();
-        let number = delivery.number;
-        let place = delivery.owed.to.clone();
-        self.threads
+        let numbers: Vec<i64> = deliveries.iter().map(|delivery| delivery.number).collect();
+        let accepted = self
+            .threads
             .write(move |writing| {
-                let event: i64 = writing
-                    .connection
-                    .prepare_cached(
-                        "UPDATE deliveries SET state = 1, reason = NULL, sentence = NULL, owed = NULL
-                         WHERE id = ?1 RETURNING event",
-                    )?
-                    .query_row([number], |row| row.get(0))?;
                 let mut accepted = Accepted::default();
-                if let Some(id) = &sent.id {
+                for number in &numbers {
+                    let event: i64 = writing
+                        .connection
+                        .prepare_cached(
+                            "UPDATE deliveries
+                             SET state = 1, reason = NULL, sentence = NULL, owed = NULL
+                             WHERE id = ?1 RETURNING event",
+                        )?
+                        .query_row([number], |row| row.get(0))?;
+                    let Some(id) = &sent.id else { continue };
                     let row = place_id(writing, &place)?;
-                    map_message(writing, row, id, event, Some(number))?;
-                    if place.is_conversation() {
-                        note_own(writing, &place, id, sent.ordinal, now, &mut accepted)?;
-                    }
+                    map_message(writing, row, id, event, Some(*number))?;
+                }
+                if let Some(id) = sent.id.as_ref().filter(|_| place.is_conversation()) {
+                    note_own(writing, &place, id, sent.ordinal, now, &mut accepted)?;
                 }
                 point(Point::LaneSettling);
                 Ok(accepted)
             })
-            .await
+            .await?;
+        for delivery in deliveries {
+            self.heads.gone(&delivery.owed.lane(), delivery.number);
+        }
+        Ok(accepted)
     }
 
     /// It will not be sent, or nobody knows: it leaves its lane, with the reason, until somebody
@@ -202,7 +277,8 @@ impl Ledger {
         let number = delivery.number;
         let reason = failure.reason.as_str();
         let sentence = failure.sentence.clone();
-        self.threads
+        let accepted = self
+            .threads
             .write(move |writing| {
                 let event: i64 = writing
                     .connection
@@ -220,7 +296,9 @@ impl Ledger {
                 point(Point::LaneParking);
                 Ok(accepted)
             })
-            .await
+            .await?;
+        self.heads.gone(&delivery.owed.lane(), number);
+        Ok(accepted)
     }
 
     /// How old the oldest waiting delivery of a lane is, and how many wait.

@@ -4,6 +4,7 @@ use partyline_core::Place;
 use rusqlite::{OptionalExtension, params};
 
 use super::cursors::{PlaceRow, move_cursor, to_i64};
+use super::heads::News;
 use super::intake::State;
 use super::threads::Writing;
 use super::{Accepted, Lane, Ledger, LedgerError};
@@ -232,6 +233,7 @@ fn release_event(
     let mut lanes = lanes.query([event])?;
     while let Some(row) = lanes.next()? {
         if let Some(lane) = Lane::parse(&row.get::<_, String>(0)?) {
+            writing.tell(News::Changed(lane.clone()));
             accepted.wake(lane);
         }
     }

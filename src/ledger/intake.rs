@@ -1,10 +1,13 @@
 //! Events in: keys, order, cursors.
 
+use std::sync::Arc;
+
 use partyline_core::{Event, EventKey, Happening, MessageId, Network, Place, RoomChange};
 use rusqlite::params;
 
 use super::cursors::{BEFORE_THE_FIRST, PlaceRow, move_cursor, to_i64};
 use super::follow::follow;
+use super::heads::{News, Row};
 use super::holds::drain;
 use super::mark::{Key, mark};
 use super::threads::Writing;
@@ -242,21 +245,22 @@ pub(super) fn insert_owed(
     position: Option<i64>,
     now: i64,
 ) -> Sql<()> {
+    let (lane, mark) = (owed.lane(), mark(key, owed)?);
     writing
         .connection
         .prepare_cached(
             "INSERT INTO deliveries (event, lane, position, since, owed, mark)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
-        .execute(params![
-            event,
-            owed.lane().to_string(),
-            position,
-            now,
-            to_json(owed)?,
-            mark(key, owed)?
-        ])
-        .map(drop)
+        .execute(params![event, lane.to_string(), position, now, to_json(owed)?, mark])?;
+    if let Some(position) = position {
+        let number = writing.connection.last_insert_rowid();
+        let mark = Some(mark);
+        let owed = Arc::new(owed.clone());
+        let row = Row { number, position, since: now, mark, again: false, owed };
+        writing.tell(News::Waits(lane, row));
+    }
+    Ok(())
 }
 
 impl Accepted {

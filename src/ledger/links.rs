@@ -165,7 +165,7 @@ impl Ledger {
                     .prepare_cached(
                         "DELETE FROM participants WHERE conversation = ?1 AND sid = ?2",
                     )?
-                    .execute([conversation, sid])
+                    .execute([&conversation, &sid])
                     .map(drop)
             })
             .await

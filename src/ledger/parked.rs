@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use partyline_core::Place;
 use rusqlite::{Row, params};
 
+use super::heads::News;
 use super::threads::Writing;
 use super::{Accepted, Lane, Ledger, LedgerError, timestamp};
 
@@ -126,6 +127,7 @@ pub(super) fn apply(
         let mut lanes = lanes.query(params![value, position])?;
         while let Some(row) = lanes.next()? {
             if let Some(lane) = Lane::parse(&row.get::<_, String>(0)?).filter(|_| retry) {
+                writing.tell(News::Changed(lane.clone()));
                 accepted.wake(lane);
             }
         }

@@ -14,19 +14,19 @@ use super::*;
 
 const CONVERSATION: &str = "twilio:CH0123456789abcdef0123456789abcdef";
 
-fn conversation() -> Place {
+pub(super) fn conversation() -> Place {
     CONVERSATION.parse().unwrap()
 }
 
-fn room() -> Place {
+pub(super) fn room() -> Place {
     "slack:C1".parse().unwrap()
 }
 
-fn open(folder: &tempfile::TempDir) -> Ledger {
+pub(super) fn open(folder: &tempfile::TempDir) -> Ledger {
     Ledger::open(&folder.path().join("ledger.db"), Arc::new(SystemClock)).unwrap()
 }
 
-fn entry(place: &Place, index: u64, to: &Place, order: Order) -> Entry {
+pub(super) fn entry(place: &Place, index: u64, to: &Place, order: Order) -> Entry {
     let id = MessageId::new(format!("IM{index}"));
     let speaker = Speaker::new(place.network(), "whatsapp:+14155550100");
     let content = Content::plain(format!("{index}"));
@@ -74,8 +74,8 @@ async fn waiting(ledger: &Ledger) -> Vec<String> {
         .await
         .unwrap()
         .into_iter()
-        .map(|delivery| match delivery.owed.action {
-            Action::Post { content, .. } => content.text.plain,
+        .map(|delivery| match &delivery.owed.action {
+            Action::Post { content, .. } => content.text.plain.clone(),
             other => panic!("{other:?}"),
         })
         .collect()
@@ -284,8 +284,8 @@ async fn a_room_that_is_read_back_holds_what_is_new() {
         .await
         .unwrap()
         .into_iter()
-        .map(|d| match d.owed.action {
-            Action::Post { content, .. } => content.text.plain,
+        .map(|d| match &d.owed.action {
+            Action::Post { content, .. } => content.text.plain.clone(),
             other => panic!("{other:?}"),
         })
         .collect();
@@ -455,4 +455,34 @@ async fn whatsapp_names_are_there_after_a_start_the_newest_of_them() {
     let has = |key: &str, name: &str| all.contains(&(key.to_owned(), name.to_owned()));
     assert!(all.len() == 2 && has("+14155550100", "maya") && has("+14155550101", "Ravi A"));
     assert_eq!(ledger.profiles(1).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_write_that_fails_takes_nothing_else_of_its_commit_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    ledger.lanes_waiting().await.unwrap();
+    // The writer is kept busy until the others stand in its queue, so that one commit takes them.
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let busy = ledger.threads.write(move |_| Ok(wait.recv().unwrap_or_default()));
+    let failing = ledger.threads.write(|writing| {
+        writing.connection.execute("UPDATE meta SET value = 'other'", [])?;
+        Err::<(), _>(rusqlite::Error::InvalidQuery)
+    });
+    let then = async move { drop(go) };
+    let (busy, first, failed, second, ()) =
+        tokio::join!(biased; busy, counted(&ledger, 1), failing, counted(&ledger, 2), then);
+    busy.unwrap();
+    assert!(failed.is_err());
+    assert_eq!((first.fresh, second.fresh), (1, 1));
+    assert_eq!(waiting(&ledger).await, ["1", "2"]);
+    assert_eq!(ledger.heads(&Lane::of(room()), 10).await.unwrap().len(), 2);
+    let tag: String = ledger
+        .threads
+        .read(|connection| {
+            connection.query_row("SELECT value FROM meta WHERE key = 'tag'", [], |row| row.get(0))
+        })
+        .await
+        .unwrap();
+    assert_ne!(tag, "other");
 }

@@ -1,17 +1,22 @@
-//! The threads that own SQLite's connections: one that writes, two that read.
+//! The threads that own SQLite's connections: one that writes, two that read, one that folds the
+//! log into the database.
 //!
 //! The writer takes whatever has queued up and commits it in one transaction, so that concurrent
-//! requests share one fsync; a job's answer is sent only after the commit. Each job runs in a
-//! savepoint: one that fails takes nothing else with it.
+//! requests share one fsync; a job's answer is sent only after the commit. One job that fails takes
+//! nothing else with it: the batch is then done again, each job in a savepoint of its own. (A
+//! savepoint for each job from the beginning would cost a copy of every page that it changes.)
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::LedgerError;
+use super::checkpoint::Checkpoints;
+use super::heads::{Heads, News};
 use crate::crash::{Point, point};
 use crate::store::Lock;
 
@@ -24,14 +29,45 @@ const BATCH: usize = 1024;
 const PATIENCE: Duration = Duration::from_secs(4);
 const READERS: usize = 2;
 
-type Done = Box<dyn FnOnce(Result<(), LedgerError>) + Send>;
-type WriteJob = Box<dyn FnOnce(&Writing<'_>) -> Done + Send>;
 type ReadJob = Box<dyn FnOnce(&Connection) + Send>;
+
+/// What is to be written. It is asked to write once, or once more where the first transaction was
+/// rolled back, and then told how that ended.
+trait WriteJob: Send {
+    /// Whether it did what it was to do.
+    fn write(&mut self, writing: &Writing<'_>) -> Result<(), ()>;
+    fn answer(self: Box<Self>, committed: Result<(), LedgerError>);
+}
+
+struct Work<T, F> {
+    work: F,
+    result: Option<Result<T, rusqlite::Error>>,
+    answer: oneshot::Sender<Result<T, LedgerError>>,
+}
+
+impl<T, F> WriteJob for Work<T, F>
+where
+    T: Send,
+    F: Fn(&Writing<'_>) -> Result<T, rusqlite::Error> + Send,
+{
+    fn write(&mut self, writing: &Writing<'_>) -> Result<(), ()> {
+        let result = self.result.insert((self.work)(writing));
+        result.as_ref().map(drop).map_err(drop)
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), LedgerError>) {
+        let result = self.result.unwrap_or(Err(rusqlite::Error::InvalidQuery));
+        // The caller may have gone away; the write stands all the same.
+        let _ = self.answer.send(committed.and_then(|()| result.map_err(LedgerError::from)));
+    }
+}
 
 /// What a write works with, inside the transaction.
 pub(super) struct Writing<'a> {
     pub(super) connection: &'a Connection,
-    next_position: &'a Cell<i64>,
+    next_position: Cell<i64>,
+    /// What the lanes are told once it is committed.
+    news: RefCell<Vec<News>>,
 }
 
 impl Writing<'_> {
@@ -41,32 +77,45 @@ impl Writing<'_> {
         self.next_position.set(position + 1);
         position
     }
+
+    /// Has the lanes told of it once this is committed.
+    pub(super) fn tell(&self, news: News) {
+        self.news.borrow_mut().push(news);
+    }
 }
 
 /// Handles to the threads. They end when the last handle is gone and their queues are empty.
 #[derive(Clone)]
 pub(super) struct Threads {
-    writes: mpsc::Sender<WriteJob>,
+    writes: mpsc::Sender<Box<dyn WriteJob>>,
     reads: [mpsc::Sender<ReadJob>; READERS],
-    turn: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+    turn: Arc<std::sync::atomic::AtomicUsize>,
     /// Writes that failed.
-    failed: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    failed: Arc<std::sync::atomic::AtomicU64>,
     /// The last write came to nothing.
-    failing: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    failing: Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Threads {
     /// The lock is held until the writer has written its last.
-    pub(super) fn start(path: &Path, writer: Connection, lock: Lock) -> Result<Self, LedgerError> {
+    pub(super) fn start(
+        path: &Path,
+        writer: Connection,
+        heads: Arc<Heads>,
+        lock: Lock,
+    ) -> Result<Self, LedgerError> {
         // Behind everything that waits; a number of something settled may come again.
         let next: i64 = writer.query_row(
             "SELECT coalesce(max(position), 0) + 1 FROM deliveries WHERE state = 0",
             [],
             |row| row.get(0),
         )?;
-        let (writes, jobs) = mpsc::channel(QUEUE);
+        let (writes, jobs) = mpsc::channel::<Box<dyn WriteJob>>(QUEUE);
+        let checkpoints = Checkpoints::start(path, &writer)?;
         spawn("ledger-writer", move || {
-            write_all(&writer, &Cell::new(next), jobs);
+            let (next_position, news) = (Cell::new(next), RefCell::default());
+            let writing = Writing { connection: &writer, next_position, news };
+            write_all(&writing, jobs, checkpoints, &heads);
             drop(lock);
         })?;
         let mut reads = Vec::with_capacity(READERS);
@@ -82,13 +131,8 @@ impl Threads {
             reads.push(sender);
         }
         let reads = reads.try_into().map_err(|_| LedgerError::Closed)?;
-        Ok(Self {
-            writes,
-            reads,
-            turn: std::sync::Arc::default(),
-            failed: std::sync::Arc::default(),
-            failing: std::sync::Arc::default(),
-        })
+        let (failed, failing) = (Arc::default(), Arc::default());
+        Ok(Self { writes, reads, turn: Arc::default(), failed, failing })
     }
 
     /// How many writes have failed since the start.
@@ -96,11 +140,12 @@ impl Threads {
         self.failed.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// Runs a write and answers once it is durable. It runs even when the caller goes away.
+    /// Runs a write and answers once it is durable. It runs even when the caller goes away, and
+    /// twice where something else of its batch fails.
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T, LedgerError>
     where
         T: Send + 'static,
-        F: FnOnce(&Writing<'_>) -> Result<T, rusqlite::Error> + Send + 'static,
+        F: Fn(&Writing<'_>) -> Result<T, rusqlite::Error> + Send + 'static,
     {
         let result = self.write_uncounted(work).await;
         self.failing.store(result.is_err(), std::sync::atomic::Ordering::Relaxed);
@@ -113,17 +158,10 @@ impl Threads {
     async fn write_uncounted<T, F>(&self, work: F) -> Result<T, LedgerError>
     where
         T: Send + 'static,
-        F: FnOnce(&Writing<'_>) -> Result<T, rusqlite::Error> + Send + 'static,
+        F: Fn(&Writing<'_>) -> Result<T, rusqlite::Error> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let job: WriteJob = Box::new(move |writing| {
-            let result = in_savepoint(writing, work);
-            Box::new(move |committed| {
-                let result = committed.and_then(|()| result.map_err(LedgerError::from));
-                // The caller may have gone away; the write stands all the same.
-                let _ = answer.send(result);
-            })
-        });
+        let job = Box::new(Work { work, result: None, answer });
         tokio::time::timeout(PATIENCE, self.writes.send(job))
             .await
             .map_err(|_| LedgerError::Busy)?
@@ -155,7 +193,7 @@ impl Threads {
     }
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), LedgerError> {
+pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), LedgerError> {
     std::thread::Builder::new()
         .name(name.into())
         .spawn(work)
@@ -163,70 +201,80 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), LedgerE
         .map_err(|error| LedgerError::Unusable(format!("no thread could be started: {error}")))
 }
 
-fn write_all(connection: &Connection, next: &Cell<i64>, mut jobs: mpsc::Receiver<WriteJob>) {
+fn write_all(
+    writing: &Writing<'_>,
+    mut jobs: mpsc::Receiver<Box<dyn WriteJob>>,
+    mut checkpoints: Checkpoints,
+    heads: &Heads,
+) {
     let mut batch = Vec::new();
     while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
         let started = Instant::now();
-        let size = batch.len();
-        let mut dones = Vec::with_capacity(size);
-        let result = commit(connection, next, &mut batch, &mut dones);
+        let result = commit(writing, &mut batch);
         metrics::counter!("partyline_ledger_commits_total",
             "outcome" => if result.is_ok() { "ok" } else { "failed" })
         .increment(1);
         metrics::histogram!("partyline_ledger_commit_seconds").record(started.elapsed());
-        metrics::histogram!("partyline_ledger_batch_jobs").record(size as f64);
+        metrics::histogram!("partyline_ledger_batch_jobs").record(batch.len() as f64);
         if let Err(error) = &result {
-            tracing::error!(%error, jobs = size, "the ledger could not commit; nothing of this batch is stored");
+            tracing::error!(%error, jobs = batch.len(), "the ledger could not commit; nothing of this batch is stored");
         }
-        batch.clear();
-        for done in dones {
-            done(result.clone());
+        let news = writing.news.take();
+        if result.is_ok() {
+            heads.commit(news);
         }
+        for job in batch.drain(..) {
+            job.answer(result.clone());
+        }
+        checkpoints.committed(writing.connection);
     }
     // Leave a clean file behind: the log is folded into the database.
-    let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    let _ = writing.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
-fn commit(
-    connection: &Connection,
-    next: &Cell<i64>,
-    batch: &mut Vec<WriteJob>,
-    dones: &mut Vec<Done>,
-) -> Result<(), LedgerError> {
-    connection.execute_batch("BEGIN IMMEDIATE")?;
-    let writing = Writing { connection, next_position: next };
-    for job in batch.drain(..) {
-        dones.push(job(&writing));
-        if connection.is_autocommit() {
-            // SQLite itself rolled everything back (a full disk, say). What is left of the batch
-            // must not run outside of a transaction: its callers hear `Closed` and come again.
-            return Err(LedgerError::Unusable(
-                "the transaction was rolled back; is the disk full?".into(),
-            ));
-        }
-    }
+/// Writes a batch in one transaction.
+fn commit(writing: &Writing<'_>, batch: &mut [Box<dyn WriteJob>]) -> Result<(), LedgerError> {
+    run(writing, "BEGIN IMMEDIATE")?;
+    let written = batch.iter_mut().try_for_each(|job| job.write(writing));
+    let written = match written {
+        Ok(()) => Ok(()),
+        Err(()) => begin_again(writing, batch),
+    };
     point(Point::LedgerCommit);
-    connection.execute_batch("COMMIT").map_err(|error| {
-        let _ = connection.execute_batch("ROLLBACK");
-        LedgerError::from(error)
+    written.and_then(|()| run(writing, "COMMIT")).map_err(|error| {
+        let _ = run(writing, "ROLLBACK");
+        error
     })?;
     point(Point::LedgerCommitted);
     Ok(())
 }
 
-fn in_savepoint<T>(
-    writing: &Writing<'_>,
-    work: impl FnOnce(&Writing<'_>) -> Result<T, rusqlite::Error>,
-) -> Result<T, rusqlite::Error> {
-    let run = |sql| writing.connection.prepare_cached(sql)?.execute([]).map(drop);
-    run("SAVEPOINT job")?;
-    match work(writing) {
-        Ok(value) => run("RELEASE job").map(|()| value),
-        Err(error) => {
-            // A full disk may have rolled the whole transaction back already: then COMMIT tells.
-            let _ = run("ROLLBACK TO job");
-            let _ = run("RELEASE job");
-            Err(error)
-        }
+/// Something in the batch failed: everything is done again, so that only that is left out.
+fn begin_again(writing: &Writing<'_>, batch: &mut [Box<dyn WriteJob>]) -> Result<(), LedgerError> {
+    if !writing.connection.is_autocommit() {
+        run(writing, "ROLLBACK")?;
     }
+    writing.news.take();
+    run(writing, "BEGIN IMMEDIATE")?;
+    for job in batch {
+        run(writing, "SAVEPOINT job")?;
+        let told = writing.news.borrow().len();
+        if job.write(writing).is_err() {
+            writing.news.borrow_mut().truncate(told);
+            if writing.connection.is_autocommit() {
+                // SQLite itself rolled everything back (a full disk, say). What is left of the
+                // batch must not run outside of a transaction: its callers come again.
+                return Err(LedgerError::Unusable(
+                    "the transaction was rolled back; is the disk full?".into(),
+                ));
+            }
+            run(writing, "ROLLBACK TO job")?;
+        }
+        run(writing, "RELEASE job")?;
+    }
+    Ok(())
+}
+
+fn run(writing: &Writing<'_>, sql: &str) -> Result<(), LedgerError> {
+    Ok(writing.connection.prepare_cached(sql)?.execute([]).map(drop)?)
 }

@@ -250,7 +250,7 @@ async fn killed_under_traffic_it_loses_and_doubles_nothing_in_rooms() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_homeserver_that_limits_the_bot_gets_everything_in_its_time() {
     const EACH: usize = 20;
-    let mut hall = Hall::with(Synapse::start_limited(3, 5).await).await;
+    let mut hall = Hall::with(Synapse::start_limited(1, 1).await).await;
     let (group, room) = hall.group("spring-launch", &["+14155550101"]).await;
     hall.world.daemon.start().await;
     for number in 0..EACH {

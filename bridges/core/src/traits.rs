@@ -29,6 +29,40 @@ pub trait Deliver: Send + Sync {
     /// `Later` where the look-up can be tried again, `Unknown` where this delivery can never be
     /// looked up: a person must decide.
     async fn find(&self, outgoing: &Outgoing) -> Result<Option<Sent>, Failure>;
+
+    /// The most deliveries that can go as one message.
+    fn most_together(&self) -> usize {
+        1
+    }
+
+    /// How many of these, which wait one behind the other for one place, are to go as one message:
+    /// at least 1. More than that only where many have piled up.
+    fn together(&self, _waiting: &[Outgoing]) -> usize {
+        1
+    }
+
+    /// Sends the first of these, with those that go [together](Deliver::together) with it, and
+    /// answers how many went. `again` says that the first was sent before, with whatever else, and
+    /// that nobody knows whether that was processed.
+    ///
+    /// # Errors
+    /// As in [`Deliver::send`].
+    async fn send_first(
+        &self,
+        waiting: &[Outgoing],
+        _again: bool,
+    ) -> Result<(Sent, usize), Failure> {
+        self.send(&waiting[0]).await.map(|sent| (sent, 1))
+    }
+
+    /// As [`Deliver::find`] for the first of these, and answers how many of them the message holds
+    /// that was found.
+    ///
+    /// # Errors
+    /// Likewise.
+    async fn find_first(&self, waiting: &[Outgoing]) -> Result<Option<(Sent, usize)>, Failure> {
+        self.find(&waiting[0]).await.map(|sent| Some((sent?, 1)))
+    }
 }
 
 /// How far a place has been read: everything up to here went through intake. With neither field,

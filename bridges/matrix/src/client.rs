@@ -7,14 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 use matrix_sdk::Room;
 use matrix_sdk::config::RequestConfig;
 use matrix_sdk::ruma::api::client::profile::get_profile;
-use matrix_sdk::ruma::{TransactionId, UserId};
+use matrix_sdk::ruma::{EventId, TransactionId, UserId};
 use partyline_core::{
     Cursor, Event, Failure, Happening, Incoming, MessageId, Outgoing, Place, Reason, Sent,
 };
 use tokio::time::timeout;
 
 use crate::history::{self, Since};
-use crate::outbound::{self, DELIVERY_KEY};
+use crate::outbound;
 use crate::{Matrix, error, text};
 
 /// The longest that one send may take. It is shorter than for other requests, for a repeat does no
@@ -36,7 +36,7 @@ pub(crate) fn is_repeat_known(matrix: &Matrix, outgoing: &Outgoing) -> bool {
     !age.is_negative() && age < REPEATS_KNOWN
 }
 
-/// Sends it, under the delivery's id as the transaction id.
+/// Sends these as one message, under the first delivery's id as the transaction id.
 ///
 /// # Errors
 /// With the verdict. What may have been processed is `Later` while a repeat is harmless, and
@@ -44,9 +44,10 @@ pub(crate) fn is_repeat_known(matrix: &Matrix, outgoing: &Outgoing) -> bool {
 pub(crate) async fn send(
     matrix: &Matrix,
     room: &Room,
-    outgoing: &Outgoing,
+    outgoing: &[Outgoing],
 ) -> Result<Sent, Failure> {
-    let content = outbound::content(outgoing);
+    let content = outbound::contents(outgoing);
+    let outgoing = &outgoing[0];
     let transaction: &TransactionId = outgoing.id.as_str().into();
     // In an encrypted room a send can be several requests (members, keys).
     let bound = 2 * matrix.config.request_timeout;
@@ -76,22 +77,46 @@ pub(crate) async fn send(
     Err(if is_repeat_known(matrix, outgoing) { error::repeatable(failure) } else { failure })
 }
 
-/// Looks for the delivery in the room's newest messages, back to when it was written down.
+/// How many of these deliveries, from the first on, are in this message of ours.
+///
+/// # Errors
+/// The homeserver could not be asked: `Later`.
+pub(crate) async fn held_by(
+    matrix: &Matrix,
+    room: &Room,
+    sent: &Sent,
+    waiting: &[Outgoing],
+) -> Result<usize, Failure> {
+    let id = sent.id.as_ref().and_then(|id| <&EventId>::try_from(id.as_str()).ok());
+    let Some(id) = id else { return Ok(1) };
+    let event = room.event(id, None).await.map_err(|error| {
+        let about = "read its own message in the room";
+        error::repeatable(error::failure(&error, about, matrix.clock.now()))
+    })?;
+    let (value, _) = matrix.read(&waiting[0].to, &event);
+    Ok(outbound::holds(&value["content"], waiting).max(1))
+}
+
+/// Looks for the first of these deliveries in the room's newest messages, back to when it was
+/// written down, and says how many of them the message holds.
 ///
 /// # Errors
 /// The homeserver could not be asked, or there are too many messages since.
 pub(crate) async fn find(
     matrix: &Matrix,
     room: &Room,
-    outgoing: &Outgoing,
-) -> Result<Option<Sent>, Failure> {
+    waiting: &[Outgoing],
+) -> Result<Option<(Sent, usize)>, Failure> {
+    let outgoing = &waiting[0];
     let begin = outgoing.earliest();
     let begin = begin.saturating_sub(CLOCKS_APART).unwrap_or(begin);
     let own = matrix.reader.own.as_str();
     let found = history::walk_back(room, &history::TYPES, matrix.clock.now(), |event| {
         let (value, _) = matrix.read(&outgoing.to, &event);
-        if value["sender"] == own && value["content"][DELIVERY_KEY] == outgoing.id.as_str() {
-            return ControlFlow::Break(value["event_id"].as_str().map(MessageId::new));
+        let held = outbound::holds(&value["content"], waiting);
+        if value["sender"] == own && held > 0 {
+            let id = value["event_id"].as_str().map(MessageId::new);
+            return ControlFlow::Break(id.map(|id| (id, held)));
         }
         let at = value["origin_server_ts"].as_i64().map(Timestamp::from_millisecond);
         match at {
@@ -105,7 +130,7 @@ pub(crate) async fn find(
         Reason::Refused => Failure::unknown(Reason::Uncertain, failure.sentence),
         _ => failure,
     })?;
-    Ok(found.flatten().map(|id| Sent { id: Some(id), ordinal: None }))
+    Ok(found.flatten().map(|(id, held)| (Sent { id: Some(id), ordinal: None }, held)))
 }
 
 /// What the room holds after the cursor; see [`partyline_core::ReadBack`].

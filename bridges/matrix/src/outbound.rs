@@ -7,19 +7,74 @@
 //! and empty, so that `@room` in a text from a phone pings nobody (client-server API, "User and
 //! room mentions").
 
-use partyline_core::{Action, AnswerTo, Content, MessageId, Network, Outgoing, Text};
+use partyline_core::{Action, AnswerTo, Content, MessageId, NAME_LIMIT, Network, Outgoing, Text};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::text;
+use crate::{LIMIT, text};
 
 /// The key of a message's content that holds the delivery's id, so that history shows it too (the
 /// transaction id comes back to the sending device only, and not for ever).
 pub(crate) const DELIVERY_KEY: &str = "org.partyline.delivery";
 
+/// The key of a message's content that holds the ids of all deliveries in it, where it is more
+/// than one.
+pub(crate) const DELIVERIES_KEY: &str = "org.partyline.deliveries";
+
+/// So many wait for a room before they go together: below, each is a message of its own.
+const PILED_UP: usize = 8;
+
+/// The most that go together; no more than a lane reads at once, so that a lane that begins again
+/// after a kill sees all that went together before.
+pub(crate) const MOST_TOGETHER: usize = 32;
+
 /// An event may have 65,536 bytes in all (client-server API, "Size limits"), and encryption makes
 /// a third more of it: the HTML twin is left out where both together would come near that.
 const HTML_FITS: usize = 40_000;
+
+/// How many of these go as one message. What replies to something, or is a part of something,
+/// goes by itself; all together are no longer than the longest message.
+pub(crate) fn together(waiting: &[Outgoing]) -> usize {
+    if waiting.len() < PILED_UP {
+        return 1;
+    }
+    let mut room = LIMIT;
+    let fits = waiting.iter().take(MOST_TOGETHER).take_while(|outgoing| {
+        let Action::Post { content, part: None, .. } = &outgoing.action else { return false };
+        let words = content.in_words().plain.chars().count();
+        let length = NAME_LIMIT + 4 + outgoing.lead().chars().count() + words;
+        let fits = content.reply_to.is_none() && length <= room;
+        room = room.saturating_sub(length);
+        fits
+    });
+    fits.count().max(1)
+}
+
+/// The content of a message that says what all of these say, a line each, under its name.
+pub(crate) fn contents(outgoing: &[Outgoing]) -> Value {
+    if let [one] = outgoing {
+        return content(one);
+    }
+    let lines = outgoing.iter().filter_map(|outgoing| match &outgoing.action {
+        Action::Post { name, content, .. } => Some(Line::new(name, content, &outgoing.lead())),
+        Action::Notice { .. } | Action::Template { .. } | Action::Answer { .. } => None,
+    });
+    let (bodies, html): (Vec<_>, Vec<_>) = lines.map(|line| (line.body, line.html)).unzip();
+    let mut message = written(bodies.join("\n"), html.join("<br>"));
+    let ids: Vec<&str> = outgoing.iter().map(|outgoing| outgoing.id.as_str()).collect();
+    message[DELIVERY_KEY] = json!(ids.first());
+    message[DELIVERIES_KEY] = json!(ids);
+    message
+}
+
+/// How many of these, from the first on, are in a message with this content.
+pub(crate) fn holds(content: &Value, waiting: &[Outgoing]) -> usize {
+    let ids = match content[DELIVERIES_KEY].as_array() {
+        Some(ids) => ids.as_slice(),
+        None => std::slice::from_ref(&content[DELIVERY_KEY]),
+    };
+    waiting.iter().zip(ids).take_while(|(outgoing, id)| *id == outgoing.id.as_str()).count()
+}
 
 /// The content to send.
 pub(crate) fn content(outgoing: &Outgoing) -> Value {
@@ -68,36 +123,49 @@ fn post(
     content: &Content,
     lead: &str,
 ) -> Value {
-    let name = text::name(name).unwrap_or_else(|| "Somebody".to_owned());
-    let words = format!("{lead}{}", text::without_controls(&content.in_words().plain));
-    let (body, html) = if content.emote {
-        // Not m.emote: clients would put the bot's own name in front.
-        (
-            format!("* {name} {words}"),
-            format!("* <strong>{}</strong> {}", text::html(&name), text::html(&words)),
-        )
-    } else {
-        (
-            format!("{name}: {words}"),
-            format!(
-                "<strong data-mx-profile-fallback>{}: </strong>{}",
-                text::html(&name),
-                text::html(&words)
-            ),
-        )
-    };
-    let mut message = json!({ "msgtype": "m.text", "m.mentions": {} });
-    if body.len() + html.len() <= HTML_FITS {
-        message["format"] = json!("org.matrix.custom.html");
-        message["formatted_body"] = json!(html);
-    }
-    message["body"] = json!(body);
+    let Line { name, body, html } = Line::new(name, content, lead);
+    let mut message = written(body, html);
     if !content.emote {
         message["com.beeper.per_message_profile"] = profile(origin, &name, picture);
     }
     if let Some(to) = &content.reply_to {
         reply(&mut message, to.as_str());
     }
+    message
+}
+
+/// What somebody says, with the name in front.
+struct Line {
+    name: String,
+    body: String,
+    html: String,
+}
+
+impl Line {
+    fn new(name: &str, content: &Content, lead: &str) -> Self {
+        let name = text::name(name).unwrap_or_else(|| "Somebody".to_owned());
+        let words = format!("{lead}{}", text::without_controls(&content.in_words().plain));
+        let (html_name, html_words) = (text::html(&name), text::html(&words));
+        let (body, html) = if content.emote {
+            // Not m.emote: clients would put the bot's own name in front.
+            (format!("* {name} {words}"), format!("* <strong>{html_name}</strong> {html_words}"))
+        } else {
+            (
+                format!("{name}: {words}"),
+                format!("<strong data-mx-profile-fallback>{html_name}: </strong>{html_words}"),
+            )
+        };
+        Self { name, body, html }
+    }
+}
+
+fn written(body: String, html: String) -> Value {
+    let mut message = json!({ "msgtype": "m.text", "m.mentions": {} });
+    if body.len() + html.len() <= HTML_FITS {
+        message["format"] = json!("org.matrix.custom.html");
+        message["formatted_body"] = json!(html);
+    }
+    message["body"] = json!(body);
     message
 }
 
@@ -124,11 +192,10 @@ fn reply(message: &mut Value, event: &str) {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use partyline_core::{DeliveryId, Late, NAME_LIMIT, Part, Place};
+    use partyline_core::{DeliveryId, Late, Part, Place};
     use proptest::prelude::*;
 
     use super::*;
-    use crate::LIMIT;
 
     fn outgoing(action: Action) -> Outgoing {
         Outgoing {
@@ -168,6 +235,61 @@ mod tests {
                 "org.partyline.delivery": "L-7",
             })
         );
+    }
+
+    fn waiting(texts: &[&str]) -> Vec<Outgoing> {
+        let names = ["Maya", "Ravi <3"];
+        let posts = texts.iter().zip(names.iter().cycle()).zip(1..);
+        posts
+            .map(|((text, name), number)| {
+                let action = Action::Post {
+                    origin: Network::Twilio,
+                    name: (*name).to_owned(),
+                    picture: None,
+                    content: Content::plain(*text),
+                    part: None,
+                };
+                Outgoing { id: DeliveryId::new(format!("L-{number}")), ..outgoing(action) }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_has_piled_up_is_one_message_each_line_under_its_name() {
+        let many = waiting(&["one", "two <b>", "three", "four", "five", "six", "seven", "eight"]);
+        assert_eq!(together(&many), 8);
+        assert_eq!(together(&many[1..]), 1, "these are not many");
+        let said = contents(&many[..2]);
+        assert_eq!(
+            said,
+            json!({
+                "msgtype": "m.text",
+                "body": "Maya: one\nRavi <3: two <b>",
+                "format": "org.matrix.custom.html",
+                "formatted_body": "<strong data-mx-profile-fallback>Maya: </strong>one<br>\
+                    <strong data-mx-profile-fallback>Ravi &lt;3: </strong>two &lt;b&gt;",
+                "m.mentions": {},
+                "org.partyline.delivery": "L-1",
+                "org.partyline.deliveries": ["L-1", "L-2"],
+            })
+        );
+        assert_eq!(holds(&said, &many), 2);
+        assert_eq!(holds(&said, &many[1..]), 0);
+        assert_eq!(holds(&content(&many[0]), &many), 1);
+    }
+
+    #[test]
+    fn what_goes_by_itself_ends_what_goes_together() {
+        let mut many = waiting(&["said"; 12]);
+        let Action::Post { content, .. } = &mut many[9].action else { unreachable!() };
+        content.reply_to = Some(MessageId::new("$e"));
+        assert_eq!(together(&many), 9);
+        let long = "x".repeat(LIMIT / 3);
+        assert_eq!(together(&waiting(&[&long; 12])), 2, "all together fit into one message");
+        let notice = Action::Notice { text: "x".into() };
+        many[0].action = notice;
+        assert_eq!(together(&many), 1);
+        assert_eq!(together(&waiting(&["said"; 50])), MOST_TOGETHER);
     }
 
     #[test]

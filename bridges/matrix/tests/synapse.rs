@@ -398,6 +398,33 @@ async fn an_old_delivery_is_looked_up_in_the_history() {
 }
 
 #[tokio::test]
+async fn after_a_kill_it_is_read_which_deliveries_went_together() {
+    let (synapse, _, ravi, store) = stage().await;
+    let intake = Memory::new();
+    let clock = Arc::new(ManualClock::new(SystemClock.now()));
+    let bot = Bot::start_with(config(&synapse, store.path()), &intake, clock.clone()).await;
+    let room = ravi.create_room(&["@bot:hs.test"]).await;
+    intake.wait_for(|event| is_joined(event, &room)).await;
+    let texts: Vec<String> = (0..12).map(|number| format!("line {number}")).collect();
+    let posts: Vec<Outgoing> =
+        (0..12).map(|number| post(&format!("L-{number}"), &room, &texts[number])).collect();
+    let (first, count) = bot.matrix.send_first(&posts[..9], false).await.expect("sent");
+    assert_eq!(count, 9);
+    // The daemon was killed before it wrote that down, and more waits by now.
+    let again = bot.matrix.send_first(&posts, true).await.expect("sent");
+    assert_eq!(again, (first.clone(), 9), "the same message, and what it holds");
+    let (_, alone) = bot.matrix.send_first(&posts[9..], true).await.expect("sent");
+    assert_eq!(alone, 1, "three are not many");
+    clock.advance(SignedDuration::from_mins(30));
+    assert_eq!(bot.matrix.find_first(&posts).await, Ok(Some((first, 9))));
+    assert_eq!(bot.matrix.find_first(&posts[10..]).await, Ok(None));
+    let said: Vec<String> = ravi.bodies(&room).await;
+    let together: Vec<String> = texts[..9].iter().map(|text| format!("Maya: {text}")).collect();
+    assert_eq!(said, [together.join("\n"), format!("Maya: {}", texts[9])]);
+    bot.stop().await;
+}
+
+#[tokio::test]
 async fn an_encrypted_room_is_written_to_as_such() {
     let (synapse, _, ravi, store) = stage().await;
     let intake = Memory::new();

@@ -49,14 +49,23 @@ impl Hall {
         (group, room)
     }
 
-    /// What the bot said in a room, once it is so much.
+    /// What the bot said in a room, once it is so much. What piled up goes as one message, a line
+    /// each.
     pub(crate) async fn said_by_the_bot(&self, room: &str, count: usize) -> Vec<String> {
         let began = Instant::now();
         loop {
             let history = self.ravi.history(room).await;
             let own = history.iter().filter(|event| event["sender"] == self.bot.id.as_str());
             let bodies: Vec<String> = own
-                .filter_map(|event| event["content"]["body"].as_str().map(str::to_owned))
+                .filter_map(|event| {
+                    let body = event["content"]["body"].as_str()?;
+                    let many = event["content"]["org.partyline.deliveries"].as_array();
+                    let lines =
+                        if many.is_some() { body.split('\n').collect() } else { vec![body] };
+                    assert_eq!(lines.len(), many.map_or(1, Vec::len), "{event}");
+                    Some(lines.into_iter().map(str::to_owned).collect::<Vec<_>>())
+                })
+                .flatten()
                 .collect();
             if bodies.len() >= count {
                 return bodies;
