@@ -73,6 +73,31 @@ fn name_resolve_now(bencher: Bencher<'_, '_>) {
     bencher.bench(|| contacts.names().resolve_now(black_box(&speaker), &place));
 }
 
+/// A contact by the beginning of a name, among so many: the first twenty.
+#[divan::bench(args = [10_000, 1_000_000], sample_count = 100)]
+fn contact_find_among(bencher: Bencher<'_, '_>, many: u32) {
+    let (_folder, runtime, store) = crowd(many);
+    let mut turn = 0;
+    bencher.bench_local(|| {
+        turn = (turn + 7919) % many;
+        let prefix = format!("{turn:06}");
+        let found = runtime.block_on(store.find(black_box(&prefix), 20)).expect("found");
+        assert!(!found.is_empty());
+    });
+}
+
+/// What somebody is called who is in the store and not in memory, among so many.
+#[divan::bench(args = [10_000, 1_000_000], sample_count = 100)]
+fn contact_get_among(bencher: Bencher<'_, '_>, many: u32) {
+    let (_folder, runtime, store) = crowd(many);
+    let mut turn = 0;
+    bencher.bench_local(|| {
+        turn = (turn + 7919) % many;
+        let key = format!("+1415{turn:07}");
+        assert!(runtime.block_on(store.get(black_box(&key))).expect("read").is_some());
+    });
+}
+
 /// The whole answer to onMessageAdd: signature, form, name, the changed body.
 #[divan::bench]
 fn hook_on_message_add(bencher: Bencher<'_, '_>) {
@@ -149,6 +174,25 @@ fn entry(links: &Links, group: usize, number: u64) -> Entry {
         group: None,
         tell: Vec::new(),
     }
+}
+
+/// So many contacts, each called by a number.
+fn crowd(many: u32) -> (TempDir, Runtime, SledContacts) {
+    let folder = TempDir::new().expect("a folder");
+    let runtime = Runtime::new().expect("a runtime");
+    let store = SledContacts::open(folder.path(), 8 << 20).expect("a store");
+    for from in (0..many).step_by(500) {
+        let contacts = (from..many.min(from + 500)).map(|number| Contact {
+            key: format!("+1415{number:07}"),
+            name: format!("{number:06} Lopez"),
+            team: None,
+            picture: None,
+            meta: [].into(),
+            updated: SystemClock.now(),
+        });
+        runtime.block_on(store.put(contacts.collect())).expect("kept");
+    }
+    (folder, runtime, store)
 }
 
 fn contacts() -> (TempDir, Runtime, Contacts) {

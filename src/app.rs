@@ -1,10 +1,13 @@
 //! Composition: the only file that names concrete bridges and stores.
 
+mod offline;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::Router;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -24,6 +27,7 @@ use crate::config::{self, Config};
 use crate::contacts::{Contacts, SledContacts};
 use crate::control;
 use crate::crash::{Point, point};
+use crate::http::api::{self, Api};
 use crate::http::server::{self, Bounds, Waits};
 use crate::http::{self, Bodies, Rooms};
 use crate::intake::{Door, Wakers};
@@ -35,9 +39,12 @@ use crate::links::Links;
 use crate::members;
 use crate::networks::{Networks, Powers};
 use crate::operations::Operations;
+use crate::operator::Operator;
 use crate::poison::{GOOD_RUN, Guard};
 use crate::process;
 use crate::store::Folder;
+
+pub use offline::{Offline, offline};
 
 /// How soon a network that does not work is asked again, at the latest.
 const PROBE_AGAIN: Duration = Duration::from_secs(5);
@@ -230,8 +237,8 @@ pub async fn run(
     .await?;
     point(Point::StartLanes);
     let alerts = Arc::new(Board::default());
-    let desk = desk(config, &ledger, &links, &contacts, &networks, &alerts, &clock);
-    Operations::start(Arc::new(desk), wakers.clone(), stop.clone(), guard.clone()).await?;
+    let desk = Arc::new(desk(config, &ledger, &links, &contacts, &networks, &alerts, &clock));
+    Operations::start(desk.clone(), wakers.clone(), stop.clone(), guard.clone()).await?;
     point(Point::StartCommands);
     let catch_up = CatchUp::new(
         door.clone(),
@@ -255,6 +262,20 @@ pub async fn run(
     probe(config, &caller, &bridges, &networks, &lifecycle);
     let watched = (&ledger, &networks, &wakers);
     keep_watch(config, caller, watched, (signs, alerts.clone()), &clock, &lifecycle).await?;
+    let operator = Operator::new(desk, intake.clone());
+    // Over the socket, whoever may use the store may do everything; elsewhere, whoever shows the
+    // token.
+    let admin = |token| {
+        api::router(Api {
+            operator: operator.clone(),
+            twilio: bridges.twilio.clone(),
+            token,
+            origins: config.http.cors_origins.clone(),
+            body_bytes: config.limits.body_bytes,
+        })
+    };
+    let api = config.http.admin_token.clone().map(|token| admin(Some(token))).unwrap_or_default();
+    answer_the_command_line(&store, &contacts, admin(None), &lifecycle);
     let rooms = Rooms {
         twilio: bridges.twilio.clone(),
         slack: bridges.slack.clone().filter(|_| slack_calls(config)),
@@ -269,11 +290,10 @@ pub async fn run(
         bodies: bodies(&config.limits),
     };
     tasks.spawn(until(stop.clone(), forget_audit(ledger.clone(), config.audit.retention)));
-    answer_the_command_line(&store, &contacts, &lifecycle);
     tasks.spawn(until(stop.clone(), making_up));
     tasks.spawn(until(stop.clone(), forget(ledger, config.relay.clone())));
     tasks.spawn(until(stop.clone(), crate::telemetry::upkeep(metrics)));
-    serve(listeners, rooms, &config.limits, &lifecycle).await?;
+    serve(listeners, rooms, api, &config.limits, &lifecycle).await?;
     if !lifecycle.drain().await {
         tracing::warn!("not everything under way ended in time; the next start looks it up");
     }
@@ -285,6 +305,7 @@ pub async fn run(
 async fn serve(
     listeners: Listeners,
     rooms: Rooms,
+    api: Router,
     limits: &config::Limits,
     lifecycle: &Lifecycle,
 ) -> anyhow::Result<()> {
@@ -297,13 +318,15 @@ async fn serve(
     match listeners.operator {
         None => {
             tracing::info!(%listen, "partyline is running");
-            server::serve(listeners.public, http::all(rooms), bounds, lifecycle).await;
+            let all = http::all(rooms).merge(api);
+            server::serve(listeners.public, all, bounds, lifecycle).await;
         }
         Some(operator) => {
             tracing::info!(%listen, admin_listen = %operator.local_addr()?, "partyline is running");
             // A number of its own, so that a crowd outside does not keep the operator out.
             let few = Bounds { connections: OPERATORS, ..bounds };
-            let inside = server::serve(operator, http::operator(rooms.clone()), few, lifecycle);
+            let inside = http::operator(rooms.clone()).merge(api);
+            let inside = server::serve(operator, inside, few, lifecycle);
             let outside = server::serve(listeners.public, http::webhooks(rooms), bounds, lifecycle);
             tokio::join!(outside, inside);
         }
@@ -355,9 +378,14 @@ fn desk(
         senders: config.twilio.senders.clone(),
         admins: config.access.admins.clone(),
         region: config.twilio.region(),
-        prefixes: slack.into_iter().chain(matrix).collect(),
+        prefixes: slack
+            .into_iter()
+            .chain(matrix)
+            .chain([(Network::Operator, "partyline".to_owned())])
+            .collect(),
         alerts: alerts.clone(),
         clock: clock.clone(),
+        ended: Arc::default(),
     }
 }
 
@@ -414,14 +442,19 @@ async fn survive(guard: Arc<Guard>) {
 }
 
 /// Has the command line answered, for what it needs of a running daemon.
-fn answer_the_command_line(store: &Folder, contacts: &Contacts, lifecycle: &Lifecycle) {
+fn answer_the_command_line(
+    store: &Folder,
+    contacts: &Contacts,
+    api: Router,
+    lifecycle: &Lifecycle,
+) {
     match control::listen(store) {
         Ok(listener) => {
-            let served = control::serve(listener, contacts.store().clone());
+            let served = control::serve(listener, contacts.store().clone(), api);
             lifecycle.tasks.spawn(until(lifecycle.stop.clone(), served));
         }
         Err(error) => tracing::warn!(socket = %store.control().display(), %error,
-            "the command line cannot ask this daemon: a backup needs it to be stopped"),
+            "the command line cannot ask this daemon: it has to be stopped first"),
     }
 }
 

@@ -11,6 +11,7 @@ mod check;
 mod completions;
 mod doctor;
 mod health;
+mod operate;
 mod restore;
 mod run;
 mod sandbox;
@@ -25,6 +26,7 @@ use clap::{Parser, Subcommand};
 pub use check::{Finding, online};
 
 use crate::config::{Config, Faults};
+use operate::Noun;
 
 /// Where the configuration is, when nobody says.
 const DEFAULT_CONFIG: &str = "config/partyline.toml";
@@ -61,6 +63,26 @@ enum Command {
     Doctor(doctor::Args),
     /// Ask a running daemon on this machine whether it is alive
     Health(health::Args),
+    /// The groups, as /wa group: list, show, create, rename, archive …
+    #[command(visible_alias = "group")]
+    Groups(operate::Args),
+    /// Who is in a group, as /wa member: list, add, remove
+    #[command(visible_alias = "member")]
+    Members(operate::Args),
+    /// Who is behind a number, as /wa contact: list, find, show, add, change, remove, import FILE,
+    /// export FILE
+    #[command(visible_alias = "contact")]
+    Contacts(operate::Args),
+    /// Which room is tied to which group: list, add GROUP ROOM, remove ROOM
+    #[command(visible_alias = "link")]
+    Links(operate::Args),
+    /// What was given up, as /wa queue: list, retry, drop
+    Queue(operate::Args),
+    /// Who did what, newest first; with --json as JSON lines
+    Audit(operate::Args),
+    /// Who may do what, as /wa role: list, grant, revoke
+    #[command(visible_alias = "role")]
+    Roles(operate::Args),
     /// Print the completions of a shell
     Completions(completions::Args),
 }
@@ -121,8 +143,28 @@ impl Cli {
             Command::Doctor(args) => doctor::run(&args, &config()?, &mut out),
             Command::Health(args) => block_on(health::run(&args, config)),
             Command::Completions(args) => Ok(completions::run(&args, &mut out)?),
+            Command::Groups(args) => operate(Noun::Groups, args, self.config, &mut out),
+            Command::Members(args) => operate(Noun::Members, args, self.config, &mut out),
+            Command::Contacts(args) => operate(Noun::Contacts, args, self.config, &mut out),
+            Command::Links(args) => operate(Noun::Links, args, self.config, &mut out),
+            Command::Queue(args) => operate(Noun::Queue, args, self.config, &mut out),
+            Command::Audit(args) => operate(Noun::Audit, args, self.config, &mut out),
+            Command::Roles(args) => operate(Noun::Roles, args, self.config, &mut out),
         }
     }
+}
+
+/// A command of the operator's. `--config` can stand among its words.
+fn operate(
+    noun: Noun,
+    args: operate::Args,
+    config: Option<PathBuf>,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failed> {
+    let mut words = args.words;
+    let given = operate::take_value(&mut words, "--config").map(PathBuf::from);
+    let config = read(given.or(config).as_deref())?;
+    block_on(operate::run(noun, words, &config, out))
 }
 
 /// Reads the configuration from this file, else from the default one; where that is not there and

@@ -16,11 +16,12 @@ mod queue;
 mod role;
 mod status;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use partyline_core::{Address, Clock, CommandLine, Network, PersonId, Place};
+use partyline_core::{Address, Clock, CommandLine, Given, Network, PersonId, Place};
 
 use crate::alerts::Board;
 use crate::contacts::Contacts;
@@ -179,6 +180,8 @@ pub struct Desk {
     pub alerts: Arc<Board>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Told when a command of the operator's has ended.
+    pub ended: Arc<tokio::sync::Notify>,
 }
 
 impl Desk {
@@ -225,15 +228,28 @@ pub async fn carry_out(
         group: None,
         subject: String::new(),
     };
-    let words = match parse_words(&line.line) {
-        Ok(words) => words,
-        Err(error) => return Ok(nothing(error.to_string())),
+    let (command, arguments, subject) = match &line.given {
+        Some(Given::Named(given)) => {
+            let Some(command) = TABLE.iter().find(|command| command.words == line.line) else {
+                return Ok(nothing(format!("There is no command \"{}\" yet.", line.line)));
+            };
+            (command, grammar::named(command, given), shown(command, given))
+        }
+        typed => {
+            let words = match typed {
+                Some(Given::Words(words)) => Ok(words.iter().map(Word::handed_over).collect()),
+                _ => parse_words(&line.line),
+            };
+            let words = match words {
+                Ok(words) => words,
+                Err(error) => return Ok(nothing(error.to_string())),
+            };
+            let Some((command, rest)) = find(&words) else {
+                return Ok(nothing(help::unknown(&words, &prefix)));
+            };
+            (command, arguments(&desk, &room, command, rest).await?, subject(rest))
+        }
     };
-    let Some((command, rest)) = find(&words) else {
-        return Ok(nothing(help::unknown(&words, &prefix)));
-    };
-    let subject = subject(rest);
-    let arguments = arguments(&desk, &room, command, rest).await?;
     let group = match &arguments {
         Ok(arguments) => find::group_of(&desk, &room, command, arguments, looked_up).await?,
         Err(_) => Ok(None),
@@ -241,7 +257,11 @@ pub async fn carry_out(
     let about = match (&group, &arguments) {
         (Ok(Some(group)), _) => Some(group.info.place.clone()),
         (Err(_), Ok(arguments)) if find::names_group(command, arguments) => None,
-        _ => desk.links.conversation(&room),
+        (_, arguments) => {
+            let other = arguments.as_ref().ok().and_then(|arguments| arguments.one("room"));
+            let other = other.and_then(|room| room.parse().ok());
+            desk.links.conversation(other.as_ref().unwrap_or(&room))
+        }
     };
     let standing = crate::roles::standing(&desk, &line.by, &room, about.as_ref()).await?;
     let outcome = match (arguments, group) {
@@ -272,6 +292,24 @@ fn subject(words: &[Word]) -> String {
         None => word.text.clone(),
     });
     shown.collect::<Vec<_>>().join(" ")
+}
+
+/// The same of arguments by name; texts are not shown either.
+fn shown(command: &Command, given: &BTreeMap<String, Vec<String>>) -> String {
+    let kind =
+        |name: &str| command.arguments.iter().find(|one| one.name == name).map(|one| one.kind);
+    let mut text = String::new();
+    for (name, values) in given {
+        for value in values {
+            let value = match (kind(name), value.split_once('=')) {
+                (Some(Kind::Text), _) => "…".to_owned(),
+                (Some(Kind::Pair), Some((key, _))) => format!("{key}=…"),
+                _ => value.clone(),
+            };
+            text.push_str(&format!("{name}: {value} "));
+        }
+    }
+    text.trim_end().to_owned()
 }
 
 /// The arguments of a row, from the words behind it. Whether a word names a group is looked up

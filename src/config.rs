@@ -150,10 +150,6 @@ impl Config {
             "access.admins is empty: nobody can link rooms or change groups by command.",
         );
         warn(
-            self.http.admin_token.is_some(),
-            "http.admin_token has no effect: this version has no admin API yet.",
-        );
-        warn(
             self.twilio.messaging_service_sid.is_some(),
             "twilio.messaging_service_sid has no effect: this version makes no conversations yet.",
         );

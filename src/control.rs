@@ -51,8 +51,8 @@ pub fn listen(folder: &Folder) -> std::io::Result<UnixListener> {
 }
 
 /// Answers the command line until the future is dropped.
-pub async fn serve(listener: UnixListener, contacts: Arc<dyn ContactStore>) {
-    let router = Router::new().route("/contacts", get(all)).with_state(contacts);
+pub async fn serve(listener: UnixListener, contacts: Arc<dyn ContactStore>, api: Router) {
+    let router = Router::new().route("/contacts", get(all)).with_state(contacts).merge(api);
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the command line is not answered any more; restart to mend that");
     }
@@ -122,6 +122,12 @@ impl Caller {
             .build()
             .context("the daemon's control socket cannot be used")?;
         Ok(Some(Self(client)))
+    }
+
+    /// What calls the admin API over the socket, at `http://partyline/`.
+    #[must_use]
+    pub fn client(self) -> reqwest::Client {
+        self.0
     }
 
     /// Writes every contact of the daemon's, a line of JSON each.

@@ -8,6 +8,7 @@
 //! The operator's routes can have a listener of their own (`http.admin_listen`); the one that the
 //! internet reaches then has the webhooks and `/live` alone.
 
+pub mod api;
 mod body;
 mod operator;
 pub mod server;

@@ -21,6 +21,7 @@ pub mod links;
 pub mod members;
 pub mod networks;
 pub mod operations;
+pub mod operator;
 pub mod poison;
 pub mod policy;
 pub mod process;

@@ -94,6 +94,26 @@ impl Links {
             .collect()
     }
 
+    /// Links in the order of their rooms, from after the room `after` on, at most `limit`.
+    #[must_use]
+    pub fn page(&self, after: Option<&str>, limit: usize) -> Vec<Link> {
+        let maps = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<(String, &Place, &Place)> = maps
+            .conversation
+            .iter()
+            .map(|(room, conversation)| (room.to_string(), room, conversation))
+            .filter(|(text, ..)| after.is_none_or(|after| text.as_str() > after))
+            .collect();
+        all.sort_unstable_by(|(one, ..), (other, ..)| one.cmp(other));
+        all.into_iter()
+            .take(limit)
+            .map(|(_, room, conversation)| Link {
+                conversation: conversation.clone(),
+                room: room.clone(),
+            })
+            .collect()
+    }
+
     /// How many rooms are tied to a conversation.
     #[must_use]
     pub fn count(&self) -> usize {

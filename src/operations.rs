@@ -153,6 +153,9 @@ impl Operations {
         }
         let accepted = self.desk.ledger.finish(command, ending).await?;
         point(Point::CommandFinished);
+        if line.by.network == Network::Operator {
+            self.desk.ended.notify_waiters();
+        }
         for change in changes {
             self.in_memory(change);
         }

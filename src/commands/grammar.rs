@@ -140,6 +140,31 @@ impl Arguments {
     }
 }
 
+/// Checks arguments that a program gave by name against the command's row.
+pub(super) fn named(
+    command: &Command,
+    given: &BTreeMap<String, Vec<String>>,
+) -> Result<Arguments, GrammarError> {
+    let mut arguments = Arguments::default();
+    for (name, values) in given {
+        let known = command.arguments.iter().find(|known| known.name == name);
+        let known = known.ok_or_else(|| {
+            GrammarError::Wrong(format!("There is no \"{}\" here.", kind::shown(name)))
+        })?;
+        if matches!(known.count, Count::One | Count::Maybe) && values.len() > 1 {
+            return Err(GrammarError::TooMuch(name.clone(), "was given twice."));
+        }
+        for value in values {
+            arguments.push(known.name, known.kind.check(value)?);
+        }
+    }
+    let needed = |one: &&Argument| matches!(one.count, Count::One | Count::Some);
+    match command.arguments.iter().filter(needed).find(|one| !arguments.has(one.name)) {
+        Some(missing) => Err(GrammarError::Missing(missing.kind.label(missing.name))),
+        None => Ok(arguments),
+    }
+}
+
 /// What is wrong with a command line, in a sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GrammarError {

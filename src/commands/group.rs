@@ -70,9 +70,9 @@ pub(super) const LINK: Command = Command {
 
 pub(super) const UNLINK: Command = Command {
     words: "group unlink",
-    arguments: &[],
+    arguments: &[Argument::word("room", Kind::Room).maybe()],
     right: Right::Admin,
-    help: "Unties this room from its group. Nothing is deleted.",
+    help: "Unties this room (or ROOM) from its group. Nothing is deleted.",
     examples: &["group unlink"],
     run: |call| Box::pin(async move { Ok(unlink(&call)) }),
 };
@@ -251,19 +251,21 @@ fn link(call: &Call) -> Result<Outcome, Outcome> {
 
 fn unlink(call: &Call) -> Outcome {
     let prefix = call.prefix();
-    let Some(conversation) = call.desk.links.conversation(&call.room) else {
+    let room = call.arguments.one("room").and_then(|room| room.parse().ok());
+    let room: Place = room.unwrap_or_else(|| call.room.clone());
+    let Some(conversation) = call.desk.links.conversation(&room) else {
         return Outcome::Refused(format!(
             "This room is tied to no group. `{prefix} group link GROUP` ties it to one."
         ));
     };
-    if call.desk.fixed.contains(&call.room) {
+    if call.desk.fixed.contains(&room) {
         return Outcome::Refused(format!(
             "The link to {} stands in the configuration ([[links]]): take it out there.",
             conversation.id()
         ));
     }
     Outcome::Change(
-        Change::Link(LinkChange::Untie { room: call.room.clone() }),
+        Change::Link(LinkChange::Untie { room }),
         format!(
             "This room is no longer tied to {}. `{prefix} group link {}` ties it again.",
             conversation.id(),

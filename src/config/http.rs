@@ -24,6 +24,8 @@ pub struct Http {
     pub public_url: Option<Url>,
     /// Bearer token of the admin API; without it the API is off.
     pub admin_token: Option<SecretString>,
+    /// The origins of pages that may call the admin API from a browser, as browsers write them.
+    pub cors_origins: Vec<String>,
 }
 
 impl Http {
@@ -49,6 +51,16 @@ impl Http {
             "Make one with: openssl rand -hex 32",
             forms::long(ADMIN_TOKEN_LEAST),
         );
+        let cors_origins = section.list(
+            "cors_origins",
+            "Write origins as browsers do, without a path: https://tools.example.com",
+            |text| {
+                let origin = text.parse::<Url>().ok().map(|url| url.origin().ascii_serialization());
+                (origin.as_deref() == Some(text))
+                    .then(|| text.to_owned())
+                    .ok_or_else(|| format!("\"{text}\" is no origin"))
+            },
+        );
         if let (Ok(listen), Ok(Some(admin))) = (&listen, &admin_listen)
             && listen == admin
         {
@@ -63,6 +75,7 @@ impl Http {
             admin_listen: admin_listen?,
             public_url: public_url?,
             admin_token: admin_token?,
+            cors_origins: cors_origins?,
         })
     }
 }

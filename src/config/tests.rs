@@ -69,6 +69,7 @@ fn what_the_example_shows_as_defaults_are_the_defaults() {
     // These have no default; the example shows how they look.
     for config in [&mut short, &mut long] {
         config.http.admin_token = None;
+        config.http.cors_origins = Vec::new();
         config.http.admin_listen = None;
         config.twilio.messaging_service_sid = None;
         config.twilio.default_region = None;
@@ -149,7 +150,7 @@ senders = [\"+14155550000\", \"4155550001\", 7]
       http.admin_token (line 3): it is shorter than 8 characters.
         Make one with: openssl rand -hex 32.
       http.colour (line 4): there is no such key.
-        Take it out: the keys of http are admin_listen, admin_token, admin_token_file, listen, public_url.
+        Take it out: the keys of http are admin_listen, admin_token, admin_token_file, cors_origins, listen, public_url.
       twilio.account_sid (line 7): this is not AC and 32 hexadecimal digits.
         Copy the Account SID from the first page of the Twilio console.
       twilio.api_key_sid: it is missing.

@@ -18,7 +18,7 @@ const FORGET_BATCH: i64 = 500;
 const TEXT_LIMIT: usize = 500;
 
 /// How something that somebody wanted ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Ended {
     /// It was done.
@@ -76,7 +76,7 @@ pub struct AuditEntry {
 }
 
 /// A row of the audit. `Debug` shows neither arguments nor answers: they hold names and numbers.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Audited {
     /// Its number; rises.
     pub number: i64,

@@ -55,6 +55,19 @@ impl Ledger {
         selection: &Selection,
         limit: u32,
     ) -> Result<Vec<Parked>, LedgerError> {
+        self.parked_after(selection, 0, limit).await
+    }
+
+    /// The same, from after the number `after` on.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn parked_after(
+        &self,
+        selection: &Selection,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Parked>, LedgerError> {
         let selection = selection.clone();
         self.threads
             .read(move |connection| {
@@ -62,7 +75,7 @@ impl Ledger {
                 for (filter, value) in filters(&selection) {
                     let mut rows = connection.prepare_cached(&format!(
                         "SELECT id, lane, since, reason, sentence FROM deliveries
-                         WHERE state = 2 AND {filter} ORDER BY id LIMIT {limit}"
+                         WHERE state = 2 AND {filter} AND id > {after} ORDER BY id LIMIT {limit}"
                     ))?;
                     let mut rows = rows.query([value])?;
                     while let Some(row) = rows.next()? {

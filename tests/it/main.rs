@@ -1,8 +1,11 @@
 //! The whole way through: the real binary, the simulators' HTTP, real stores.
 
 mod alerts;
+mod api;
 mod backup;
+mod cli;
 mod commands;
+mod contacts;
 mod crash;
 mod doctor;
 mod faults;

@@ -17,7 +17,7 @@ async fn roles_are_granted_and_revoked_without_a_restart() {
     let answer = world.command(&group.channel, &ben, "audit").await;
     assert!(answer.contains(denied), "{answer}");
 
-    let grant = "role grant @ben.carter manager".to_owned();
+    let grant = format!("role grant slack:{ben} manager");
     let answer = world.command(&group.channel, &ben, &grant).await;
     assert!(answer.contains("it is for administrators"), "{answer}");
     let answer = world.command(&group.channel, &world.admin, &grant).await;

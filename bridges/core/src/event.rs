@@ -1,5 +1,7 @@
 //! What happened on a network.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -189,12 +191,26 @@ impl Happening {
 pub struct CommandLine {
     /// The words behind the command's prefix: `group link CH…`.
     pub line: String,
+    /// Its arguments, where a program gave it: then `line` holds the command's own words at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Given>,
     /// Who gave it.
     pub by: PersonId,
     /// The person's name, if it came along.
     pub name: Option<String>,
     /// Where the answer goes.
     pub answer: AnswerTo,
+}
+
+/// A command's arguments as a program gives them: apart, so that nothing in one of them is taken
+/// for another.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Given {
+    /// The command's words and its arguments, one by one, as a shell hands them over.
+    Words(Vec<String>),
+    /// The arguments by name, each with its values.
+    Named(BTreeMap<String, Vec<String>>),
 }
 
 impl std::fmt::Debug for CommandLine {

@@ -37,7 +37,7 @@ pub use contact::Contact;
 pub use content::{Content, File, Location};
 pub use delivery::{Action, NAME_LIMIT, Outgoing, Part, Sent};
 pub use event::{
-    AnswerTo, CommandLine, ConversationState, Event, Happening, MemberChange, ReceiptStatus,
+    AnswerTo, CommandLine, ConversationState, Event, Given, Happening, MemberChange, ReceiptStatus,
     RoomChange, Speaker,
 };
 pub use groups::{

@@ -130,6 +130,7 @@ impl Reader {
             && let Some(line) = text::command(&said_content.text.plain, &self.prefix)
         {
             return Happening::Command(CommandLine {
+                given: None,
                 line: line.to_owned(),
                 by: PersonId::new(Network::Matrix, sender),
                 name: None,

@@ -180,6 +180,7 @@ impl Reader<'_> {
         let happening = match (command.command.as_deref(), &command.response_url) {
             (Some(name), Some(response_url)) if name == self.command => {
                 Happening::Command(CommandLine {
+                    given: None,
                     line: text::command_line(command.text.as_deref().unwrap_or_default()),
                     by: PersonId::new(Network::Slack, user),
                     name: command.user_name.clone().filter(|name| !name.is_empty()),

@@ -16,6 +16,7 @@
 //! Webhooks come in by [`Twilio::receive`], which the daemon's HTTP routes call; the rest goes by
 //! the traits of `partyline_core`.
 
+pub mod access;
 pub mod attribution;
 mod canary;
 pub mod client;

@@ -132,7 +132,7 @@ fn sign_text(algorithm: Algorithm, token: &SecretString, text: &str) -> String {
     }
 }
 
-fn hmac<M: Mac + KeyInit>(key: &[u8], text: &str) -> impl AsRef<[u8]> {
+pub(crate) fn hmac<M: Mac + KeyInit>(key: &[u8], text: &str) -> impl AsRef<[u8]> {
     let mut mac = <M as KeyInit>::new_from_slice(key).expect("HMAC takes a key of any length");
     mac.update(text.as_bytes());
     mac.finalize().into_bytes()

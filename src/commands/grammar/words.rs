@@ -25,6 +25,12 @@ impl Word {
         Self { text: text.into(), quoted: true, ..Self::default() }
     }
 
+    /// A word as a shell hands it over: one in itself, and a flag where it has dashes in front.
+    #[must_use]
+    pub fn handed_over(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+
     /// What is behind the dashes, where it is a flag: two of them, or what keyboards make of two.
     pub(super) fn flag(&self) -> Option<&str> {
         if self.quoted {

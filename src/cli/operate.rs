@@ -1,0 +1,262 @@
+//! `partyline groups|members|contacts|links|queue|audit|roles …`: the chat commands from a shell.
+//!
+//! All of it goes through the admin API: that of the running daemon, or, where none runs, the same
+//! routes over the store itself. Lists and imports have routes of their own; everything else is
+//! given as the words of a chat command.
+
+mod road;
+mod shown;
+
+use std::io::Write;
+
+use anyhow::{Context, anyhow, bail};
+use axum::body::Body;
+use futures_util::StreamExt;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
+
+use super::Failed;
+use crate::config::Config;
+use road::Road;
+
+/// Rows that are asked for at a time.
+const PAGE: u32 = 1000;
+
+/// What stands behind the noun: a verb and its arguments, as behind `/wa`, and `--json`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// What to do and to what, as behind `/wa`: `list`, `add +14155550100 "Maya Lopez"`. With
+    /// --json, the answer is for programs
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORDS")]
+    pub(super) words: Vec<String>,
+}
+
+/// A noun of the command line, and what it is called in the chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Noun {
+    Groups,
+    Members,
+    Contacts,
+    Links,
+    Queue,
+    Audit,
+    Roles,
+}
+
+/// Carries out what the words say.
+pub(super) async fn run(
+    noun: Noun,
+    mut words: Vec<String>,
+    config: &Config,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failed> {
+    let as_json = take(&mut words, "--json");
+    let road = Road::of(config).await?;
+    let verb = words.first().map_or("", String::as_str);
+    let done = match (noun, verb) {
+        (Noun::Contacts, "import") => import(&road, words, as_json, out).await,
+        (Noun::Contacts, "export") => export(&road, words, out).await,
+        (Noun::Audit, _) => audit(&road, words, as_json, out).await,
+        (Noun::Links, "" | "list") => list(&road, "links", "", as_json, out).await,
+        (Noun::Contacts, "list") => list(&road, "contacts", "", as_json, out).await,
+        (Noun::Contacts, "find") if as_json => {
+            let text = encoded(&words[1..].join(" "));
+            list(&road, "contacts", &format!("search={text}"), true, out).await
+        }
+        (Noun::Groups, "list") if as_json && words.len() == 1 => {
+            list(&road, "groups", "", true, out).await
+        }
+        (Noun::Queue, "list") if as_json => list(&road, "queue", "", true, out).await,
+        (Noun::Roles, "list") if as_json => list(&road, "roles", "", true, out).await,
+        (Noun::Members, "list") if as_json => {
+            let group = words.get(1).context("Which group? partyline members list GROUP --json")?;
+            list(&road, &format!("groups/{}/members", encoded(group)), "", true, out).await
+        }
+        _ => give(&road, noun, words, as_json, out).await,
+    };
+    road.leave().await;
+    Ok(done?)
+}
+
+/// Takes a flag out of the words.
+fn take(words: &mut Vec<String>, flag: &str) -> bool {
+    let before = words.len();
+    words.retain(|word| word != flag);
+    words.len() < before
+}
+
+/// Takes a flag and its value out of the words.
+pub(super) fn take_value(words: &mut Vec<String>, flag: &str) -> Option<String> {
+    if let Some(at) = words.iter().position(|word| word.starts_with(&format!("{flag}="))) {
+        return words.remove(at).split_once('=').map(|(_, value)| value.to_owned());
+    }
+    let at = words.iter().position(|word| word == flag)?;
+    (at + 1 < words.len()).then(|| {
+        words.remove(at);
+        words.remove(at)
+    })
+}
+
+fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+/// Gives the words of a chat command.
+async fn give(
+    road: &Road,
+    noun: Noun,
+    words: Vec<String>,
+    as_json: bool,
+    out: &mut (dyn Write + Send),
+) -> anyhow::Result<()> {
+    let in_chat = match noun {
+        Noun::Groups | Noun::Links => "group",
+        Noun::Members => "member",
+        Noun::Contacts => "contact",
+        Noun::Queue => "queue",
+        Noun::Audit => "audit",
+        Noun::Roles => "role",
+    };
+    let mut all = vec![in_chat.to_owned()];
+    // What the chat calls a link's verbs.
+    all.extend(words.into_iter().enumerate().map(|(at, word)| match (noun, at, word.as_str()) {
+        (Noun::Links, 0, "add") => "link".to_owned(),
+        (Noun::Links, 0, "remove") => "unlink".to_owned(),
+        _ => word,
+    }));
+    let mut answer = road.json("POST", "commands", Some(json!({ "words": all }))).await?;
+    while answer["outcome"] == "open" {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        let key = encoded(answer["key"].as_str().unwrap_or_default());
+        answer = road.json("GET", &format!("commands/{key}"), None).await?;
+    }
+    if as_json {
+        writeln!(out, "{answer}")?;
+    } else {
+        writeln!(out, "{}", answer["said"].as_str().unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+/// Writes a list, page by page: for people a line a row, for programs a line of JSON a row.
+async fn list(
+    road: &Road,
+    path: &str,
+    query: &str,
+    as_json: bool,
+    out: &mut (dyn Write + Send),
+) -> anyhow::Result<()> {
+    let mut cursor = String::new();
+    loop {
+        let page = format!("{path}?{query}&limit={PAGE}{cursor}");
+        let answer = road.json("GET", &page, None).await?;
+        let rows = answer.as_object().and_then(|page| page.values().find_map(Value::as_array));
+        for row in rows.into_iter().flatten() {
+            if as_json {
+                writeln!(out, "{row}")?;
+            } else {
+                writeln!(out, "{}", shown::line(row))?;
+            }
+        }
+        let Some(next) = answer["next"].as_str() else { return Ok(()) };
+        cursor = format!("&cursor={}", encoded(next));
+    }
+}
+
+async fn audit(
+    road: &Road,
+    words: Vec<String>,
+    as_json: bool,
+    out: &mut (dyn Write + Send),
+) -> anyhow::Result<()> {
+    let words: Vec<&str> = words.iter().map(String::as_str).filter(|one| *one != "list").collect();
+    let query = match words.as_slice() {
+        [] => String::new(),
+        [group] => {
+            let group = road.json("GET", &format!("groups/{}", encoded(group)), None).await?;
+            format!("group={}", group["id"].as_str().unwrap_or_default())
+        }
+        _ => bail!("One group at most: partyline audit [GROUP] [--json]"),
+    };
+    list(road, "audit", &query, as_json, out).await
+}
+
+async fn import(
+    road: &Road,
+    mut words: Vec<String>,
+    as_json: bool,
+    out: &mut (dyn Write + Send),
+) -> anyhow::Result<()> {
+    let dry_run = take(&mut words, "--dry-run");
+    let format = take_value(&mut words, "--format");
+    let [_, path] = words.as_slice() else {
+        bail!("partyline contacts import FILE [--dry-run] [--format csv|vcard] [--json]");
+    };
+    let file = tokio::fs::File::open(path).await;
+    let file = file.with_context(|| format!("{path} cannot be read"))?;
+    let size = file.metadata().await.map_or(0, |metadata| metadata.len());
+    let format = format.map(|format| format!("&format={}", encoded(&format))).unwrap_or_default();
+    let target = format!("contacts/import?dry_run={dry_run}{format}");
+    let answer = road.send("POST", &target, Some(poured(file, size)), None).await?;
+    let tally: Value = serde_json::from_slice(&whole(answer).await?)?;
+    if as_json {
+        writeln!(out, "{tally}")?;
+    } else {
+        write!(out, "{}", shown::tally(&tally, dry_run))?;
+    }
+    match tally["wrong"].as_u64() {
+        Some(0) | None => Ok(()),
+        Some(wrong) => Err(anyhow!("{wrong} lines could not be taken over; the others were.")),
+    }
+}
+
+/// A file as a body, a piece at a time, with how far it is on the standard error stream.
+fn poured(file: tokio::fs::File, size: u64) -> Body {
+    let state = (file, 0_u64, 0_u64);
+    let pieces =
+        futures_util::stream::try_unfold(state, move |(mut file, read, told)| async move {
+            let mut piece = vec![0; 64 * 1024];
+            let count = file.read(&mut piece).await?;
+            if count == 0 {
+                return Ok::<_, std::io::Error>(None);
+            }
+            piece.truncate(count);
+            let read = read + count as u64;
+            let percent = (read * 100).checked_div(size).unwrap_or(100);
+            // Small files are over before anybody wonders.
+            if size > 4 << 20 && percent > told {
+                let line = format!("\r{percent} % read");
+                let _ = std::io::stderr().write_all(line.as_bytes());
+            }
+            Ok(Some((bytes::Bytes::from(piece), (file, read, percent.max(told)))))
+        });
+    Body::from_stream(pieces.boxed())
+}
+
+async fn whole(answer: Body) -> anyhow::Result<bytes::Bytes> {
+    Ok(answer.collect().await.context("the answer was cut short")?.to_bytes())
+}
+
+async fn export(
+    road: &Road,
+    mut words: Vec<String>,
+    out: &mut (dyn Write + Send),
+) -> anyhow::Result<()> {
+    let format = take_value(&mut words, "--format").unwrap_or_else(|| "csv".to_owned());
+    let target = format!("contacts/export?format={}", encoded(&format));
+    let answer = road.send("GET", &target, None, None).await?;
+    let mut pieces = answer.into_data_stream();
+    let mut file: Box<dyn Write + Send> = match words.as_slice() {
+        [_] => Box::new(out),
+        [_, path] => Box::new(
+            std::fs::File::create_new(path)
+                .with_context(|| format!("{path} cannot be written, or is there already"))?,
+        ),
+        _ => bail!("partyline contacts export [FILE] [--format csv|vcard]"),
+    };
+    while let Some(piece) = pieces.next().await {
+        file.write_all(&piece.context("the contacts were cut short")?)?;
+    }
+    Ok(file.flush()?)
+}

@@ -1,0 +1,125 @@
+//! The admin API, `/api/v1`: what the chat commands do, for programs.
+//!
+//! Reading looks at the ledger and the contacts. Writing gives a command (see
+//! [`crate::operator`]) and waits some seconds for its end; what takes longer is answered 202, with
+//! the address at which the end can be asked for. The description at `/api/v1/openapi.json` is made
+//! of the code: utoipa, because it describes axum's handlers where they stand and pulls in nothing
+//! that the platforms' libraries are built with.
+//!
+//! Whoever calls shows `http.admin_token`; without one in the configuration there is no API. Every
+//! error is `application/problem+json` (RFC 9457).
+
+#![allow(unused_qualifications, reason = "utoipa writes whole paths for what a route takes")]
+
+mod audit;
+mod commands;
+mod contacts;
+mod extract;
+mod groups;
+mod guard;
+mod links;
+mod page;
+mod problem;
+mod queue;
+mod roles;
+mod status;
+mod tokens;
+mod transfer;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::response::IntoResponse;
+use partyline_twilio::Twilio;
+use secrecy::SecretString;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::operator::Operator;
+use problem::Problem;
+
+/// What the API works with.
+pub struct Api {
+    /// Gives commands, and knows what they look at.
+    pub operator: Operator,
+    /// Twilio's side, for access tokens.
+    pub twilio: Arc<Twilio>,
+    /// What callers must show; `None` where only the owner of the store can call.
+    pub token: Option<SecretString>,
+    /// Pages of other origins that may call, as browsers write an origin.
+    pub origins: Vec<String>,
+    /// The longest body, in bytes, but of an import.
+    pub body_bytes: usize,
+}
+
+type Shared = Arc<Api>;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "partyline", description = "Groups on phones, run by programs."),
+    modifiers(&Bearer),
+    security(("token" = []))
+)]
+struct Description;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("http.admin_token"))
+            .build();
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The routes under `/api/v1`.
+pub fn router(api: Api) -> Router {
+    let api = Arc::new(api);
+    let (router, description) = described();
+    let description = Arc::new(description);
+    router
+        .route(
+            "/api/v1/openapi.json",
+            axum::routing::get(
+                move || async move { axum::Json(description.as_ref()).into_response() },
+            ),
+        )
+        .method_not_allowed_fallback(|| async {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "This cannot be done here.")
+        })
+        .layer(middleware::from_fn_with_state(api.clone(), guard::admit))
+        .with_state(api)
+}
+
+fn described() -> (Router<Shared>, utoipa::openapi::OpenApi) {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(status::status))
+        .routes(routes!(commands::give))
+        .routes(routes!(commands::look))
+        .routes(routes!(groups::list, groups::create))
+        .routes(routes!(groups::show, groups::change, groups::delete))
+        .routes(routes!(groups::members, groups::add))
+        .routes(routes!(groups::remove))
+        .routes(routes!(groups::notify))
+        .routes(routes!(contacts::list, contacts::put))
+        .routes(routes!(contacts::show, contacts::remove))
+        .routes(routes!(transfer::import))
+        .routes(routes!(transfer::export))
+        .routes(routes!(links::list, links::tie))
+        .routes(routes!(links::untie))
+        .routes(routes!(queue::list))
+        .routes(routes!(queue::retry))
+        .routes(routes!(queue::drop_parked))
+        .routes(routes!(audit::list))
+        .routes(routes!(roles::list, roles::grant))
+        .routes(routes!(roles::revoke))
+        .routes(routes!(tokens::make))
+        .split_for_parts()
+}
