@@ -2,7 +2,8 @@
 # a shell nor a package manager.
 #
 #   docker build -t partyline .
-#   docker run -d -p 8080:8080 -v partyline:/var/lib/partyline \
+#   docker run -d -p 8080:8080 --read-only --cap-drop=ALL --security-opt=no-new-privileges \
+#       -v partyline:/var/lib/partyline \
 #       -v "$PWD/config:/var/lib/partyline/config:ro" partyline
 #
 # The configuration is config/partyline.toml in the mounted folder, or the environment alone

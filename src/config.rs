@@ -5,7 +5,8 @@
 //! first one. Every key is described in `config/partyline.example.toml`.
 //!
 //! Any key can come from the environment: `PARTYLINE_TWILIO__AUTH_TOKEN` is `twilio.auth_token`.
-//! Any secret `x` can be given as `x_file`, the path of a file that holds it.
+//! Any secret `x` can be given as `x_file`, the path of a file that holds it, or as a credential of
+//! systemd: `LoadCredential=twilio.auth_token:…`.
 
 mod access;
 mod alerts;
@@ -27,7 +28,7 @@ mod tests;
 mod tree;
 mod twilio;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use partyline_core::{Link, Network};
 
@@ -45,8 +46,11 @@ pub use slack::{Slack, Transport};
 pub use store::Store;
 pub use twilio::{Ingest, Twilio};
 
-use section::{Noted, Section};
+use section::{Around, Noted, Section};
 use tree::{Node, Table, Value};
+
+/// The variable in which systemd says where its credentials are (systemd.exec, "Credentials").
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// The largest configuration file, in bytes.
 const FILE_LIMIT: u64 = 16 * 1024 * 1024;
@@ -80,6 +84,8 @@ pub struct Config {
     pub alerts: Alerts,
     /// What is logged.
     pub logging: Logging,
+    /// What looked like an oversight while it was read.
+    read_warnings: Vec<String>,
 }
 
 impl Config {
@@ -98,8 +104,15 @@ impl Config {
                 list: vec![Fault { key: String::new(), origin: None, wrong, remedy }],
             })?,
         };
-        Self::parse(&text, environment)
-            .map_err(|faults| Faults { file: path.map(Path::to_owned), ..faults })
+        let mut config = Self::parse(&text, environment)
+            .map_err(|faults| Faults { file: path.map(Path::to_owned), ..faults })?;
+        if let Some(path) = path.filter(|path| section::is_open(path) && holds_secrets(&text)) {
+            config.read_warnings.push(format!(
+                "Everybody on this machine may read {}, and there are secrets in it: chmod 600 it.",
+                path.display()
+            ));
+        }
+        Ok(config)
     }
 
     /// Reads the text of a file, with the environment laid over it.
@@ -133,7 +146,7 @@ impl Config {
     /// What is allowed and still looks like an oversight, one sentence each.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
+        let mut warnings = self.read_warnings.clone();
         let mut warn = |when: bool, sentence: &str| {
             if when {
                 warnings.push(sentence.to_owned());
@@ -189,10 +202,22 @@ fn read_file(path: &Path) -> Result<String, (String, String)> {
     std::fs::read_to_string(path).map_err(cannot)
 }
 
+/// Whether a configuration's text gives a secret itself, and not the file with it.
+fn holds_secrets(text: &str) -> bool {
+    let key = |line: &str| line.split_once('=').map(|(key, _)| key.trim().to_owned());
+    text.lines().filter_map(key).any(|key| {
+        ["token", "secret", "password"].iter().any(|word| key.ends_with(word))
+            && !key.starts_with('#')
+    })
+}
+
 /// The configuration while it is read.
 struct Reader {
     tree: Table,
     faults: Vec<Fault>,
+    warnings: Vec<String>,
+    /// The folder of systemd's credentials, where it handed some over.
+    credentials: Option<PathBuf>,
     /// Every key that was asked for.
     known: Vec<String>,
     /// Every section that was asked for.
@@ -203,8 +228,25 @@ impl Reader {
     fn new(text: &str, environment: impl Iterator<Item = (String, String)>) -> Self {
         let mut faults = Vec::new();
         let mut tree = tree::parse(text, &mut faults);
+        let mut credentials = None;
+        let environment = environment.inspect(|(name, value)| {
+            if name == CREDENTIALS {
+                credentials = Some(PathBuf::from(value));
+            }
+        });
         tree::overlay(&mut tree, environment, &mut faults);
-        Self { tree, faults, known: Vec::new(), sections: Vec::new() }
+        let (known, sections) = (Vec::new(), Vec::new());
+        Self { tree, faults, warnings: Vec::new(), credentials, known, sections }
+    }
+
+    /// A section, while it is read.
+    fn open(&mut self, path: String, node: Option<Node>) -> Section<'_> {
+        let around = Around {
+            faults: &mut self.faults,
+            warnings: &mut self.warnings,
+            credentials: self.credentials.as_deref(),
+        };
+        Section::new(path, node, around)
     }
 
     fn read(&mut self) -> Result<Config, Noted> {
@@ -246,6 +288,7 @@ impl Reader {
             limits: limits?,
             alerts: alerts?,
             logging: logging?,
+            read_warnings: std::mem::take(&mut self.warnings),
         })
     }
 
@@ -257,9 +300,10 @@ impl Reader {
     ) -> Result<T, Noted> {
         self.sections.push(name);
         let node = self.tree.remove(name);
-        let mut section = Section::new(name.to_owned(), node, &mut self.faults);
+        let mut section = self.open(name.to_owned(), node);
         let value = read(&mut section);
-        self.known.extend(section.finish());
+        let known = section.finish();
+        self.known.extend(known);
         value
     }
 
@@ -296,7 +340,7 @@ impl Reader {
         let mut all = Ok(Vec::new());
         for (index, table) in tables.into_iter().enumerate() {
             let path = format!("links[{index}]");
-            let mut section = Section::new(path, Some(table), &mut self.faults);
+            let mut section = self.open(path, Some(table));
             match links::read(&mut section) {
                 Ok(links) => {
                     let is_on = |network| on.contains(&(network, true));
@@ -307,7 +351,8 @@ impl Reader {
                 }
                 Err(noted) => all = Err(noted),
             }
-            self.known.extend(section.finish());
+            let known = section.finish();
+            self.known.extend(known);
         }
         all
     }

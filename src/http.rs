@@ -25,7 +25,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
-use partyline_core::{Incoming, Intake, NotStored};
+use partyline_core::{Incoming, Intake, NotStored, Seldom};
 use partyline_slack::Slack;
 use partyline_twilio::Twilio;
 use tokio::sync::Semaphore;
@@ -116,7 +116,10 @@ async fn store(rooms: &Rooms, incoming: Incoming) -> Response {
     match stored {
         Ok(_) => StatusCode::OK.into_response(),
         Err(error) => {
-            tracing::error!(%error, "a webhook was not acknowledged: the platform has to repeat it");
+            static UNSTORED: Seldom = Seldom::new();
+            if let Some(more) = UNSTORED.due(rooms.ledger.now()) {
+                tracing::error!(%error, more, "a webhook was not acknowledged: the platform has to repeat it");
+            }
             metrics::counter!("partyline_webhooks_not_stored_total").increment(1);
             refuse(StatusCode::SERVICE_UNAVAILABLE, "it could not be stored; try again")
         }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use secrecy::SecretString;
@@ -25,17 +26,28 @@ pub(super) struct Section<'a> {
     path: String,
     left: Table,
     asked: BTreeMap<&'static str, Option<Origin>>,
-    faults: &'a mut Vec<Fault>,
+    around: Around<'a>,
+}
+
+/// What stands around a section while it is read.
+pub(super) struct Around<'a> {
+    /// Everything that is wrong.
+    pub(super) faults: &'a mut Vec<Fault>,
+    /// What is allowed and still looks like an oversight.
+    pub(super) warnings: &'a mut Vec<String>,
+    /// The folder of the credentials that systemd hands over (`LoadCredential=`): a file for each,
+    /// named as the key is (`twilio.auth_token`).
+    pub(super) credentials: Option<&'a Path>,
 }
 
 impl<'a> Section<'a> {
     /// The section at `path` (`twilio`, `links[0]`). A missing one reads as an empty one.
-    pub(super) fn new(path: String, node: Option<Node>, faults: &'a mut Vec<Fault>) -> Self {
+    pub(super) fn new(path: String, node: Option<Node>, around: Around<'a>) -> Self {
         let left = match node {
             None => Table::new(),
             Some(Node { value: Value::Table(table), .. }) => table,
             Some(Node { value, at }) => {
-                faults.push(Fault {
+                around.faults.push(Fault {
                     key: path.clone(),
                     origin: Some(at),
                     wrong: format!("a section is expected here, not {}", value.kind()),
@@ -44,7 +56,7 @@ impl<'a> Section<'a> {
                 Table::new()
             }
         };
-        Self { path, left, asked: BTreeMap::new(), faults }
+        Self { path, left, asked: BTreeMap::new(), around }
     }
 
     /// Notes a fault of a key of this section.
@@ -65,7 +77,7 @@ impl<'a> Section<'a> {
         wrong: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Noted {
-        self.faults.push(Fault {
+        self.around.faults.push(Fault {
             key: format!("{}.{key}", self.path),
             origin,
             wrong: wrong.into(),
@@ -225,7 +237,8 @@ impl<'a> Section<'a> {
 
     /// A secret: under its own key, or in the file that `key_file` names (one line break at its
     /// end is not part of it). What is in the environment goes before what is in the file; both
-    /// in one place are a fault. `check` must not repeat the secret in what it says.
+    /// in one place are a fault. Where there is neither, it is the credential of that name, if
+    /// systemd handed one over. `check` must not repeat the secret in what it says.
     pub(super) fn secret(
         &mut self,
         keys: (&'static str, &'static str),
@@ -254,18 +267,35 @@ impl<'a> Section<'a> {
         let file = self.text(file_key, "Write the path of a file that holds the secret")?;
         let (key, text) = match (self.text(key, remedy)?, file) {
             (Some(text), _) => (key, text),
-            (None, None) => return Ok(None),
-            (None, Some(file)) => {
-                let text = read_secret(&file).map_err(|wrong| {
-                    self.fault(file_key, wrong, "Put the secret there, readable by this user")
-                })?;
-                (file_key, text)
-            }
+            (None, None) => match self.credential(key) {
+                Some(file) => (key, self.secret_file(key, &file)?),
+                None => return Ok(None),
+            },
+            (None, Some(file)) => (file_key, self.secret_file(file_key, Path::new(&file))?),
         };
         forms::not_placeholder(&text)
             .and_then(|()| check(&text))
             .map(|()| Some(SecretString::from(text)))
             .map_err(|wrong| self.fault(key, wrong, remedy))
+    }
+
+    /// The credential for a key, where there is one.
+    fn credential(&self, key: &str) -> Option<PathBuf> {
+        let file = self.around.credentials?.join(format!("{}.{key}", self.path));
+        file.is_file().then_some(file)
+    }
+
+    fn secret_file(&mut self, key: &str, file: &Path) -> Result<String, Noted> {
+        let text = read_secret(file).map_err(|wrong| {
+            self.fault(key, wrong, "Put the secret there, readable by this user")
+        })?;
+        if is_open(file) {
+            self.around.warnings.push(format!(
+                "Everybody on this machine may read the file of {}.{key}: chmod 600 it.",
+                self.path
+            ));
+        }
+        Ok(text)
     }
 
     /// A secret that must be there.
@@ -305,7 +335,7 @@ fn split_commas(text: &str, at: &Origin) -> Vec<Node> {
 
 /// Reads a secret's file. What is said does not repeat the path: it may be the secret itself, put
 /// under the wrong key.
-fn read_secret(path: &str) -> Result<String, String> {
+fn read_secret(path: &Path) -> Result<String, String> {
     let cannot = |error: std::io::Error| format!("the file it names cannot be read: {error}");
     let size = std::fs::metadata(path).map_err(cannot)?.len();
     if size > SECRET_FILE_LIMIT {
@@ -319,4 +349,10 @@ fn read_secret(path: &str) -> Result<String, String> {
     } else {
         Ok(secret.to_owned())
     }
+}
+
+/// Whether everybody on this machine may read or write a file or a folder.
+pub(super) fn is_open(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o007 != 0)
 }

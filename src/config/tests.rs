@@ -371,6 +371,45 @@ fn a_secret_can_stand_in_a_file() {
 }
 
 #[test]
+fn a_secret_can_be_a_credential_of_systemds() {
+    let folder = tempfile::tempdir().unwrap();
+    let environment = [("CREDENTIALS_DIRECTORY", folder.path().to_str().unwrap())];
+    std::fs::write(folder.path().join("twilio.auth_token"), "from-systemd-0123\n").unwrap();
+    let secret = |config: Config| config.twilio.auth_token.unwrap().expose_secret().to_owned();
+    let given = filled_in(EXAMPLE);
+    let without = given.replacen("auth_token = ", "#", 1);
+    assert_eq!(secret(parse_with(&without, &environment).unwrap()), "from-systemd-0123");
+    assert_eq!(secret(parse_with(&given, &environment).unwrap()), "neither short nor secret");
+    assert_eq!(parse(&without).unwrap_err().list[0].key, "twilio.auth_token");
+    std::fs::write(folder.path().join("twilio.auth_token"), "").unwrap();
+    let empty = parse_with(&without, &environment).unwrap_err();
+    assert_eq!(empty.list[0].key, "twilio.auth_token", "{empty}");
+}
+
+#[test]
+fn secrets_that_everybody_may_read_are_warned_of() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (config, token) = (folder.path().join("partyline.toml"), folder.path().join("token"));
+    std::fs::write(&token, "from-the-file-0123\n").unwrap();
+    let text = filled_in(EXAMPLE).replace(
+        "auth_token = \"neither short nor secret\"",
+        &format!("auth_token_file = {:?}", token.to_str().unwrap()),
+    );
+    std::fs::write(&config, text).unwrap();
+    let warned = |mode| {
+        for file in [&config, &token] {
+            std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let read = Config::load(Some(&config), std::iter::empty()).unwrap();
+        read.warnings().iter().filter(|warning| warning.contains("chmod 600")).count()
+    };
+    assert_eq!(warned(0o600), 0);
+    assert_eq!(warned(0o640), 0);
+    assert_eq!(warned(0o644), 2);
+}
+
+#[test]
 fn no_secret_is_shown() {
     let text = with_every_key()
         .replace("neither short nor secret", "hush-hush-0123456789-0123456789")

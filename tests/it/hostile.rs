@@ -374,3 +374,70 @@ async fn a_listener_for_the_operator_leaves_the_other_one_the_webhooks_alone() {
     world.daemon.wait_until_settled().await;
     world.daemon.stop().await;
 }
+
+/// Whoever has no key cannot make the daemon work much, nor write much.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_forged_webhooks_is_refused_counted_and_a_line_in_the_log() {
+    let mut siege = Siege::with("").await;
+    let many = "a=1&".repeat(200_000);
+    let mut flood = Vec::new();
+    for number in 0..8 {
+        let mut raw = siege.raw().await;
+        // Every other one with as much to sort as the limit allows.
+        let body = if number % 2 == 0 { many.clone() } else { "EventType=x".to_owned() };
+        let request = format!(
+            "POST /webhooks/twilio HTTP/1.1\r\nHost: b\r\nX-Twilio-Signature: Zm9yZ2Vk\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        flood.push(tokio::spawn(async move {
+            for _ in 0..50 {
+                raw.send(&request).await;
+                let got = raw.answer().await;
+                assert!(got.starts_with("HTTP/1.1 403 "), "{got}");
+            }
+        }));
+    }
+    siege.an_honest_message_passes().await;
+    for one in flood {
+        one.await.expect("refused");
+    }
+    let line = "partyline_twilio_webhooks_total{event=\"unsigned\",outcome=\"signature\"}";
+    assert_eq!(siege.world.daemon.metric(line).await, Some(400.0));
+    let lines = siege.world.daemon.log().matches("a webhook was refused").count();
+    assert!((1..=2).contains(&lines), "{lines} lines");
+    siege.over().await;
+}
+
+/// Twilio signs no time: whoever recorded a webhook can send it again, and nothing comes of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_that_is_played_again_changes_nothing() {
+    let mut siege = Siege::with("").await;
+    let sid = "IM0123456789abcdef0123456789abcdef";
+    let form = Form::default()
+        .with("EventType", "onMessageAdded")
+        .with("ConversationSid", siege.group.conversation.clone())
+        .with("MessageSid", sid)
+        .with("Index", "0")
+        .with("Author", "whatsapp:+14155550101")
+        .with("Body", "said long ago");
+    let (body, signature) = (form.encode(), signed(&siege, "/webhooks/twilio", &form));
+    let client = reqwest::Client::new();
+    let post = || {
+        client
+            .post(siege.world.daemon.url("/webhooks/twilio"))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("x-twilio-signature", signature.clone())
+    };
+    for _ in 0..5 {
+        assert_eq!(post().body(body.clone()).send().await.expect("sent").status(), 200);
+    }
+    // Elsewhere, or with a word changed, it is a forgery.
+    let changed = post().body(body.replace("ago", "now")).send().await.expect("sent");
+    assert_eq!(changed.status(), 403);
+    siege.an_honest_message_passes().await;
+    let posts = siege.world.channel(&siege.group.channel);
+    let again = posts.iter().filter(|(_, text)| text == "said long ago").count();
+    assert!(again <= 1, "{posts:?}");
+    siege.over().await;
+}

@@ -5,7 +5,11 @@ use std::process::Output;
 use crate::support::World;
 
 fn run(world: &World, arguments: &[&str]) -> Output {
-    world.daemon.command(arguments).output().expect("the binary")
+    let output = world.daemon.command(arguments).output().expect("the binary");
+    for said in [&output.stdout, &output.stderr] {
+        world.daemon.assert_discreet(&String::from_utf8_lossy(said), &[]);
+    }
+    output
 }
 
 fn stderr(output: &Output) -> String {

@@ -139,6 +139,31 @@ impl World {
     }
 }
 
+/// Whatever a test did: what was said in it is in no log, nor is anything else that must not be.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let phones = self.twilio.conversations().into_iter().flat_map(|conversation| {
+            let said = self.twilio.messages(conversation.sid.as_str());
+            said.into_iter()
+                .filter(|one| one.author.starts_with("whatsapp:"))
+                .filter_map(|one| one.body)
+        });
+        let channels = self.daemon.rooms("slack:").into_iter().flat_map(|channel| {
+            let said = self.slack.messages(&channel);
+            let people =
+                said.into_iter().filter(|one| matches!(one.author, slack::Author::User(_)));
+            people.map(|one| one.text.clone()).collect::<Vec<_>>()
+        });
+        // A short one can stand in a log by chance.
+        let said: Vec<String> =
+            phones.chain(channels).filter(|text| text.contains(' ') && text.len() >= 10).collect();
+        self.daemon.assert_discreet(&self.daemon.log(), &said);
+    }
+}
+
 /// The texts on a phone, in order.
 pub(crate) fn inbox(phone: &twilio::Phone) -> Vec<String> {
     phone.inbox().into_iter().map(|item| item.body).collect()

@@ -27,6 +27,7 @@ mod ids;
 mod late;
 mod link;
 mod rooms;
+mod seldom;
 mod text;
 mod traits;
 mod verdict;
@@ -48,6 +49,7 @@ pub use ids::{DeliveryId, EventKey, MessageId, Network, PersonId, Place, PlaceEr
 pub use late::{LATE_LIMIT, Late, Lateness};
 pub use link::Link;
 pub use rooms::{NewRoom, Revise, Rooms};
+pub use seldom::Seldom;
 pub use text::{Mark, MarkKind, Text, split_words};
 pub use traits::{
     Cursor, Deliver, Incoming, Intake, NotStored, Profile, Profiles, Proof, Ranks, ReadBack,

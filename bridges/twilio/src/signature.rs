@@ -150,6 +150,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -246,6 +247,28 @@ mod tests {
             let signature =
                 sign(&token(), &format!("{signed_url}{PATH}"), &Form::parse(CALL.as_bytes()));
             assert!(accepts("http://127.0.0.1:8080", PATH, &form(&signature), CALL));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_request_panics_and_none_is_signed_by_chance(
+            signature in "[ -~]{0,60}",
+            settings in proptest::option::of("[ -~]{0,40}"),
+            kind in "application/x-www-form-urlencoded|application/json|text/plain|",
+            path in "/[ -~]{0,40}",
+            body in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let mut headers = HeaderMap::new();
+            let mut add = |name: &'static str, value: &str| {
+                headers.insert(name, value.parse().expect("a header"));
+            };
+            add(SIGNATURE, &signature);
+            add("content-type", &kind);
+            if let Some(settings) = &settings {
+                add(SETTINGS, settings);
+            }
+            prop_assert!(!verify(&token(), &at("https://mycompany.com"), &path, &headers, &body));
         }
     }
 }

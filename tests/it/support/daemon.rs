@@ -21,6 +21,7 @@ pub(crate) struct Daemon {
     operators: std::net::SocketAddr,
     config: String,
     links: Vec<(String, String)>,
+    wrapper: Vec<String>,
     child: Option<Child>,
     starts: u32,
     /// The fail points of the next starts.
@@ -96,6 +97,7 @@ admins = ["slack:{admin}"]
             operators: address,
             config,
             links: Vec::new(),
+            wrapper: Vec::new(),
             child: None,
             starts: 0,
             armed: String::new(),
@@ -106,6 +108,39 @@ admins = ["slack:{admin}"]
     /// An address of the daemon's.
     pub(crate) fn url(&self, path: &str) -> Url {
         format!("http://{}{path}", self.address).parse().expect("an address")
+    }
+
+    /// Has another program run it: `command` and its arguments, before its own.
+    pub(crate) fn through(&mut self, command: &[&str]) {
+        self.wrapper = command.iter().map(ToString::to_string).collect();
+    }
+
+    /// The rooms of a network (`slack:`) that the configuration ties, without the network.
+    pub(crate) fn rooms(&self, network: &str) -> Vec<String> {
+        let rooms = self.links.iter().filter_map(|(_, room)| room.strip_prefix(network));
+        rooms.map(str::to_owned).collect()
+    }
+
+    /// That an output has no secret of the configuration in it, no whole number of a phone, and
+    /// nothing of what was said.
+    pub(crate) fn assert_discreet(&self, output: &str, said: &[String]) {
+        let secrets = self.config.lines().filter_map(|line| {
+            let (key, value) = line.split_once(" = ")?;
+            let is_secret = ["token", "secret", "password"].iter().any(|end| key.ends_with(end));
+            is_secret.then(|| value.trim_matches('"').to_owned())
+        });
+        let never: Vec<String> = secrets.chain(said.iter().cloned()).collect();
+        // Each phone of the tests is +1 415 555 and four digits.
+        let number = |line: &str| {
+            line.match_indices("415555").any(|(at, front)| {
+                let rest = &line.as_bytes()[at + front.len()..];
+                rest.len() >= 4 && rest[..4].iter().all(u8::is_ascii_digit)
+            })
+        };
+        for line in output.lines() {
+            let found = never.iter().find(|never| line.contains(never.as_str()));
+            assert!(found.is_none() && !number(line), "this must not be said: {line}");
+        }
     }
 
     /// Where its operator's routes are, when the configuration gives them a listener of their own.
@@ -178,7 +213,14 @@ admins = ["slack:{admin}"]
             );
         }
         std::fs::write(self.config_file(), config).expect("the configuration");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_partyline"));
+        let mut command = match self.wrapper.split_first() {
+            None => Command::new(env!("CARGO_BIN_EXE_partyline")),
+            Some((program, front)) => {
+                let mut command = Command::new(program);
+                command.args(front).arg(env!("CARGO_BIN_EXE_partyline"));
+                command
+            }
+        };
         command.args(arguments).env("PARTYLINE_CONFIG", self.config_file());
         command
     }
