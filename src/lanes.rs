@@ -3,7 +3,9 @@
 //! Only the head of a lane is ever under way. So after a start it is the heads alone of which
 //! nobody knows whether they were sent before the program was killed; each is looked up before it
 //! is sent. No mark has to be written down before a send. In a ledger that was restored from a
-//! backup, everything of before the restore is looked up, not the heads alone.
+//! backup, everything of before the restore is looked up, not the heads alone. And should the ledger
+//! have lost its newest pages (a log that was cut short), the first of what is read back tells: as long
+//! as what is looked up is found, the next one is looked up too.
 
 mod backoff;
 mod notice;
@@ -12,6 +14,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use partyline_core::{
     Action, Clock, Failure, Lateness, NAME_LIMIT, Outgoing, Reason, Sent, Verdict,
 };
@@ -44,6 +47,10 @@ pub struct Lanes {
     stop: CancellationToken,
     care: Care,
     suspects: Mutex<HashSet<Lane>>,
+    /// When this run began.
+    started: Timestamp,
+    /// Lanes that have come to what was said before this run. One entry a lane.
+    reached: Mutex<HashSet<Lane>>,
 }
 
 /// How a delivery is treated that is late, will not go, or does harm.
@@ -97,8 +104,19 @@ impl Lanes {
         stop: CancellationToken,
         care: Care,
     ) -> Arc<Self> {
-        let suspects = Mutex::default();
-        Arc::new(Self { ledger, networks, names, wakers, clock, stop, care, suspects })
+        let (suspects, reached, started) = (Mutex::default(), Mutex::default(), clock.now());
+        Arc::new(Self {
+            ledger,
+            networks,
+            names,
+            wakers,
+            clock,
+            stop,
+            care,
+            suspects,
+            started,
+            reached,
+        })
     }
 
     /// Goes on with everything that waits in the ledger.
@@ -119,6 +137,10 @@ impl Lanes {
         Ok(())
     }
 
+    fn reached(&self) -> std::sync::MutexGuard<'_, HashSet<Lane>> {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn suspects(&self) -> std::sync::MutexGuard<'_, HashSet<Lane>> {
         self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -131,7 +153,12 @@ impl Lanes {
                 return;
             }
             let batch = match self.ledger.heads(lane, READ_AHEAD).await {
-                Ok(batch) if batch.is_empty() => return,
+                Ok(batch) if batch.is_empty() => {
+                    if suspect {
+                        self.suspects().insert(lane.clone());
+                    }
+                    return;
+                }
                 Ok(batch) => batch,
                 Err(error) => {
                     tracing::error!(%lane, %error, "a lane could not read what it owes");
@@ -141,6 +168,9 @@ impl Lanes {
             };
             let mut waiting = &batch[..];
             while let Some(first) = waiting.first() {
+                // What was read back may have been sent by a run of which the ledger has lost the
+                // newest pages: the first of it in a lane tells.
+                suspect |= first.owed.at < self.started && self.reached().insert(lane.clone());
                 let uncertain = suspect || first.former || first.again;
                 let end = self.work(waiting, uncertain).await;
                 // Where the ledger's newest pages were lost, several were sent of which it does not

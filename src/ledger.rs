@@ -36,6 +36,7 @@ mod remember;
 mod roles;
 mod runs;
 mod schema;
+mod soundness;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -92,7 +93,7 @@ pub enum LedgerError {
     Locked(String),
     /// It is not a database, or a damaged one.
     #[error(
-        "the ledger is damaged ({0}): restore a backup, or move the file away to begin a new one"
+        "the ledger is damaged ({0}): restore a backup (`partyline restore DIR`), or move the file away to begin a new one"
     )]
     Damaged(String),
     /// A newer program wrote it.
@@ -278,12 +279,22 @@ impl Ledger {
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, LedgerError> {
         let named = |error: LedgerError| match error {
             LedgerError::Locked(_) => LedgerError::Locked(path.display().to_string()),
+            LedgerError::Damaged(why) => LedgerError::Damaged(format!("{}: {why}", path.display())),
             other => other,
         };
         let open = || {
             let lock = crate::store::lock(path)?;
+            // One that was moved away is to begin anew; one that is there must hold something.
+            let old = lock.is_made() && path.exists();
+            if old {
+                soundness::of_file(path)?;
+            }
             let mut connection = connect(path)?;
+            if old {
+                soundness::of_pages(&connection)?;
+            }
             schema::migrate(&mut connection)?;
+            lock.note_made()?;
             let tag = tag(&connection)?;
             let restored = restored(&connection)?;
             let heads = Arc::<Heads>::default();

@@ -10,6 +10,7 @@
 //! | `before-restore-…/` | what a restore moved aside |
 
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The folder of a store.
@@ -34,10 +35,32 @@ pub enum NotHad {
     },
 }
 
-/// Held while a process has the store: a second one would send everything twice.
+/// Held while a process has the store: a second one would send everything twice. The file also says
+/// whether a ledger was made here, so that one which lost everything is not taken for a new one.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// Whether a ledger was made here once.
+    #[must_use]
+    pub fn is_made(&self) -> bool {
+        self.file.metadata().is_ok_and(|data| data.len() > 0)
+    }
+
+    /// Writes down that a ledger was made here.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn note_made(&self) -> Result<(), NotHad> {
+        if self.is_made() {
+            return Ok(());
+        }
+        let written = (&self.file).write_all(b"made\n").and_then(|()| self.file.sync_all());
+        written.map_err(|error| unusable(&self.path, &error))
+    }
 }
 
 impl Folder {
@@ -95,14 +118,15 @@ impl Folder {
 /// Takes the store that this ledger belongs to.
 pub(crate) fn lock(ledger: &Path) -> Result<Lock, NotHad> {
     let path = ledger.with_extension("lock");
-    let unusable = |error: &std::io::Error| NotHad::Unusable {
-        path: path.display().to_string(),
-        why: error.to_string(),
-    };
-    let file = File::create(&path).map_err(|error| unusable(&error))?;
+    let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+    let file = options.map_err(|error| unusable(&path, &error))?;
     match file.try_lock() {
-        Ok(()) => Ok(Lock { _file: file }),
+        Ok(()) => Ok(Lock { file, path }),
         Err(std::fs::TryLockError::WouldBlock) => Err(NotHad::InUse(ledger.display().to_string())),
-        Err(std::fs::TryLockError::Error(error)) => Err(unusable(&error)),
+        Err(std::fs::TryLockError::Error(error)) => Err(unusable(&path, &error)),
     }
+}
+
+fn unusable(path: &Path, error: &std::io::Error) -> NotHad {
+    NotHad::Unusable { path: path.display().to_string(), why: error.to_string() }
 }

@@ -11,6 +11,7 @@
 //! | `random` | kills, faults and clocks at random |
 //! | `disk` | a full disk |
 //! | `endurance` | mixed traffic, and what the daemon holds meanwhile |
+//! | `damage` | files of the store that were cut or garbled |
 //! | `descriptors` | no file descriptor left |
 //!
 //! A run's seed is printed. `PARTYLINE_SEED=… tests/run crash` draws the same lives, faults and
@@ -19,6 +20,7 @@
 
 #![allow(clippy::print_stdout)] // a run says what it did
 
+mod damage;
 mod descriptors;
 mod disk;
 mod endurance;

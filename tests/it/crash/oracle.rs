@@ -71,13 +71,24 @@ impl Machine {
             let uncertain = parked.reason == "uncertain";
             let word = if uncertain { "drop" } else { "retry" };
             let line = format!("queue {word} {}", parked.number);
-            let answer = self.world.command(&self.office, &self.world.admin, &line).await;
-            assert!(!answer.contains("Nothing like that"), "{line}: {answer}");
+            self.insist(&line).await;
             let list = if uncertain { &mut excused.uncertain } else { &mut excused.retried };
             list.extend(marks(&parked.owed));
         }
         self.world.daemon.wait_until_settled().await;
         excused
+    }
+
+    /// Gives a command, again where Slack says that it was not acknowledged in time.
+    async fn insist(&self, line: &str) {
+        let began = std::time::Instant::now();
+        loop {
+            let run = self.world.slack.command(&self.office, &self.world.admin, "/wa", line);
+            if run.expect("known").answer(PATIENCE).await.is_ok() {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "no answer to {line}\n{}", self.heading());
+        }
     }
 
     fn ledger(&self) -> Connection {
