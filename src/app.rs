@@ -21,7 +21,7 @@ use url::Url;
 
 use crate::alerts::{self, Board, Keeper, Look, Signs, Skew};
 use crate::backup;
-use crate::catchup::{self, CatchUp};
+use crate::catchup::{self, CatchUp, Polls};
 use crate::commands::Desk;
 use crate::config::{self, Config};
 use crate::contacts::{Contacts, SledContacts};
@@ -30,7 +30,7 @@ use crate::crash::{Point, point};
 use crate::http::api::{self, Api};
 use crate::http::server::{self, Bounds, Waits};
 use crate::http::{self, Bodies, Rooms};
-use crate::intake::{Door, Wakers};
+use crate::intake::{self, Door, Wakers};
 use crate::keyed::Keyed;
 use crate::lanes::{self, Lanes};
 use crate::ledger::{Ledger, LedgerError};
@@ -207,6 +207,7 @@ pub async fn run(
         lanes: Keyed::new(tasks.clone()),
         commands: Keyed::new(tasks.clone()),
         reads: Keyed::new(tasks.clone()),
+        polls: polls(config),
     };
     let signs = Arc::new(Signs::default());
     let door = Door::new(
@@ -216,6 +217,7 @@ pub async fn run(
         networks.limits(),
         wakers.clone(),
         signs.clone(),
+        intake::Late { limit: config.relay.catch_up(), lateness: config.relay.lateness.clone() },
     );
     let recalling =
         members::recall(&ledger, contacts.names(), &links, &networks, stop.clone()).await?;
@@ -251,9 +253,7 @@ pub async fn run(
     );
     catch_up.start().await?;
     point(Point::StartCatchUp);
-    if config.twilio.ingest == config::Ingest::Poll {
-        tasks.spawn(catch_up.poll(Network::Twilio, config.twilio.poll_interval));
-    }
+    tasks.spawn(catch_up.tend());
     let making_up = door.make_up();
     let intake: Arc<dyn Intake> = Arc::new(door);
     receive(&bridges, slack_calls(config), &intake, &lifecycle).await?;
@@ -343,6 +343,14 @@ async fn open_contacts(config: &Config, store: &Folder) -> anyhow::Result<Contac
     Ok(Contacts::open(Arc::new(store), config.contacts.names_in_memory).await?)
 }
 
+/// When conversations are asked, where Twilio does not call. A third of the calls that an account
+/// may make is for that.
+fn polls(config: &Config) -> Option<Arc<Polls>> {
+    let twilio = &config.twilio;
+    (twilio.ingest == config::Ingest::Poll)
+        .then(|| Polls::new(twilio.poll_interval, twilio.actions_per_second / 3))
+}
+
 /// The links of the configuration, and of those made by command all that do not contradict it.
 async fn links(config: &Config, ledger: &Ledger) -> anyhow::Result<Links> {
     let links = Links::new();
@@ -404,7 +412,7 @@ async fn receive(
         if called {
             // A socket says itself when it was not there. By HTTP nobody does, but a stopped
             // daemon may have missed something.
-            intake.reconnected(Network::Slack).await?;
+            intake.reconnected(Network::Slack, None).await?;
         }
         let (intake, stop) = (intake.clone(), lifecycle.stop.clone());
         lifecycle.tasks.spawn(always("Slack", stop.clone(), move || {

@@ -1,36 +1,43 @@
 //! Reads back what was missed: after a start, a reconnect, or a hole in a conversation's count.
 //!
 //! It is the same road as everything else: what is read goes through intake, whose keys make
-//! repeats harmless, and is released in the order of its place.
+//! repeats harmless, and is released in the order of its place. All of a place is read before
+//! anything of it is released, so that it is known what comes too late to be relayed.
 
+mod polls;
+pub(crate) mod words;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use partyline_core::{Cursor, Failure, Incoming, Network, Place, Verdict};
+use partyline_core::{Cursor, Failure, Incoming, Lost, Network, Place, Verdict};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::crash::{Point, point};
-use crate::intake::{Door, Wakers};
-use crate::ledger::{Hold, Ledger, LedgerError};
+use crate::intake::{Door, Wakers, newest};
+use crate::ledger::{Hold, Ledger, LedgerError, Through};
 use crate::links::Links;
 use crate::networks::Networks;
 use crate::poison::{Guard, Poison};
+pub use polls::Polls;
 
-/// Places that are read at once. The bridges keep the platforms' rates; this bounds the memory.
+/// Places of a network that are read at once. The bridges keep the platforms' rates; this bounds
+/// the memory.
 const AT_ONCE: usize = 8;
-/// Events that go into the ledger in one commit.
-const CHUNK: usize = 200;
 /// So many pieces from one read-back may not be all that there is.
 const MANY: usize = 1000;
 /// How many messages before the newest of a conversation that was never read are looked through
 /// for those that were said since the start.
 const LOOK_BACK: u64 = 100;
 /// After so many failures in a row, what is held is let go: late and perhaps with a hole is better
-/// than never. It is logged, counted, and read again at the next reconnect.
+/// than never. The rooms are told, and it is read again later.
 const TRIES: u32 = 10;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How often what could not be read is read again.
+const AGAIN: Duration = Duration::from_secs(600);
 
 /// Reads places back, a bounded number at once.
 pub struct CatchUp {
@@ -40,8 +47,10 @@ pub struct CatchUp {
     networks: Networks,
     wakers: Wakers,
     stop: CancellationToken,
-    rules: Rules,
-    places: Semaphore,
+    gap_wait: Duration,
+    guard: Arc<Guard>,
+    /// For each network, so that one that is slow holds up no other.
+    turns: HashMap<Network, Semaphore>,
     /// When the daemon started, less what a platform's times may lack.
     started: Timestamp,
 }
@@ -57,8 +66,7 @@ pub struct Rules {
 enum Trouble {
     Platform(Failure),
     Ledger(String),
-    /// It panicked.
-    Ours,
+    Poison(Poison),
 }
 
 impl CatchUp {
@@ -73,10 +81,22 @@ impl CatchUp {
         stop: CancellationToken,
         rules: Rules,
     ) -> Arc<Self> {
-        let places = Semaphore::new(AT_ONCE);
+        let turns = Network::ALL.map(|network| (network, Semaphore::new(AT_ONCE)));
+        let Rules { guard, gap_wait } = rules;
         // Twilio's lists tell times in whole seconds, cut off.
         let started = ledger.now() - jiff::SignedDuration::from_secs(1);
-        Arc::new(Self { started, door, ledger, links, networks, wakers, stop, rules, places })
+        Arc::new(Self {
+            started,
+            door,
+            ledger,
+            links,
+            networks,
+            wakers,
+            stop,
+            gap_wait,
+            guard,
+            turns: turns.into(),
+        })
     }
 
     /// Reads back every linked conversation, every place in which something is held, and Matrix
@@ -105,111 +125,157 @@ impl CatchUp {
         Ok(())
     }
 
-    /// Reads every linked place of a network again and again: the way in for a network that cannot
-    /// call us.
-    pub fn poll(
-        self: &Arc<Self>,
-        network: Network,
-        every: Duration,
-    ) -> impl Future<Output = ()> + Send + use<> {
-        let catch_up = Arc::clone(self);
-        async move {
-            let mut ticks = tokio::time::interval(every);
-            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            let stop = catch_up.stop.clone();
-            stop.run_until_cancelled(async {
-                loop {
-                    ticks.tick().await;
-                    for place in catch_up.links.places(network) {
-                        catch_up.wakers.reads.wake(place);
+    /// Reads again, now and then, what could not be read; and, where Twilio does not call, asks
+    /// conversations for news when it is their turn. Runs until the stop.
+    pub async fn tend(self: Arc<Self>) {
+        let asking = async {
+            match &self.wakers.polls {
+                Some(polls) => polls.run(&self.links, &self.wakers.reads).await,
+                None => std::future::pending().await,
+            }
+        };
+        let again = async {
+            let mut ticks = tokio::time::interval(AGAIN);
+            loop {
+                ticks.tick().await;
+                match self.ledger.places_with_holes().await {
+                    Ok(places) => {
+                        places.into_iter().for_each(|place| self.wakers.reads.wake(place))
                     }
+                    Err(error) => tracing::error!(%error, "what is to be read again is not known"),
                 }
-            })
-            .await;
+            }
+        };
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = asking => {}
+            () = again => {}
         }
     }
 
     async fn run(&self, place: &Place) {
         if self.ledger.holds(place).await.unwrap_or_default() {
             // A hook that overtook another: most often the other comes by itself.
-            self.pause(self.rules.gap_wait).await;
+            self.pause(self.gap_wait).await;
         }
-        let Ok(_turn) = self.places.acquire().await else { return };
         let mut pause = Duration::from_millis(500);
+        let mut why = None;
         for tries in 1..=TRIES {
             if self.stop.is_cancelled() {
                 return;
             }
-            let name = || format!("read {place}");
-            let read = match self.rules.guard.attempt(name, self.read(place)).await {
-                Ok(read) => read,
-                Err(Poison::Panicked) => Err(Trouble::Ours),
-                Err(Poison::Deadly) => break,
-            };
-            let failure = match read {
+            let asked = match self.attempt(place).await {
                 Ok(()) => return,
-                Err(Trouble::Ours) => {
-                    tracing::error!(%place, tries, "reading back panicked; trying again");
-                    None
-                }
                 Err(Trouble::Ledger(error)) => {
                     tracing::error!(%place, error, "what was read back could not be stored; trying again");
-                    None
+                    Duration::ZERO
+                }
+                Err(Trouble::Poison(poison)) => {
+                    tracing::error!(%place, tries, "could not be read back: {poison}");
+                    why =
+                        Some(Lost { why: format!("Reading was given up: {poison}."), again: true });
+                    if poison == Poison::Deadly {
+                        break;
+                    }
+                    Duration::ZERO
                 }
                 Err(Trouble::Platform(failure)) => {
                     tracing::warn!(%place, tries, "could not be read back: {failure}");
-                    Some(failure)
+                    why = Some(Lost { why: failure.sentence, again: true });
+                    match failure.verdict {
+                        Verdict::Never => break,
+                        Verdict::Later(wait) => wait.unwrap_or_default(),
+                        Verdict::Unknown => Duration::ZERO,
+                    }
                 }
-            };
-            let asked = match failure.map(|failure| failure.verdict) {
-                Some(Verdict::Never) => break,
-                Some(Verdict::Later(Some(wait))) => wait,
-                _ => Duration::ZERO,
             };
             self.pause(pause.max(asked)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        self.give_up(place).await;
+        self.give_up(place, why).await;
+    }
+
+    /// Reads a place once, when it is its turn. It has no turn while it waits for the next try.
+    async fn attempt(&self, place: &Place) -> Result<(), Trouble> {
+        let _turn = match self.turns.get(&place.network()) {
+            Some(turns) => turns.acquire().await.ok(),
+            None => None,
+        };
+        let name = || format!("read {place}");
+        match self.guard.attempt(name, self.read(place)).await {
+            Ok(read) => read,
+            Err(poison) => Err(Trouble::Poison(poison)),
+        }
     }
 
     async fn read(&self, place: &Place) -> Result<(), Trouble> {
-        let Some(powers) = self.networks.get(place.network()) else { return Ok(()) };
+        point(Point::ReadBegin);
         // Taken before anything is read: a hold that comes later means that something may have
         // been missed again, and what is held by then is not let go here.
         let hold = self.ledger.hold_on(place).await?;
-        let cursor = self.ledger.cursor(place).await?;
-        point(Point::ReadBegin);
-        let pieces =
-            powers.read_back.read_back(place, cursor.as_ref()).await.map_err(Trouble::Platform)?;
+        let Some(from) = self.ledger.read_from(place).await? else {
+            return self.first(place, hold).await;
+        };
+        let mut read_to = from.clone();
+        let mut found = 0;
+        loop {
+            let pieces = self.ask(place, Some(&read_to)).await?;
+            let newest = newest(&pieces);
+            // A bridge gives a bounded number at once: there may be more.
+            let more = pieces.len() >= MANY && newest != Cursor::default();
+            found += pieces.len();
+            self.door.accept_read_back(pieces).await.map_err(|error| Trouble::Ledger(error.0))?;
+            read_to.ordinal = newest.ordinal.or(read_to.ordinal);
+            read_to.last = newest.last.or(read_to.last);
+            if !more {
+                break;
+            }
+        }
+        if let Some(polls) = &self.wakers.polls {
+            polls.was_read(place, found > 0);
+        }
+        let through = match (read_to.ordinal, read_to.last) {
+            // What came live above the newest one that was read waits for its own turn.
+            (Some(newest), _) if place.is_conversation() && read_to_is_new(&from, newest) => {
+                Through::Ordinal(newest)
+            }
+            _ if place.is_conversation() => {
+                self.nothing_new(place).await?;
+                if self.ledger.cursor(place).await?.as_ref() == Some(&from) {
+                    return Ok(());
+                }
+                // Nothing was missing in its hole.
+                Through::Hold(hold)
+            }
+            (None, Some(last)) if found > 0 => Through::Message(last),
+            _ => Through::Hold(hold),
+        };
+        point(Point::ReadRelease);
+        Ok(self.door.release(place, through, None).await?)
+    }
+
+    async fn ask(&self, place: &Place, after: Option<&Cursor>) -> Result<Vec<Incoming>, Trouble> {
+        let Some(powers) = self.networks.get(place.network()) else { return Ok(Vec::new()) };
+        let pieces = powers.read_back.read_back(place, after).await.map_err(Trouble::Platform)?;
         metrics::counter!("partyline_read_back_total", "network" => place.network().as_str())
             .increment(pieces.len() as u64);
         point(Point::ReadRead);
-        let newest = newest(&pieces);
-        // A bridge gives a bounded number at once: there may be more.
-        let more = pieces.len() >= MANY;
-        if cursor.is_none() {
-            // The first time: what was said before the link is not relayed.
-            let before = self.just_said(place, &pieces).await?;
-            if before.is_some() {
+        Ok(pieces)
+    }
+
+    /// The first time: what was said before the link is not relayed.
+    async fn first(&self, place: &Place, hold: Hold) -> Result<(), Trouble> {
+        let pieces = self.ask(place, None).await?;
+        let begin = match self.just_said(place, &pieces).await? {
+            Some(before) => {
                 self.wakers.reads.wake(place.clone());
+                before
             }
-            self.ledger.begin(place, before.unwrap_or(newest)).await?;
-            return self.release_hold(place, hold).await;
-        }
-        self.store(pieces).await?;
+            None => newest(&pieces),
+        };
+        self.ledger.begin(place, begin).await?;
         point(Point::ReadRelease);
-        match newest.ordinal {
-            None if place.is_conversation() => return self.nothing_new(place).await,
-            // What came live above the newest one that was read waits for its own turn.
-            Some(newest) if place.is_conversation() || more => {
-                self.release(place, Some(newest)).await?;
-            }
-            _ => self.release_hold(place, hold).await?,
-        }
-        if more {
-            self.wakers.reads.wake(place.clone());
-        }
-        Ok(())
+        Ok(self.door.release(place, Through::Hold(hold), None).await?)
     }
 
     /// Where a conversation begins in which something was said since the daemon started: before
@@ -224,10 +290,8 @@ impl CatchUp {
         else {
             return Ok(None);
         };
-        let Some(powers) = self.networks.get(place.network()) else { return Ok(None) };
         let back = Cursor { ordinal: ordinal.checked_sub(LOOK_BACK), last: None };
-        let pieces =
-            powers.read_back.read_back(place, Some(&back)).await.map_err(Trouble::Platform)?;
+        let pieces = self.ask(place, Some(&back)).await?;
         let old = pieces
             .iter()
             .flat_map(|piece| &piece.events)
@@ -235,21 +299,6 @@ impl CatchUp {
             .filter_map(|event| event.ordinal)
             .max();
         Ok(Some(Cursor { ordinal: old.or(back.ordinal), last: None }))
-    }
-
-    async fn store(&self, pieces: Vec<Incoming>) -> Result<(), Trouble> {
-        let mut pieces = pieces.into_iter();
-        loop {
-            let chunk: Vec<Incoming> = pieces.by_ref().take(CHUNK).collect();
-            if chunk.is_empty() {
-                return Ok(());
-            }
-            self.door
-                .accept_read_back(chunk)
-                .await
-                .map_err(|error| Trouble::Ledger(error.to_string()))?;
-            point(Point::ReadChunk);
-        }
     }
 
     /// The platform says that nothing is there after the cursor, and yet something may be held:
@@ -265,29 +314,20 @@ impl CatchUp {
         Ok(())
     }
 
-    async fn release(&self, place: &Place, through: Option<u64>) -> Result<(), Trouble> {
-        let accepted = self.ledger.release(place, through).await?;
-        point(Point::ReadReleased);
-        self.wakers.wake(accepted);
-        Ok(())
-    }
-
-    async fn release_hold(&self, place: &Place, hold: Hold) -> Result<(), Trouble> {
-        let accepted = self.ledger.release_hold(place, hold).await?;
-        point(Point::ReadReleased);
-        self.wakers.wake(accepted);
-        Ok(())
-    }
-
-    async fn give_up(&self, place: &Place) {
+    /// Lets go what is held, tells the places tied to this one, and reads it again later.
+    async fn give_up(&self, place: &Place, why: Option<Lost>) {
         metrics::counter!("partyline_read_back_failed_total",
             "network" => place.network().as_str())
         .increment(1);
         self.door.unread(place);
         tracing::error!(%place,
             "this place could not be read back; what is held is let go, something before it may be missing");
-        if let Err(Trouble::Ledger(error)) = self.release(place, None).await {
-            tracing::error!(%place, error, "what is held could not be let go");
+        let released = match self.ledger.hold_on(place).await {
+            Ok(hold) => self.door.release(place, Through::Hold(hold), why).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = released {
+            tracing::error!(%place, %error, "what is held could not be let go");
         }
     }
 
@@ -305,12 +345,7 @@ impl From<LedgerError> for Trouble {
     }
 }
 
-/// The cursor behind the newest event of what was read.
-pub(crate) fn newest(pieces: &[Incoming]) -> Cursor {
-    let mut cursor = Cursor::default();
-    for event in pieces.iter().flat_map(|piece| &piece.events) {
-        cursor.ordinal = cursor.ordinal.max(event.ordinal);
-        cursor.last = event.happening.message().cloned().or(cursor.last);
-    }
-    cursor
+/// Whether something was read behind the cursor.
+fn read_to_is_new(from: &Cursor, newest: u64) -> bool {
+    from.ordinal.is_none_or(|ordinal| newest > ordinal)
 }

@@ -7,19 +7,27 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::Timestamp;
 use partyline_core::{
-    Address, Cursor, Event, Happening, Incoming, Intake, MemberChange, Network, NotStored, Place,
-    Stored,
+    Address, Cursor, Event, Happening, Incoming, Intake, Lateness, Lost, MemberChange, Network,
+    NotStored, Place, Stored,
 };
 
 use crate::alerts::Signs;
+use crate::catchup::{Polls, words};
 use crate::contacts::Names;
 use crate::crash::{Point, point};
 use crate::keyed::Keyed;
-use crate::ledger::{Accepted, Entry, Lane, Ledger, LedgerError, Order, StoredParticipant};
+use crate::ledger::{
+    Accepted, Entry, Lane, Ledger, LedgerError, Limit, Order, Skipped, StoredParticipant, Telling,
+    Through,
+};
 use crate::links::Links;
 use crate::route::{Limits, Route, linked_place, route};
 use refused::Refused;
+
+/// Events read back that go into the ledger in one commit.
+const CHUNK: usize = 200;
 
 /// What is woken by what came.
 #[derive(Clone)]
@@ -30,12 +38,17 @@ pub struct Wakers {
     pub commands: Arc<Keyed<Place>>,
     /// Places to read back.
     pub reads: Arc<Keyed<Place>>,
+    /// Told of what is said to conversations, where they have to be asked for answers.
+    pub polls: Option<Arc<Polls>>,
 }
 
 impl Wakers {
     /// Wakes whatever this outcome gives work to.
     pub fn wake(&self, accepted: Accepted) {
         for lane in accepted.wake {
+            if let Some(polls) = &self.polls {
+                polls.stir(&lane.place);
+            }
             self.lanes.wake(lane);
         }
         for place in accepted.commands {
@@ -57,6 +70,16 @@ pub struct Door {
     wakers: Wakers,
     signs: Arc<Signs>,
     refused: Arc<Refused>,
+    late: Late,
+}
+
+/// What is done with what comes late.
+#[derive(Clone, Debug)]
+pub struct Late {
+    /// How much of what was missed is still relayed.
+    pub limit: Limit,
+    /// How its times are told.
+    pub lateness: Lateness,
 }
 
 impl Door {
@@ -69,9 +92,10 @@ impl Door {
         limits: Limits,
         wakers: Wakers,
         signs: Arc<Signs>,
+        late: Late,
     ) -> Self {
         let refused = Arc::default();
-        Self { ledger, links, names, limits: Arc::new(limits), wakers, signs, refused }
+        Self { ledger, links, names, limits: Arc::new(limits), wakers, signs, refused, late }
     }
 
     /// Has what could not be stored read back, once it can be. Runs until it is dropped.
@@ -80,14 +104,71 @@ impl Door {
         async move { door.refused.read_back(&door.ledger, &door.wakers).await }
     }
 
-    /// Takes in what was read back from a place: it is held until [`Ledger::release`] puts it in
+    /// Takes in what was read back from a place: it is held until [`Door::release`] puts it in
     /// order with what came live meanwhile.
     ///
     /// # Errors
-    /// Nothing was stored.
-    pub async fn accept_read_back(&self, pieces: Vec<Incoming>) -> Result<Stored, NotStored> {
-        let entries = pieces.into_iter().flat_map(|piece| self.entries(piece, true)).collect();
-        self.store(entries).await
+    /// Not all of it was stored.
+    pub async fn accept_read_back(&self, pieces: Vec<Incoming>) -> Result<(), NotStored> {
+        let mut pieces = pieces.into_iter();
+        loop {
+            let chunk: Vec<Incoming> = pieces.by_ref().take(CHUNK).collect();
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            let mut entries = Vec::with_capacity(chunk.len());
+            for piece in chunk {
+                if piece.events.is_empty() {
+                    self.keep_unread(piece).await?;
+                } else {
+                    entries.extend(self.entries(piece, true));
+                }
+            }
+            self.store(entries).await?;
+            point(Point::ReadChunk);
+        }
+    }
+
+    /// Lets go what was read back of a place, less what comes too late, and tells the places tied
+    /// to it of that, and of what could not be read.
+    ///
+    /// # Errors
+    /// Nothing was released.
+    pub async fn release(
+        &self,
+        place: &Place,
+        through: Through,
+        lost: Option<Lost>,
+    ) -> Result<(), LedgerError> {
+        let again = lost.as_ref().is_some_and(|lost| lost.again);
+        let telling = Telling {
+            to: self.links.others(place),
+            lost: lost.map(|lost| words::lost(&lost.why, place, again)),
+            again,
+        };
+        let (from, lateness, now) = (place.clone(), self.late.lateness.clone(), self.ledger.now());
+        let tell = move |skipped: &Skipped, to: &Place| {
+            metrics::counter!("partyline_messages_skipped_total",
+                "network" => from.network().as_str())
+            .increment(skipped.messages as u64);
+            words::skipped(skipped, &from, to, &lateness, now)
+        };
+        let accepted =
+            self.ledger.release_missed(place, through, self.late.limit, telling, tell).await?;
+        point(Point::ReadReleased);
+        self.wakers.wake(accepted);
+        Ok(())
+    }
+
+    async fn keep_unread(&self, incoming: Incoming) -> Result<(), NotStored> {
+        metrics::counter!("partyline_unparsed_total",
+            "network" => incoming.network.as_str(), "via" => incoming.via)
+        .increment(1);
+        tracing::warn!(network = %incoming.network, via = incoming.via, bytes = incoming.raw.len(),
+            "something came that was not understood; its bytes are kept in the ledger (table unparsed)");
+        let Incoming { network, via, raw, .. } = incoming;
+        let kept = self.ledger.keep_unparsed(network, via, raw).await;
+        kept.map_err(|error| NotStored(error.to_string()))
     }
 
     /// Something of this place could not be read back, and may be missing.
@@ -120,6 +201,8 @@ impl Door {
                         let raw = raw.clone();
                         Some(Entry { event, raw, via, owed, order, unlinked, group, tell })
                     }
+                    // What is read back moves the cursor when it is released.
+                    Route::Cursor if read_back => None,
                     Route::Cursor => Some(Entry {
                         event,
                         raw: Bytes::new(),
@@ -217,14 +300,7 @@ impl Door {
 impl Intake for Door {
     async fn accept(&self, incoming: Incoming) -> Result<Stored, NotStored> {
         if incoming.events.is_empty() {
-            metrics::counter!("partyline_unparsed_total",
-                "network" => incoming.network.as_str(), "via" => incoming.via)
-            .increment(1);
-            tracing::warn!(network = %incoming.network, via = incoming.via, bytes = incoming.raw.len(),
-                "something came that was not understood; its bytes are kept in the ledger (table unparsed)");
-            let Incoming { network, via, raw, .. } = incoming;
-            let kept = self.ledger.keep_unparsed(network, via, raw).await;
-            return kept.map(|()| Stored::default()).map_err(|error| NotStored(error.to_string()));
+            return self.keep_unread(incoming).await.map(|()| Stored::default());
         }
         let entries = self.entries(incoming, false);
         self.store(entries).await
@@ -234,8 +310,22 @@ impl Intake for Door {
         self.ledger.cursor(place).await.map_err(|error| NotStored(error.to_string()))
     }
 
-    async fn reconnected(&self, network: Network) -> Result<(), NotStored> {
-        self.withheld(network).await?;
+    async fn missed(
+        &self,
+        place: &Place,
+        pieces: Vec<Incoming>,
+        lost: Option<Lost>,
+    ) -> Result<(), NotStored> {
+        let through = match newest(&pieces).last {
+            Some(last) => Through::Message(last),
+            None => Through::Hold(self.ledger.hold_on(place).await.map_err(not_stored)?),
+        };
+        self.accept_read_back(pieces).await?;
+        self.release(place, through, lost).await.map_err(not_stored)
+    }
+
+    async fn reconnected(&self, network: Network, now: Option<Timestamp>) -> Result<(), NotStored> {
+        self.hold(network, now).await?;
         if network == Network::Slack {
             for room in self.links.places(network) {
                 self.wakers.reads.wake(room);
@@ -245,27 +335,48 @@ impl Intake for Door {
     }
 
     async fn withheld(&self, network: Network) -> Result<(), NotStored> {
+        self.hold(network, None).await
+    }
+}
+
+impl Door {
+    async fn hold(&self, network: Network, now: Option<Timestamp>) -> Result<(), NotStored> {
         // A Matrix sync fills its own gaps, in order; a Twilio conversation's index shows them.
         if network != Network::Slack {
             return Ok(());
         }
         // A channel that was never read begins now.
         let rooms = self.links.places(network);
-        let held = self.ledger.hold(rooms, now_in_slack(&self.ledger)).await;
+        let now = now.map_or_else(|| now_in_slack(&self.ledger), ordinal_in_slack);
+        let held = self.ledger.hold(rooms, now).await;
         held.map_err(|error| NotStored(error.to_string()))?;
         point(Point::HoldPlaced);
         Ok(())
     }
 }
 
-/// The ordinal that a Slack message of now would have: microseconds.
+/// The ordinal that a Slack message of this time would have: microseconds.
+fn ordinal_in_slack(time: Timestamp) -> u64 {
+    u64::try_from(time.as_microsecond()).unwrap_or_default()
+}
+
 fn now_in_slack(ledger: &Ledger) -> u64 {
-    u64::try_from(ledger.now().as_microsecond()).unwrap_or_default()
+    ordinal_in_slack(ledger.now())
 }
 
 /// Whether a list shows it: it was said, and has a place in the order of its conversation or room.
 fn can_be_read_back(entry: &Entry) -> bool {
     entry.event.ordinal.is_some() && entry.event.happening.message().is_some()
+}
+
+/// The message that a place has been read to by what was read back of it.
+pub(crate) fn newest(pieces: &[Incoming]) -> Cursor {
+    let mut cursor = Cursor::default();
+    for event in pieces.iter().flat_map(|piece| &piece.events) {
+        cursor.ordinal = cursor.ordinal.max(event.ordinal);
+        cursor.last = event.happening.message().cloned().or(cursor.last);
+    }
+    cursor
 }
 
 fn order(event: &Event, read_back: bool) -> Order {
@@ -276,6 +387,10 @@ fn order(event: &Event, read_back: bool) -> Order {
     } else {
         Order::Arrival
     }
+}
+
+fn not_stored(error: impl std::fmt::Display) -> NotStored {
+    NotStored(error.to_string())
 }
 
 /// What is remembered of an event beside the ledger's rows of it.

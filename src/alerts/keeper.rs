@@ -238,6 +238,7 @@ mod tests {
             lanes: Keyed::new(tasks.clone()),
             commands: Keyed::new(tasks.clone()),
             reads: Keyed::new(tasks),
+            polls: None,
         };
         let (networks, skew) = (Networks::default(), Arc::new(Skew::default()));
         let signs = signs.clone();

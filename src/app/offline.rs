@@ -12,7 +12,7 @@ use super::{Bridges, desk, links, open_contacts};
 use crate::alerts::{Board, Signs};
 use crate::config::Config;
 use crate::http::api::{self, Api};
-use crate::intake::{Door, Wakers};
+use crate::intake::{Door, Late, Wakers};
 use crate::keyed::Keyed;
 use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
@@ -51,6 +51,7 @@ pub async fn offline(config: &Config) -> anyhow::Result<Offline> {
         lanes: Keyed::new(lifecycle.tasks.clone()),
         commands: Keyed::new(lifecycle.tasks.clone()),
         reads: Keyed::new(lifecycle.tasks.clone()),
+        polls: None,
     };
     let door = Door::new(
         ledger.clone(),
@@ -59,6 +60,7 @@ pub async fn offline(config: &Config) -> anyhow::Result<Offline> {
         networks.limits(),
         wakers.clone(),
         Arc::new(Signs::default()),
+        Late { limit: config.relay.catch_up(), lateness: config.relay.lateness.clone() },
     );
     let alerts = Arc::new(Board::default());
     let desk = Arc::new(desk(config, &ledger, &links, &contacts, &networks, &alerts, &clock));

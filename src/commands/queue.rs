@@ -22,16 +22,16 @@ pub(super) const LIST: Command = Command {
 
 pub(super) const RETRY: Command = Command {
     words: "queue retry",
-    arguments: &[Argument::word("which", Kind::Word("ID|GROUP|all"))],
+    arguments: &[Argument::word("which", Kind::Word("ID|GROUP|all|skipped"))],
     right: Right::Admin,
-    help: "Sends again what was given up.",
+    help: "Sends again what was given up; `skipped` is what came too late after an outage.",
     examples: &["queue retry 12"],
     run: |call| Box::pin(change(call, QueueChange::Retry, "sent again")),
 };
 
 pub(super) const DROP: Command = Command {
     words: "queue drop",
-    arguments: &[Argument::word("which", Kind::Word("ID|GROUP|all"))],
+    arguments: &[Argument::word("which", Kind::Word("ID|GROUP|all|skipped"))],
     right: Right::Admin,
     help: "Forgets what was given up: it is never sent.",
     examples: &["queue drop 12"],
@@ -40,12 +40,17 @@ pub(super) const DROP: Command = Command {
 
 async fn list(call: Call) -> Result<Outcome, LedgerError> {
     let selection = match &call.group {
-        Some(group) => of_group(&call, group.info.place.clone()),
+        Some(one) => Selection::To(group(&call, one.info.place.clone())),
         None => Selection::All,
     };
     let prefix = call.desk.prefix(call.room.network());
     let parked = call.desk.ledger.parked(&selection, SHOWN).await?;
-    if parked.is_empty() {
+    let skipped = match &selection {
+        Selection::To(places) => call.desk.ledger.skipped(Some(places), SHOWN).await?,
+        Selection::All => call.desk.ledger.skipped(None, SHOWN).await?,
+        Selection::One(_) | Selection::Skipped(_) => Vec::new(),
+    };
+    if parked.is_empty() && skipped.is_empty() {
         return Ok(Outcome::Answer("Nothing was given up.".into()));
     }
     let mut text = String::new();
@@ -56,11 +61,23 @@ async fn list(call: Call) -> Result<Outcome, LedgerError> {
             one.number, one.to, one.since, one.sentence, one.reason
         );
     }
-    let _ = write!(
-        text,
-        "`{prefix} queue retry {}` sends one again, `{prefix} queue drop {}` forgets it; `all` is all.",
-        parked[0].number, parked[0].number
-    );
+    if let Some(first) = parked.first() {
+        let number = first.number;
+        let _ = writeln!(
+            text,
+            "`{prefix} queue retry {number}` sends one again, `{prefix} queue drop {number}` forgets it; `all` is all."
+        );
+    }
+    for left in &skipped {
+        let _ = writeln!(text, "{} to {} were skipped: they came too late.", left.count, left.to);
+    }
+    if !skipped.is_empty() {
+        let _ = writeln!(
+            text,
+            "`{prefix} queue retry skipped` sends what was skipped, `{prefix} queue drop skipped` forgets it."
+        );
+    }
+    text.truncate(text.trim_end().len());
     Ok(Outcome::Answer(text))
 }
 
@@ -82,11 +99,13 @@ async fn change(
         Selection::One(number) => format!("Delivery {number} is {done}."),
         Selection::To(_) => format!("Everything given up in that group is {done}."),
         Selection::All => format!("Everything given up is {done}."),
+        Selection::Skipped(_) => format!("Everything skipped is {done}."),
     };
     Ok(Outcome::Change(Change::Queue(change(selection)), answer))
 }
 
-/// Which deliveries a word means: a number, a group, or `all`.
+/// Which deliveries a word means: a number, a group, `all`, or `skipped`: what came too late, of
+/// this room's group or, in a room without one, of all.
 async fn select(call: &Call, word: &str) -> Result<Result<Selection, String>, LedgerError> {
     if word.eq_ignore_ascii_case("all") {
         return Ok(Ok(Selection::All));
@@ -94,19 +113,26 @@ async fn select(call: &Call, word: &str) -> Result<Result<Selection, String>, Le
     if let Ok(number) = word.parse() {
         return Ok(Ok(Selection::One(number)));
     }
+    if word.eq_ignore_ascii_case("skipped") {
+        let here = call.desk.links.conversation(&call.room);
+        let here = here.map(|conversation| group(call, conversation));
+        return Ok(Ok(Selection::Skipped(here)));
+    }
     let conversation = Place::conversation(word);
     if call.desk.links.knows(&conversation) {
-        return Ok(Ok(of_group(call, conversation)));
+        return Ok(Ok(Selection::To(group(call, conversation))));
     }
     Ok(match call.desk.ledger.find_groups(word, 2).await?.as_slice() {
-        [group] => Ok(of_group(call, group.info.place.clone())),
-        _ => Err(format!("\"{word}\" is no delivery's number and no one group; `all` means all.")),
+        [one] => Ok(Selection::To(group(call, one.info.place.clone()))),
+        _ => Err(format!(
+            "\"{word}\" is no delivery's number and no one group; `all` means all, `skipped` what came too late."
+        )),
     })
 }
 
 /// A group is its conversation and the rooms tied to it.
-fn of_group(call: &Call, conversation: Place) -> Selection {
+fn group(call: &Call, conversation: Place) -> Vec<Place> {
     let mut places = call.desk.links.others(&conversation);
     places.push(conversation);
-    Selection::To(places)
+    places
 }

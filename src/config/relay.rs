@@ -7,6 +7,7 @@ use partyline_core::Lateness;
 
 use super::forms;
 use super::section::{Noted, Section};
+use crate::ledger::Limit;
 
 /// `[relay]`.
 #[derive(Clone, Debug)]
@@ -25,12 +26,26 @@ pub struct Relay {
     pub give_up_after: Duration,
     /// From when on a message shows when it was said, and in which zone.
     pub lateness: Lateness,
+    /// What was missed and is older is not relayed.
+    pub catch_up_age: Duration,
+    /// So many of the newest messages of a place that were missed are relayed.
+    pub catch_up_messages: usize,
 }
 
 /// The longest pattern, in characters: it takes its share of the 1600 that Twilio allows.
 const ATTRIBUTION_LIMIT: usize = 100;
 
 impl Relay {
+    /// How much of what was missed is relayed. What is not late is in any case.
+    #[must_use]
+    pub fn catch_up(&self) -> Limit {
+        Limit {
+            age: self.catch_up_age,
+            messages: self.catch_up_messages,
+            fresh: self.lateness.after,
+        }
+    }
+
     pub(super) fn read(section: &mut Section<'_>) -> Result<Self, Noted> {
         let attribution = section.or(
             "attribution",
@@ -73,6 +88,13 @@ impl Relay {
         );
         let zone =
             section.or("time_zone", "UTC", "Write a zone such as UTC or Europe/Berlin", time_zone);
+        let catch_up_age = section.or(
+            "catch_up_age",
+            "1 day",
+            "Write a span such as 1 day",
+            forms::duration(Duration::from_secs(1), Duration::from_secs(10 * 366 * 86_400)),
+        );
+        let catch_up_messages = section.number("catch_up_messages", 500, 0..=1_000_000);
         Ok(Self {
             attribution: attribution?,
             gap_wait: gap_wait?,
@@ -80,6 +102,8 @@ impl Relay {
             remember: remember?,
             give_up_after: give_up_after?,
             lateness: Lateness { after: late_after?, zone: zone? },
+            catch_up_age: catch_up_age?,
+            catch_up_messages: catch_up_messages?,
         })
     }
 }

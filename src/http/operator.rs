@@ -66,10 +66,13 @@ pub(super) async fn metrics(State(rooms): State<Arc<Rooms>>) -> Response {
         Ok(counts) => counts,
         Err(error) => return refuse(StatusCode::SERVICE_UNAVAILABLE, error),
     };
-    for (state, count) in [("waiting", counts.waiting), ("parked", counts.parked)] {
+    for (state, count) in
+        [("waiting", counts.waiting), ("parked", counts.parked), ("skipped", counts.skipped)]
+    {
         gauge("partyline_deliveries", Some(("state", state)), count);
     }
     gauge("partyline_events_held", None, counts.held);
+    gauge("partyline_places_with_holes", None, counts.holes);
     gauge("partyline_commands_open", None, counts.commands);
     gauge("partyline_unparsed", None, counts.unparsed);
     gauge("partyline_lanes_waiting", None, counts.lanes);

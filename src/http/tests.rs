@@ -28,7 +28,7 @@ impl Intake for FullDisk {
         Err(NotStored("the disk is full".into()))
     }
 
-    async fn reconnected(&self, _: Network) -> Result<(), NotStored> {
+    async fn reconnected(&self, _: Network, _: Option<jiff::Timestamp>) -> Result<(), NotStored> {
         Err(NotStored("the disk is full".into()))
     }
 }

@@ -43,7 +43,8 @@ impl Ledger {
                     "SELECT id, place FROM places WHERE ordinal IS NOT NULL OR last IS NOT NULL",
                 )?;
                 let mut forget = writing.connection.prepare_cached(
-                    "UPDATE places SET ordinal = NULL, last = NULL WHERE id = ?1",
+                    "UPDATE places SET ordinal = NULL, last = NULL,
+                         hole_ordinal = NULL, hole_last = NULL WHERE id = ?1",
                 )?;
                 let mut rows = all.query([])?;
                 let mut left = Vec::new();
@@ -74,7 +75,9 @@ impl Ledger {
                 writing
                     .connection
                     .prepare_cached(&format!(
-                        "UPDATE places SET ordinal = ?2, last = ?3 WHERE id = ?1 {only}"
+                        "UPDATE places SET ordinal = ?2, last = ?3,
+                             hole_ordinal = NULL, hole_last = NULL
+                         WHERE id = ?1 {only}"
                     ))?
                     .execute(params![row.id, ordinal, last])?;
                 point(Point::ReadCursor);

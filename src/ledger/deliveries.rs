@@ -43,6 +43,9 @@ struct Stored {
 /// How far a platform's clock may be from ours.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
 
+/// How far our clock may be ahead without a look-up missing what was sent.
+const CLOCK_WRONG: SignedDuration = SignedDuration::from_hours(48);
+
 /// How much older than its event a delivery of before a restore is said to be. The bot may have
 /// another Matrix session since, so that the homeserver would not know a repeat: with this, the
 /// bridge relies on what stands in the room alone.
@@ -68,7 +71,9 @@ impl Delivery {
     /// Nothing of it can be at the destination before this time.
     fn earliest(&self) -> Timestamp {
         if !self.former {
-            return self.since;
+            // Our clock may be ahead of the platforms'; where it was said, theirs was told.
+            let bound = self.since.saturating_sub(CLOCK_WRONG).unwrap_or(self.since);
+            return self.since.min(self.owed.at.max(bound));
         }
         let earliest = self.since.min(self.owed.at);
         earliest.saturating_sub(FORMER).unwrap_or(earliest)

@@ -16,6 +16,13 @@ type Sql<T> = Result<T, rusqlite::Error>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hold(i64);
 
+impl Hold {
+    /// Whether it is still the last one on its place.
+    pub(super) const fn stands(self, row: &PlaceRow) -> bool {
+        self.0 == row.holding
+    }
+}
+
 impl Ledger {
     /// From now on, until it is released, what comes with an ordinal in these places is held: they
     /// are about to be read back, and what was missed goes first. A place that was never read is
@@ -56,58 +63,6 @@ impl Ledger {
                     .query_row([place], |row| row.get(0))
                     .optional()
                     .map(|hold| Hold(hold.unwrap_or_default()))
-            })
-            .await
-    }
-
-    /// Lets go everything that is held in a place, unless it was put on hold again since: then
-    /// what was read back may have a hole before what came live, and the read-back that follows
-    /// lets it go.
-    ///
-    /// # Errors
-    /// Nothing was released.
-    pub async fn release_hold(&self, place: &Place, hold: Hold) -> Result<Accepted, LedgerError> {
-        let place = place.clone();
-        self.threads
-            .write(move |writing| {
-                let mut accepted = Accepted::default();
-                let row = PlaceRow::of(writing, &place)?;
-                if row.holding == hold.0 {
-                    release_all(writing, &row, &mut accepted)?;
-                }
-                point(Point::ReadReleasing);
-                Ok(accepted)
-            })
-            .await
-    }
-
-    /// Lets go what is held in a place: everything where `through` is `None` (and nothing is held
-    /// there any more), otherwise up to this ordinal and whatever follows it without a hole. The
-    /// cursor moves along.
-    ///
-    /// # Errors
-    /// Nothing was released.
-    pub async fn release(
-        &self,
-        place: &Place,
-        through: Option<u64>,
-    ) -> Result<Accepted, LedgerError> {
-        let place = place.clone();
-        self.threads
-            .write(move |writing| {
-                let mut accepted = Accepted::default();
-                let row = PlaceRow::of(writing, &place)?;
-                match through.map(to_i64) {
-                    None => release_all(writing, &row, &mut accepted)?,
-                    // A read-back up to here proves that what is missing below does not exist.
-                    Some(through) => {
-                        release_through(writing, &row, through, &mut accepted)?;
-                        move_cursor(writing, row.id, Some(through), None)?;
-                        drain(writing, row.id, through, &mut accepted)?;
-                    }
-                }
-                point(Point::ReadReleasing);
-                Ok(accepted)
             })
             .await
     }
@@ -175,7 +130,11 @@ pub(super) fn drain(
     }
 }
 
-fn release_all(writing: &Writing<'_>, row: &PlaceRow, accepted: &mut Accepted) -> Sql<()> {
+pub(super) fn release_all(
+    writing: &Writing<'_>,
+    row: &PlaceRow,
+    accepted: &mut Accepted,
+) -> Sql<()> {
     writing
         .connection
         .prepare_cached("UPDATE places SET holding = 0 WHERE id = ?1")?
@@ -184,7 +143,7 @@ fn release_all(writing: &Writing<'_>, row: &PlaceRow, accepted: &mut Accepted) -
 }
 
 /// Lets go every held event up to an ordinal; those without one come first.
-fn release_through(
+pub(super) fn release_through(
     writing: &Writing<'_>,
     row: &PlaceRow,
     through: i64,

@@ -5,7 +5,7 @@
 //! backup was made, gives each delivery the mark that it had before: looked up by it, the message
 //! is found, and not sent a second time.
 
-use partyline_core::{Action, Event};
+use partyline_core::{Action, Event, Place};
 use rusqlite::params;
 use sha2::{Digest, Sha256};
 
@@ -27,6 +27,21 @@ impl Key {
             network: event.place.network().as_str().to_owned(),
             key: event.key.as_str().to_owned(),
         }
+    }
+}
+
+impl Key {
+    /// The key of an event of our own, about a place.
+    pub(super) fn own(place: &Place, key: String) -> Self {
+        Self { network: place.network().as_str().to_owned(), key }
+    }
+
+    pub(super) fn network(&self) -> &str {
+        &self.network
+    }
+
+    pub(super) fn key(&self) -> &str {
+        &self.key
     }
 }
 
@@ -56,7 +71,7 @@ pub(super) fn mark(key: &Key, owed: &Owed) -> Result<String, rusqlite::Error> {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use partyline_core::{Content, Network, Part, Place, Text};
+    use partyline_core::{Content, Network, Part, Text};
 
     use super::*;
 

@@ -1,7 +1,9 @@
-//! Parked deliveries: shown, sent again, or dropped.
+//! Deliveries that were given up, and those that were skipped as too late: shown, sent after all, or
+//! dropped.
 
 use jiff::Timestamp;
 use partyline_core::Place;
+use rusqlite::types::Value;
 use rusqlite::{Row, params};
 
 use super::heads::News;
@@ -34,6 +36,17 @@ pub enum Selection {
     To(Vec<Place>),
     /// All.
     All,
+    /// Those that were skipped because they were read back too late, to these places, or all.
+    Skipped(Option<Vec<Place>>),
+}
+
+/// What was skipped on its way to a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Where it was to go.
+    pub to: Place,
+    /// How many deliveries.
+    pub count: u64,
 }
 
 /// What is to become of parked deliveries.
@@ -75,7 +88,7 @@ impl Ledger {
                 for (filter, value) in filters(&selection) {
                     let mut rows = connection.prepare_cached(&format!(
                         "SELECT id, lane, since, reason, sentence FROM deliveries
-                         WHERE state = 2 AND {filter} AND id > {after} ORDER BY id LIMIT {limit}"
+                         WHERE {filter} AND id > {after} ORDER BY id LIMIT {limit}"
                     ))?;
                     let mut rows = rows.query([value])?;
                     while let Some(row) = rows.next()? {
@@ -85,6 +98,39 @@ impl Ledger {
                 found.sort_by_key(|parked| parked.number);
                 found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
                 Ok(found)
+            })
+            .await
+    }
+
+    /// How much was skipped on its way to each place, at most `limit` places.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn skipped(
+        &self,
+        places: Option<&[Place]>,
+        limit: u32,
+    ) -> Result<Vec<Left>, LedgerError> {
+        let selection = Selection::Skipped(places.map(<[Place]>::to_vec));
+        self.threads
+            .read(move |connection| {
+                let mut left = Vec::new();
+                for (filter, value) in filters(&selection) {
+                    connection
+                        .prepare_cached(&format!(
+                            "SELECT lane, count(*) FROM deliveries WHERE {filter}
+                             GROUP BY lane LIMIT {limit}"
+                        ))?
+                        .query_map([value], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?
+                        .try_for_each(|row| {
+                            let (lane, count) = row?;
+                            left.extend(
+                                Lane::parse(&lane).map(|lane| Left { to: lane.place, count }),
+                            );
+                            Ok::<(), rusqlite::Error>(())
+                        })?;
+                }
+                Ok(left)
             })
             .await
     }
@@ -101,15 +147,18 @@ fn parked(row: &Row<'_>) -> Sql<Option<Parked>> {
     }))
 }
 
-/// The conditions that a selection comes to, each with its value. All of them can use the index of
-/// parked deliveries.
-fn filters(selection: &Selection) -> Vec<(&'static str, rusqlite::types::Value)> {
+/// The conditions that a selection comes to, each with its value. All of them can use an index of
+/// their own.
+fn filters(selection: &Selection) -> Vec<(&'static str, Value)> {
+    let lanes = |filter, places: &[Place]| {
+        places.iter().map(|place| (filter, place.to_string().into())).collect()
+    };
     match selection {
-        Selection::One(number) => vec![("id = ?1", (*number).into())],
-        Selection::To(places) => {
-            places.iter().map(|place| ("lane = ?1", place.to_string().into())).collect()
-        }
-        Selection::All => vec![("id > ?1", 0.into())],
+        Selection::One(number) => vec![("state = 2 AND id = ?1", (*number).into())],
+        Selection::To(places) => lanes("state = 2 AND lane = ?1", places),
+        Selection::All => vec![("state = 2 AND id > ?1", 0.into())],
+        Selection::Skipped(Some(places)) => lanes("state = 4 AND lane = ?1", places),
+        Selection::Skipped(None) => vec![("state = 4 AND id > ?1", 0.into())],
     }
 }
 
@@ -134,7 +183,7 @@ pub(super) fn apply(
         // The second parameter is named in both, so that one list of parameters serves.
         let sql = format!(
             "UPDATE deliveries SET {set}, sentence = NULL
-             WHERE state = 2 AND {filter} AND ?2 >= 0 RETURNING lane"
+             WHERE {filter} AND ?2 >= 0 RETURNING lane"
         );
         let mut lanes = writing.connection.prepare_cached(&sql)?;
         let mut lanes = lanes.query(params![value, position])?;

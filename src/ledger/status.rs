@@ -22,6 +22,10 @@ pub struct Counts {
     pub oldest: Option<Timestamp>,
     /// Deliveries that are parked.
     pub parked: u64,
+    /// Deliveries that were skipped as too late.
+    pub skipped: u64,
+    /// Places that could not be read back, and are read again.
+    pub holes: u64,
     /// Events that wait for one before them.
     pub held: u64,
     /// Commands that are not done.
@@ -79,6 +83,11 @@ impl Ledger {
                     })?;
                 let count = |sql| connection.prepare_cached(sql)?.query_row([], |row| row.get(0));
                 counts.parked = count("SELECT count(*) FROM deliveries WHERE state = 2")?;
+                counts.skipped = count("SELECT count(*) FROM deliveries WHERE state = 4")?;
+                counts.holes = count(
+                    "SELECT count(*) FROM places
+                     WHERE hole_ordinal IS NOT NULL OR hole_last IS NOT NULL",
+                )?;
                 counts.held = count("SELECT count(*) FROM events WHERE state = 1")?;
                 counts.commands = count("SELECT count(*) FROM events WHERE state = 2")?;
                 counts.unparsed = count("SELECT count(*) FROM unparsed")?;

@@ -12,6 +12,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod missed;
+
 const CONVERSATION: &str = "twilio:CH0123456789abcdef0123456789abcdef";
 
 pub(super) fn conversation() -> Place {
@@ -81,6 +83,23 @@ async fn waiting(ledger: &Ledger) -> Vec<String> {
         .collect()
 }
 
+/// No message is too late.
+const NO_LIMIT: Limit = Limit { age: Duration::MAX, messages: usize::MAX, fresh: Duration::ZERO };
+
+async fn release_all(ledger: &Ledger, place: &Place, through: Through) -> Accepted {
+    let telling = Telling::default();
+    ledger.release_missed(place, through, NO_LIMIT, telling, |_, _| String::new()).await.unwrap()
+}
+
+/// Everything, or up to an ordinal.
+pub(super) async fn release(ledger: &Ledger, place: &Place, through: Option<u64>) -> Accepted {
+    let through = match through {
+        Some(ordinal) => Through::Ordinal(ordinal),
+        None => Through::Hold(ledger.hold_on(place).await.unwrap()),
+    };
+    release_all(ledger, place, through).await
+}
+
 #[tokio::test]
 async fn a_repeat_is_stored_once() {
     let folder = tempfile::tempdir().unwrap();
@@ -116,10 +135,10 @@ async fn a_number_that_does_not_exist_is_given_up_after_a_read_back() {
     counted(&ledger, 3).await;
     counted(&ledger, 4).await;
     counted(&ledger, 6).await;
-    ledger.release(&conversation(), Some(3)).await.unwrap();
+    release(&ledger, &conversation(), Some(3)).await;
     assert_eq!(waiting(&ledger).await, ["1", "3", "4"]);
     assert_eq!(ledger.cursor(&conversation()).await.unwrap().unwrap().ordinal, Some(4));
-    ledger.release(&conversation(), None).await.unwrap();
+    release(&ledger, &conversation(), None).await;
     assert_eq!(waiting(&ledger).await, ["1", "3", "4", "6"]);
 }
 
@@ -254,7 +273,7 @@ proptest! {
             for index in &indices {
                 counted(&ledger, *index).await;
             }
-            ledger.release(&conversation(), None).await.unwrap();
+            release(&ledger, &conversation(), None).await;
             let mut expected: Vec<u64> = indices.clone();
             expected.push(0);
             expected.sort_unstable();
@@ -277,7 +296,7 @@ async fn a_room_that_is_read_back_holds_what_is_new() {
     ledger.accept(vec![from_room(5, Order::Held), from_room(9, Order::Held)]).await.unwrap();
     assert_eq!(ledger.cursor(&room()).await.unwrap().unwrap().ordinal, Some(1));
     assert_eq!(ledger.waiting(&lane, 10).await.unwrap().len(), 1);
-    ledger.release(&room(), None).await.unwrap();
+    release(&ledger, &room(), None).await;
     ledger.accept(vec![from_room(10, Order::Arrival)]).await.unwrap();
     let ids: Vec<_> = ledger
         .waiting(&lane, 10)
@@ -305,11 +324,11 @@ async fn a_room_that_is_held_again_while_it_is_read_stays_held() {
     // live on the second connection.
     ledger.hold(vec![room()], 0).await.unwrap();
     ledger.accept(vec![from_room(3, Order::Arrival)]).await.unwrap();
-    ledger.release_hold(&room(), first).await.unwrap();
+    release_all(&ledger, &room(), Through::Hold(first)).await;
     assert_eq!(ledger.cursor(&room()).await.unwrap().unwrap().ordinal, Some(1));
     let second = ledger.hold_on(&room()).await.unwrap();
     ledger.accept(vec![from_room(2, Order::Held)]).await.unwrap();
-    ledger.release_hold(&room(), second).await.unwrap();
+    release_all(&ledger, &room(), Through::Hold(second)).await;
     assert_eq!(ledger.cursor(&room()).await.unwrap().unwrap().ordinal, Some(3));
     assert_eq!(ledger.waiting(&Lane::of(conversation()), 10).await.unwrap().len(), 3);
 }
@@ -485,4 +504,31 @@ async fn a_write_that_fails_takes_nothing_else_of_its_commit_with_it() {
         .await
         .unwrap();
     assert_ne!(tag, "other");
+}
+
+#[tokio::test]
+async fn a_job_that_panics_takes_nothing_else_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    for _ in 0..4 {
+        let written = ledger.threads.write(|writing| {
+            writing.connection.execute("UPDATE meta SET value = 'changed'", [])?;
+            assert!(writing.connection.is_autocommit(), "on purpose");
+            Ok(())
+        });
+        let read = ledger.threads.read(|connection| {
+            assert!(!connection.is_autocommit(), "on purpose");
+            Ok(())
+        });
+        let (written, read, stored) = tokio::join!(written, read, counted(&ledger, 1));
+        assert!(written.is_err(), "{written:?}");
+        assert!(matches!(read, Err(LedgerError::Closed)), "{read:?}");
+        assert_eq!(stored.fresh + stored.repeats, 1);
+    }
+    let changed = ledger.threads.read(|connection| {
+        connection.query_row("SELECT count(*) FROM meta WHERE value = 'changed'", [], |row| {
+            row.get::<_, i64>(0)
+        })
+    });
+    assert_eq!(changed.await.unwrap(), 0);
 }

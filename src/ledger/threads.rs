@@ -7,6 +7,7 @@
 //! savepoint for each job from the beginning would cost a copy of every page that it changes.)
 
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,7 +52,12 @@ where
     F: Fn(&Writing<'_>) -> Result<T, rusqlite::Error> + Send,
 {
     fn write(&mut self, writing: &Writing<'_>) -> Result<(), ()> {
-        let result = self.result.insert((self.work)(writing));
+        // A mistake of ours must not take the writer with it: it is a write that failed.
+        let worked = catch_unwind(AssertUnwindSafe(|| (self.work)(writing)));
+        let result = self.result.insert(worked.unwrap_or_else(|_| {
+            tracing::error!("a write of the ledger panicked");
+            Err(rusqlite::Error::InvalidQuery)
+        }));
         result.as_ref().map(drop).map_err(drop)
     }
 
@@ -125,7 +131,12 @@ impl Threads {
             let (sender, mut jobs) = mpsc::channel::<ReadJob>(QUEUE);
             spawn("ledger-reader", move || {
                 while let Some(job) = jobs.blocking_recv() {
-                    job(&connection);
+                    // One job that panics must not take the reader with it: its caller hears
+                    // `Closed`.
+                    let read = catch_unwind(AssertUnwindSafe(|| job(&connection)));
+                    if read.is_err() {
+                        tracing::error!("a read of the ledger panicked");
+                    }
                 }
             })?;
             reads.push(sender);

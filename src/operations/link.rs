@@ -4,8 +4,8 @@
 use partyline_core::{ConversationState, Link, Place};
 
 use super::work::{Done, Stop, Work};
-use crate::catchup::newest;
 use crate::crash::{Point, point};
+use crate::intake::newest;
 use crate::ledger::{Change, GroupChange, LinkChange};
 use crate::members;
 

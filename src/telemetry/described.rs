@@ -29,6 +29,10 @@ const COUNTERS: &[Described] = &[
     ("partyline_matrix_logins_total", "Logins with the password"),
     ("partyline_matrix_passed_by_total", "Matrix events of no consequence by type"),
     ("partyline_matrix_sync_failures_total", "Syncs with the homeserver that failed"),
+    (
+        "partyline_messages_skipped_total",
+        "Missed messages not relayed because they came too late, for each destination",
+    ),
     ("partyline_read_back_failed_total", "Places that could not be read back, by network"),
     ("partyline_read_back_total", "Pieces read back after a gap or a start, by network"),
     ("partyline_slack_calls_total", "Calls of Slack's Web API by method and outcome"),
@@ -64,6 +68,7 @@ const GAUGES: &[Described] = &[
     ("partyline_lanes_waiting", "Lanes with deliveries that wait"),
     ("partyline_links", "Rooms linked to conversations"),
     ("partyline_matrix_rooms_behind", "Matrix rooms that are being read back"),
+    ("partyline_places_with_holes", "Places that could not be read back, and are read again"),
     ("partyline_names_in_memory", "Contacts whose names are in memory"),
     ("partyline_unparsed", "Kept pieces that could not be read"),
 ];

@@ -1,6 +1,7 @@
 //! The same with a real homeserver: Synapse, and people who use it.
 
 pub(crate) mod hall;
+mod missed;
 
 use serde_json::Value;
 

@@ -52,7 +52,7 @@ pub use rooms::{NewRoom, Revise, Rooms};
 pub use seldom::Seldom;
 pub use text::{Mark, MarkKind, Text, split_words};
 pub use traits::{
-    Cursor, Deliver, Incoming, Intake, NotStored, Profile, Profiles, Proof, Ranks, ReadBack,
+    Cursor, Deliver, Incoming, Intake, Lost, NotStored, Profile, Profiles, Proof, Ranks, ReadBack,
     Stored, Watch, WatchState,
 };
 pub use verdict::{Failure, Reason, Verdict};

@@ -4,6 +4,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{Event, Failure, MessageId, Network, Outgoing, PersonId, Place, Sent};
@@ -179,6 +180,15 @@ pub struct Stored {
     pub repeats: usize,
 }
 
+/// Something of a place could not be read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// What happened, in a sentence for people.
+    pub why: String,
+    /// Whether it may be read later.
+    pub again: bool,
+}
+
 /// It could not be stored: do not acknowledge it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("what came could not be stored: {0}")]
@@ -205,10 +215,12 @@ pub trait Intake: Send + Sync {
     /// The network (re)connected after events may have been missed: its rooms' new events are
     /// held until each room has been read back from its cursor. Returns when that is noted, before
     /// the reading is done; call it before the first [`Intake::accept`] of the new connection.
+    /// `now` is the time by the platform's clock, where it told it: a room that was never read
+    /// begins there.
     ///
     /// # Errors
     /// The ledger could not be read.
-    async fn reconnected(&self, network: Network) -> Result<(), NotStored>;
+    async fn reconnected(&self, network: Network, now: Option<Timestamp>) -> Result<(), NotStored>;
 
     /// The network withholds events for a while: what comes from its rooms is held, until
     /// [`Intake::reconnected`] has them read back. Whoever does not hold does nothing.
@@ -217,6 +229,25 @@ pub trait Intake: Send + Sync {
     /// It could not be noted.
     async fn withheld(&self, network: Network) -> Result<(), NotStored> {
         let _ = network;
+        Ok(())
+    }
+
+    /// Stores what a bridge has read back of a place by itself: everything after its cursor, oldest
+    /// first, in place of what came live meanwhile. What comes too late is left out, and the places
+    /// tied to this one are told, as they are of what was lost. Handed in again after a failure, it
+    /// does no harm. (Whoever knows of no lateness takes all of it in turn.)
+    ///
+    /// # Errors
+    /// Not all of it was stored.
+    async fn missed(
+        &self,
+        _place: &Place,
+        pieces: Vec<Incoming>,
+        _lost: Option<Lost>,
+    ) -> Result<(), NotStored> {
+        for piece in pieces {
+            self.accept(piece).await?;
+        }
         Ok(())
     }
 }

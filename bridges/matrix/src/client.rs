@@ -146,6 +146,10 @@ pub(crate) async fn read_back(
     let Some(cursor) = after else { return newest(matrix, room, place).await };
     let events = match matrix.since(room, place, cursor).await? {
         Since::Found(events) => events,
+        Since::Cut(events) => {
+            history::note_lost(room);
+            events
+        }
         Since::Gone(newest) => {
             history::note_lost(room);
             newest.into_iter().collect()

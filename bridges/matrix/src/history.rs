@@ -7,12 +7,12 @@ use matrix_sdk::Room;
 use matrix_sdk::deserialized_responses::TimelineEvent;
 use matrix_sdk::room::MessagesOptions;
 use matrix_sdk::ruma::uint;
-use partyline_core::{Failure, Reason};
+use partyline_core::{Failure, Lost, Reason};
 
 use crate::error;
 
-/// The most events that are read back at a time. A room that missed more has been cut off for so
-/// long that a person must look at it.
+/// The most events that are read back at a time, which bounds the memory. A room that missed more
+/// gets the newest of them, and is told.
 pub(crate) const MOST: usize = 20_000;
 
 /// The events of consequence: a room's history is mostly people coming and going.
@@ -31,6 +31,8 @@ pub(crate) const TYPES: [&str; 7] = [
 pub(crate) enum Since {
     /// The event that was looked for is there; these came after it, oldest first.
     Found(Vec<TimelineEvent>),
+    /// It lies further back than is read; these are the newest, oldest first.
+    Cut(Vec<TimelineEvent>),
     /// It is not there (any longer); this is the newest that is.
     Gone(Option<TimelineEvent>),
 }
@@ -38,8 +40,7 @@ pub(crate) enum Since {
 /// Everything of consequence after the event with this id.
 ///
 /// # Errors
-/// The homeserver could not be asked, or the event lies more than [`MOST`] events back. Nothing
-/// half-read is returned.
+/// The homeserver could not be asked. Nothing half-read is returned.
 pub(crate) async fn since(room: &Room, event: &str, now: Timestamp) -> Result<Since, Failure> {
     let mut newer = Vec::new();
     let found = walk_back(room, &TYPES, now, |seen| {
@@ -49,12 +50,31 @@ pub(crate) async fn since(room: &Room, event: &str, now: Timestamp) -> Result<Si
         newer.push(seen);
         ControlFlow::Continue(())
     })
-    .await?;
+    .await;
+    let found = match found {
+        Err(failure) if failure.reason == Reason::Refused => {
+            newer.reverse();
+            return Ok(Since::Cut(newer));
+        }
+        found => found?,
+    };
     if found.is_none() {
         return Ok(Since::Gone(newer.into_iter().next()));
     }
     newer.reverse();
     Ok(Since::Found(newer))
+}
+
+/// What is said of a room in which more than [`MOST`] events were missed.
+pub(crate) fn too_many() -> Lost {
+    Lost { why: format!("More than {MOST} were missed; only the newest were read."), again: false }
+}
+
+/// What is said of a room in which the last message that was read is not there any more.
+pub(crate) fn gone() -> Lost {
+    let why =
+        "The last message that was read there is gone, so that nobody can tell what came after it.";
+    Lost { why: why.into(), again: false }
 }
 
 /// Everything of consequence since the bot came into the room.

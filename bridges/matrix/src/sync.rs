@@ -23,7 +23,7 @@ use matrix_sdk::ruma::presence::PresenceState;
 use matrix_sdk::store::StateStoreDataKey;
 use matrix_sdk::sync::{State, SyncResponse, Timeline};
 use matrix_sdk::{Client, Room};
-use partyline_core::{Intake, Network, NotStored, Verdict};
+use partyline_core::{Intake, Lost, Network, NotStored, Verdict};
 
 use crate::history::{self, Since};
 use crate::{Matrix, error, place_of};
@@ -57,7 +57,7 @@ pub(crate) fn waits() -> impl Iterator<Item = Duration> {
 
 /// Follows the homeserver until the token is not accepted any longer.
 pub(crate) async fn follow(matrix: &Matrix, client: &Client, intake: &dyn Intake) {
-    until_stored(|| intake.reconnected(Network::Matrix)).await;
+    until_stored(|| intake.reconnected(Network::Matrix, None)).await;
     let mut first = is_first(client).await;
     let mut behind: Behind =
         client.joined_rooms().iter().map(|room| (room.room_id().to_owned(), 0)).collect();
@@ -212,10 +212,15 @@ impl Road<'_> {
         };
         let tries = tries.unwrap_or_default() + 1;
         match self.matrix.since(room, &place, &cursor).await {
-            Ok(Since::Found(events)) => self.take(room, events, "list").await,
+            Ok(Since::Found(events)) => self.missed(room, events, None).await,
+            Ok(Since::Cut(events)) => {
+                history::note_lost(room);
+                self.missed(room, events, Some(history::too_many())).await;
+            }
             Ok(Since::Gone(newest)) => {
                 history::note_lost(room);
-                self.take(room, said.unwrap_or_else(|| newest.into_iter().collect()), "list").await;
+                let events = said.unwrap_or_else(|| newest.into_iter().collect());
+                self.missed(room, events, Some(history::gone())).await;
             }
             Err(failure) if failure.verdict != Verdict::Never && tries < TRIES => {
                 tracing::warn!(room = %room.room_id(), tries, "what is new waits: {failure}");
@@ -224,10 +229,21 @@ impl Road<'_> {
             Err(failure) => {
                 tracing::error!(room = %room.room_id(), "what was missed is not read: {failure}");
                 history::note_lost(room);
-                self.take(room, said.unwrap_or_default(), "sync").await;
+                let lost = Lost { why: failure.sentence, again: true };
+                self.missed(room, said.unwrap_or_default(), Some(lost)).await;
             }
         }
         None
+    }
+
+    /// Hands on what was missed in one room.
+    async fn missed(self, room: &Room, events: Vec<TimelineEvent>, lost: Option<Lost>) {
+        let place = place_of(room.room_id());
+        let mut pieces = Vec::with_capacity(events.len());
+        for event in &events {
+            pieces.push(self.matrix.incoming(room, &place, event, "list").await);
+        }
+        until_stored(|| self.intake.missed(&place, pieces.clone(), lost.clone())).await;
     }
 
     /// What lies before the bot's coming is the room's past, which is not relayed.

@@ -1,5 +1,6 @@
 //! Calls of Slack's Web API: the only I/O of this crate besides the socket.
 
+use jiff::Timestamp;
 use partyline_core::{Failure, Reason};
 use secrecy::{ExposeSecret, SecretString};
 use slack_morphism::api::{
@@ -55,6 +56,11 @@ impl Client {
             app: config.app_token.as_ref().map(token),
             reads: Gate::default(),
         })
+    }
+
+    /// The time by Slack's clock, once it has answered.
+    pub(crate) fn time(&self) -> Option<Timestamp> {
+        self.slack.http_api.connector.time()
     }
 
     /// Who the token belongs to, and the scopes that it has, where Slack says them.

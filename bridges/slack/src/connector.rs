@@ -5,11 +5,14 @@
 //! one bounds time and length, follows no redirects (a token must not wander), tells a call that
 //! was never sent from one that was not answered, and keeps no bodies in its errors.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use jiff::fmt::rfc2822;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -39,6 +42,8 @@ const IDLE: Duration = Duration::from_secs(15);
 pub(crate) struct Connector {
     http: reqwest::Client,
     base: Url,
+    /// The date of the last answer, and when it came.
+    date: Arc<Mutex<Option<(Timestamp, Instant)>>>,
 }
 
 /// An answer, read to its end.
@@ -76,7 +81,13 @@ impl Connector {
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        Ok(Self { http, base })
+        Ok(Self { http, base, date: Arc::default() })
+    }
+
+    /// The time by Slack's clock, from the date of its last answer, which is cut to seconds.
+    pub(crate) fn time(&self) -> Option<Timestamp> {
+        let (date, then) = (*self.date.lock().unwrap_or_else(PoisonError::into_inner))?;
+        date.checked_add(SignedDuration::try_from(then.elapsed()).ok()?).ok()
     }
 
     /// A GET of a method, its answer as it came.
@@ -108,6 +119,10 @@ impl Connector {
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let retry_after = header("retry-after").and_then(|seconds| seconds.trim().parse().ok());
         let scopes = header("x-oauth-scopes").map(str::to_owned);
+        if let Some(date) = header("date").and_then(|date| rfc2822::parse(date).ok()) {
+            *self.date.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some((date.timestamp(), Instant::now()));
+        }
         let body = read(response).await?;
         Ok(Answer { status, retry_after: retry_after.map(Duration::from_secs), scopes, body })
     }

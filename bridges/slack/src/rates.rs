@@ -13,7 +13,8 @@ use governor::state::keyed::HashMapStateStore;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use partyline_core::Verdict;
-use tokio::time::Instant;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 
 use crate::config;
 
@@ -41,6 +42,9 @@ type Limit<K, S> = RateLimiter<K, S, TokioClock, NoOpMiddleware<std::time::Insta
 pub(crate) struct Rates {
     channels: Limit<String, HashMapStateStore<String>>,
     workspace: Limit<NotKeyed, InMemoryState>,
+    /// Who waits for the workspace's rate, in order: whoever came first goes first, so that no
+    /// channel is passed over however many there are.
+    line: Semaphore,
     /// Channels that Slack told to wait, and until when.
     held: Mutex<HashMap<String, Instant>>,
     /// The longest that a caller is kept waiting.
@@ -55,6 +59,7 @@ impl Rates {
         Self {
             channels: RateLimiter::hashmap_with_clock(channel, TokioClock),
             workspace: RateLimiter::direct_with_clock(workspace, TokioClock),
+            line: Semaphore::new(1),
             held: Mutex::default(),
             patience,
             turns: AtomicU32::new(0),
@@ -76,6 +81,7 @@ impl Rates {
             let wait = not_yet.wait_time_from(TokioClock.now());
             sleep_until(Instant::now() + wait, deadline).await?;
         }
+        let _first = timeout_at(deadline, self.line.acquire()).await.map_err(|_| UNNAMED_WAIT)?;
         while let Err(not_yet) = self.workspace.check() {
             let wait = not_yet.wait_time_from(TokioClock.now());
             sleep_until(Instant::now() + wait, deadline).await?;
@@ -190,6 +196,28 @@ mod tests {
         assert!((1900..=2100).contains(&waited.as_millis()), "{waited:?}");
         rates.turn("C2").await.expect("a turn");
         assert_eq!(begun.elapsed(), waited);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn channels_with_much_to_say_share_the_workspace_evenly() {
+        let rates = config::Rates {
+            channel_per_second: 100.0,
+            channel_burst: 100,
+            workspace_per_second: 10.0,
+            workspace_burst: 1,
+        };
+        let rates = Rates::new(rates, Duration::from_secs(60));
+        let talk = async |channel: usize| {
+            let mut posts = 0;
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_secs(60) {
+                rates.turn(&format!("C{channel}")).await.expect("a turn");
+                posts += 1;
+            }
+            posts
+        };
+        let posts = futures_util::future::join_all((0..50).map(talk)).await;
+        assert!(posts.iter().all(|posts| (12..=14).contains(posts)), "{posts:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -87,7 +87,7 @@ async fn connect(slack: &Slack, intake: &dyn Intake) -> Result<Connection, Failu
         // They are read back when Slack withholds no more.
         intake.withheld(Network::Slack).await
     } else {
-        intake.reconnected(Network::Slack).await
+        intake.reconnected(Network::Slack, slack.client.time()).await
     };
     noted.map_err(|error| {
         Failure::later(Reason::Unavailable, None, format!("The ledger is out of order: {error}."))
@@ -228,7 +228,7 @@ impl Session<'_> {
         frame: &str,
     ) -> Result<(), NotStored> {
         if self.missed {
-            self.intake.reconnected(Network::Slack).await?;
+            self.intake.reconnected(Network::Slack, self.slack.client.time()).await?;
             self.missed = false;
         }
         match self.slack.on_socket(kind, envelope, frame) {

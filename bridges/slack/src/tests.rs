@@ -57,7 +57,11 @@ impl Intake for Kept {
         Ok(None)
     }
 
-    async fn reconnected(&self, _network: Network) -> Result<(), NotStored> {
+    async fn reconnected(
+        &self,
+        _network: Network,
+        _: Option<jiff::Timestamp>,
+    ) -> Result<(), NotStored> {
         Ok(())
     }
 }

@@ -52,7 +52,7 @@ impl Withheld {
             board.inbound(why.clone());
             until_stored(|| intake.withheld(Network::Slack)).await;
             self.over().await;
-            until_stored(|| intake.reconnected(Network::Slack)).await;
+            until_stored(|| intake.reconnected(Network::Slack, None)).await;
             if board.state().inbound == why {
                 board.inbound(Proof::Proved);
             }

@@ -3,7 +3,7 @@
 use partyline_core::{Failure, MessageId, Reason, Sent};
 use proptest::prelude::*;
 
-use super::super::tests::{conversation, entry, open, room};
+use super::super::tests::{conversation, entry, open, release, room};
 use super::super::{Change, Lane, Ledger, Order, QueueChange, Selection, parked};
 use super::{LONG, MANY};
 
@@ -68,7 +68,7 @@ async fn step(ledger: &Ledger, next: &mut u64, step: &Step) {
         Step::Come(count) => come(ledger, next, *count, Order::Arrival).await,
         Step::LetGo(count) => {
             come(ledger, next, *count, Order::Held).await;
-            ledger.release(&room(), None).await.unwrap();
+            release(ledger, &room(), None).await;
         }
         Step::Send(count) => drop(send(ledger, *count).await),
         Step::Park => {

@@ -132,7 +132,7 @@ impl Intake for Memory {
         Ok(last.map(|last| Cursor { ordinal: None, last: Some(last) }))
     }
 
-    async fn reconnected(&self, _: Network) -> Result<(), NotStored> {
+    async fn reconnected(&self, _: Network, _: Option<jiff::Timestamp>) -> Result<(), NotStored> {
         Ok(())
     }
 }

@@ -60,7 +60,11 @@ impl Intake for Notebook {
         Ok(None)
     }
 
-    async fn reconnected(&self, _network: Network) -> Result<(), NotStored> {
+    async fn reconnected(
+        &self,
+        _network: Network,
+        _: Option<jiff::Timestamp>,
+    ) -> Result<(), NotStored> {
         self.note("reconnected".into());
         Ok(())
     }
