@@ -32,11 +32,11 @@ fn work_with(world: &World, conversation: &str, room: &str) {
     assert_eq!((found.len(), &found[0]["team"]), (1, &Value::from("Sales")));
 
     let file = world.daemon.store().with_file_name("people.csv");
-    std::fs::write(&file, "name;whatsapp\nBen;+14155550102\nWrong;12\n").unwrap();
-    let file = file.to_str().unwrap();
+    std::fs::write(&file, "name;whatsapp\nBen;+14155550102\nWrong;12\n").expect("it is there");
+    let file = file.to_str().expect("it is there");
     let dry = run(world, &["contacts", "import", file, "--dry-run"]);
     assert_eq!(dry.status.code(), Some(1), "a line is wrong");
-    let dry = String::from_utf8(dry.stdout).unwrap();
+    let dry = String::from_utf8(dry.stdout).expect("it is there");
     assert!(dry.contains("line 2: +14155550102 Ben\nline 3: not taken"), "{dry}");
     assert!(dry.ends_with("1 would be new, 0 would change, 0 the same, 1 wrong.\n"), "{dry}");
     assert_eq!(rows(&said(world, &["contacts", "list", "--json"])).len(), 1);
@@ -56,7 +56,8 @@ fn work_with(world: &World, conversation: &str, room: &str) {
     assert_eq!(groups[0]["id"], conversation);
 
     let audit = rows(&said(world, &["audit", "--json"]));
-    let what: Vec<&str> = audit.iter().map(|row| row["what"].as_str().unwrap()).collect();
+    let what: Vec<&str> =
+        audit.iter().map(|row| row["what"].as_str().expect("it is there")).collect();
     assert_eq!(what, ["role grant", "group unlink", "group link", "contact import", "contact add"]);
     assert_eq!(audit[0]["by"], "operator:cli/maya");
     assert_eq!(rows(&said(world, &["audit", conversation, "--json"])).len(), 3);
