@@ -13,12 +13,12 @@ use futures_util::future::join_all;
 use http::{HeaderMap, HeaderValue, header};
 use partyline::commands::{Word, parse_words};
 use partyline::contacts::{ContactStore, Contacts, SledContacts};
-use partyline::ledger::{Entry, Lane, Ledger, Order};
+use partyline::ledger::{Entry, GroupChange, GroupFilter, GroupSort, Lane, Ledger, Order};
 use partyline::links::Links;
 use partyline::route::{Limits, Route, route};
 use partyline_core::{
-    Clock, Contact, Content, Event, EventKey, Happening, Link, MessageId, Network, Place, Sent,
-    Speaker, SystemClock, Text,
+    Clock, Contact, Content, ConversationInfo, ConversationState, Event, EventKey, Happening, Link,
+    MessageId, Network, Place, Sent, Speaker, SystemClock, Text,
 };
 use partyline_twilio::simulator::sign;
 use partyline_twilio::{Attribution, Config, Ingest, Received, Timeouts, Twilio, Webhook};
@@ -130,6 +130,45 @@ fn command_parse() -> Vec<Word> {
     parse_words(black_box(line)).expect("words")
 }
 
+/// A page of the list of ten thousand groups: by name, and those with a word in their name.
+#[divan::bench(args = ["", "launch 99"], sample_count = 50, sample_size = 4)]
+fn groups_list(bencher: Bencher<'_, '_>, search: &str) {
+    let (_folder, runtime, ledger) = directory();
+    let search = (!search.is_empty()).then(|| search.to_owned());
+    let filter = GroupFilter { search, sort: GroupSort::Updated, ..GroupFilter::default() };
+    bencher.bench_local(|| runtime.block_on(ledger.groups(&filter, 0, 20)).expect("a page"));
+}
+
+/// A group among ten thousand, by the beginning of its name.
+#[divan::bench(sample_count = 50, sample_size = 20)]
+fn group_find(bencher: Bencher<'_, '_>) {
+    let (_folder, runtime, ledger) = directory();
+    bencher.bench_local(|| {
+        runtime.block_on(ledger.find_groups("spring launch 98", 9)).expect("found")
+    });
+}
+
+fn directory() -> (TempDir, Runtime, Ledger) {
+    let folder = TempDir::new().expect("a folder");
+    let runtime = Runtime::new().expect("a runtime");
+    let ledger = Ledger::open(&folder.path().join("ledger.db"), Arc::new(SystemClock));
+    let ledger = ledger.expect("a ledger");
+    let group = |number: usize| {
+        GroupChange::Note(Box::new(ConversationInfo {
+            place: place(number),
+            name: Some(format!("Spring launch {number}")),
+            unique_name: Some(format!("spring-launch-{number}")),
+            description: Some("Everything about the launch".to_owned()),
+            created_by: None,
+            state: ConversationState::Active,
+            created: None,
+            updated: None,
+        }))
+    };
+    runtime.block_on(ledger.change_groups((0..GROUPS).map(group).collect())).expect("noted");
+    (folder, runtime, ledger)
+}
+
 fn place(group: usize) -> Place {
     Place::conversation(&format!("CH{group:032x}"))
 }
@@ -222,6 +261,7 @@ fn twilio() -> Twilio {
         api_key_secret: "secret".into(),
         auth_token: Some(TOKEN.into()),
         service_sid: "IS0123456789abcdef0123456789abcdef".into(),
+        messaging_service_sid: None,
         conversations_url: url(Config::CONVERSATIONS_URL),
         messaging_url: url(Config::MESSAGING_URL),
         content_url: url(Config::CONTENT_URL),

@@ -27,6 +27,7 @@ use crate::config::{self, Config};
 use crate::contacts::{Contacts, SledContacts};
 use crate::control;
 use crate::crash::{Point, point};
+use crate::directory::Directory;
 use crate::http::api::{self, Api};
 use crate::http::server::{self, Bounds, Waits};
 use crate::http::{self, Bodies, Rooms};
@@ -115,8 +116,8 @@ impl Bridges {
                     profiles: Some(slack.clone()),
                     groups: None,
                     manage: None,
-                    rooms: None,
-                    revise: None,
+                    rooms: Some(slack.clone()),
+                    revise: Some(slack.clone()),
                     ranks: config.access.slack_admin_group.as_ref().map(|_| slack.clone() as _),
                     watch: slack.clone(),
                     called,
@@ -133,8 +134,8 @@ impl Bridges {
                     profiles: Some(matrix.clone()),
                     groups: None,
                     manage: None,
-                    rooms: None,
-                    revise: None,
+                    rooms: Some(matrix.clone()),
+                    revise: Some(matrix.clone()),
                     ranks: config.access.matrix_admin_power.map(|_| matrix.clone() as _),
                     watch: matrix.clone(),
                     called: false,
@@ -255,6 +256,9 @@ pub async fn run(
     point(Point::StartCatchUp);
     tasks.spawn(catch_up.tend());
     let making_up = door.make_up();
+    let directory =
+        Directory::new(ledger.clone(), links.clone(), door.clone(), bridges.twilio.clone());
+    tasks.spawn(until(stop.clone(), directory.keep(config.twilio.groups_interval)));
     let intake: Arc<dyn Intake> = Arc::new(door);
     receive(&bridges, slack_calls(config), &intake, &lifecycle).await?;
     point(Point::StartReceive);
@@ -586,6 +590,7 @@ fn twilio_settings(config: &Config) -> anyhow::Result<partyline_twilio::Config> 
         api_key_secret: section.api_key_secret.clone(),
         auth_token: section.auth_token.clone(),
         service_sid: section.service_sid.clone(),
+        messaging_service_sid: section.messaging_service_sid.clone(),
         conversations_url: section.conversations_url.clone(),
         messaging_url: section.messaging_url.clone(),
         content_url: section.content_url.clone(),

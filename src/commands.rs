@@ -4,12 +4,16 @@
 //! place, for Slack and Matrix alike. A command reads and answers, or it names an
 //! [`Operation`]; it never calls a platform itself.
 
+mod archive;
 mod audit;
 mod contact;
+mod create;
 mod find;
 mod grammar;
 mod group;
 mod help;
+mod member;
+mod notify;
 #[cfg(test)]
 mod permissions;
 mod queue;
@@ -32,6 +36,7 @@ use crate::operations::Operation;
 use crate::policy::{Right, Standing, may};
 use grammar::Leading;
 pub use grammar::{Argument, Arguments, Count, GrammarError, Kind, Stands, Word, parse_words};
+pub(crate) use group::members;
 
 /// A row of the table.
 pub struct Command {
@@ -76,12 +81,22 @@ type Running = Pin<Box<dyn Future<Output = Result<Outcome, LedgerError>> + Send>
 
 /// All commands, in the order in which `help` shows them.
 pub static TABLE: &[Command] = &[
+    create::CREATE,
     group::LIST,
     group::SHOW,
     group::RENAME,
     group::DESCRIBE,
+    archive::ARCHIVE,
+    archive::UNARCHIVE,
+    archive::DELETE,
     group::LINK,
     group::UNLINK,
+    member::ADD,
+    member::REMOVE,
+    member::LIST,
+    notify::NOTIFY,
+    notify::LIST,
+    notify::SHOW,
     contact::ADD,
     contact::CHANGE,
     contact::SHOW,

@@ -116,6 +116,16 @@ points! {
     LinkLearned = "link.learned",
     /// Its cursors stand; the link is not made.
     LinkBegun = "link.begun",
+    /// A new group's conversation is made; nobody is in it.
+    GroupMade = "group.made",
+    /// A member was added or taken out; others are to follow.
+    GroupMember = "group.member",
+    /// A group's state, name or being is changed; its rooms are not.
+    GroupState = "group.state",
+    /// A group's room is made or changed; nothing of it is written down.
+    GroupRoom = "group.room",
+    /// A group's members are told that it is put away; it is not.
+    GroupTold = "group.told",
     /// A command's steps are done; its end is not written.
     CommandFinish = "command.finish",
     /// Its end is written, not committed.

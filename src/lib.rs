@@ -10,6 +10,7 @@ pub mod config;
 pub mod contacts;
 pub mod control;
 pub mod crash;
+pub mod directory;
 pub mod doctor;
 pub mod http;
 pub mod intake;

@@ -37,9 +37,13 @@ pub async fn learn(
         })
         .collect();
     let count = rows.len();
+    let present = rows.iter().map(|row| row.sid.clone()).collect();
     remember(names, &rows).await;
     if let Err(error) = ledger.note_participants(rows).await {
         tracing::error!(place = %conversation, %error, "the members could not be written down");
+    }
+    if let Err(error) = ledger.keep_participants(conversation, present).await {
+        tracing::error!(place = %conversation, %error, "who left could not be forgotten");
     }
     Ok(count)
 }

@@ -5,27 +5,38 @@
 //! is done, and the last step (the answer, the change of the links and the directory, the event
 //! being done) is one commit.
 
+mod adding;
+mod archive;
 mod change;
+mod create;
 mod link;
+mod membership;
+mod template;
 mod work;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use partyline_core::{Action, CommandLine, ConversationChange, Happening, Network, Place};
+use partyline_core::{Action, Address, CommandLine, ConversationChange, Happening, Network, Place};
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::{self, Desk, Outcome};
 use crate::crash::{Point, point};
 use crate::intake::Wakers;
 use crate::ledger::{
-    Answered, AuditEntry, Change, Ended, Ending, LedgerError, LinkChange, Owed, PendingCommand,
+    Answered, AuditEntry, Change, Ended, Ending, Group, LedgerError, LinkChange, Owed,
+    PendingCommand,
 };
 use crate::poison::{Guard, PANICS, Poison};
+pub use create::{NewGroup, RoomWish};
 use work::{Done, Stop, Work};
 
-/// Steps on the platforms.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Steps on the platforms. Written down before the first step, so that what is begun is gone on
+/// with, whatever its words would mean by then: a group that is renamed is not found by its old
+/// name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Operation {
     /// Ties a conversation to a room, once the conversation is known to be there.
     Link {
@@ -36,6 +47,8 @@ pub enum Operation {
         /// Who asked for it.
         by: String,
     },
+    /// Makes a group.
+    Create(Box<NewGroup>),
     /// Changes a conversation: its name, what it is for.
     Change {
         /// The conversation.
@@ -45,15 +58,93 @@ pub enum Operation {
         /// What is said once it is done.
         answer: String,
     },
+    /// Puts a group and its rooms away.
+    Archive {
+        /// The group.
+        group: Box<Group>,
+        /// What its members are told first.
+        tell: Option<String>,
+    },
+    /// Brings a group back that was archived.
+    Unarchive(Box<Group>),
+    /// Deletes a group.
+    Delete(Box<Group>),
+    /// Adds people to a group.
+    AddMembers {
+        /// The group.
+        group: Place,
+        /// Who.
+        who: Vec<Address>,
+        /// Behind which sender, where one was named.
+        sender: Option<Address>,
+    },
+    /// Takes people out of a group.
+    RemoveMembers {
+        /// The group.
+        group: Place,
+        /// Who, as it was typed, and the address where that is one.
+        who: Vec<(String, Option<Address>)>,
+    },
+    /// Asks who is in a group.
+    ListMembers {
+        /// The group.
+        group: Place,
+        /// What it is called.
+        name: String,
+    },
+    /// Sends a template to everybody in a group.
+    Notify {
+        /// The group.
+        group: Place,
+        /// The template's SID or name.
+        template: String,
+        /// Its variables.
+        variables: BTreeMap<String, String>,
+    },
+    /// Asks which templates there are.
+    ListTemplates,
+    /// Shows the template of this SID or name.
+    ShowTemplate(String),
+}
+
+/// The mark of the operation itself.
+const BEGUN: &str = "operation";
+
+/// An operation that was begun, and what the audit says of it.
+#[derive(Serialize, Deserialize)]
+struct Begun {
+    operation: Operation,
+    what: String,
+    conversation: Option<Place>,
+    subject: String,
 }
 
 impl Operation {
+    /// Whether it only asks, so that asking again is as good as going on.
+    const fn is_question(&self) -> bool {
+        matches!(self, Self::ListMembers { .. } | Self::ListTemplates | Self::ShowTemplate(_))
+    }
+
     async fn run(self, work: &mut Work<'_>) -> Result<Done, Stop> {
         match self {
             Self::Link { reference, room, by } => link::run(work, &reference, &room, &by).await,
+            Self::Create(new) => create::run(work, &new).await,
             Self::Change { group, change, answer } => {
                 change::run(work, &group, &change, answer).await
             }
+            Self::Archive { group, tell } => archive::archive(work, &group, tell.as_deref()).await,
+            Self::Unarchive(group) => archive::unarchive(work, &group).await,
+            Self::Delete(group) => archive::delete(work, &group).await,
+            Self::AddMembers { group, who, sender } => {
+                membership::add(work, &group, &who, sender.as_ref()).await
+            }
+            Self::RemoveMembers { group, who } => membership::remove(work, &group, &who).await,
+            Self::ListMembers { group, name } => membership::list(work, &group, &name).await,
+            Self::Notify { group, template, variables } => {
+                template::notify(work, &group, &template, &variables).await
+            }
+            Self::ListTemplates => template::list(work).await,
+            Self::ShowTemplate(reference) => template::show(work, &reference).await,
         }
     }
 }
@@ -139,7 +230,7 @@ impl Operations {
         done: Done,
         audit: Option<AuditEntry>,
     ) -> Result<(), LedgerError> {
-        let Done { ended, answer, changes, owed, replaces } = done;
+        let Done { ended, answer, changes, owed, replaces, about: _ } = done;
         let audit = audit.map(|entry| AuditEntry { ended, said: answer.clone(), ..entry });
         let mut ending = Ending { owed, changes: changes.clone(), audit, answered: None };
         if line.by.network == Network::Operator {
@@ -187,6 +278,9 @@ impl Operations {
     ) -> Result<Option<(Done, Option<AuditEntry>)>, LedgerError> {
         let room = command.event.place.clone();
         let mut work = Work::new(self, command, line).await?;
+        if let Some(begun) = work.marked::<Begun>(BEGUN) {
+            return begun.go_on(&mut work).await;
+        }
         let desk = || Arc::clone(&self.desk);
         let mut carried = commands::carry_out(desk(), room.clone(), line, false).await?;
         if let Outcome::LookUp(reference) = &carried.outcome {
@@ -195,9 +289,10 @@ impl Operations {
                 Err(stop) => return Ok(work.ended(Err(stop))?.map(|done| (done, None))),
             }
         }
+        let (conversation, subject) = (carried.group, carried.subject);
         let audit = carried.command.filter(|row| row.changes()).map(|row| AuditEntry {
-            conversation: carried.group,
-            subject: carried.subject,
+            conversation: conversation.clone(),
+            subject: subject.clone(),
             ..audited(command, line, row.words)
         });
         let done = match carried.outcome {
@@ -206,9 +301,17 @@ impl Operations {
             Outcome::Denied(answer) => Some(Done { ended: Ended::Denied, ..Done::said(answer) }),
             Outcome::Change(change, answer) => Some(Done::changed(answer, vec![change])),
             Outcome::LookUp(_) => Some(Done::said("There is no such group.")),
-            Outcome::Operation(operation) => {
+            Outcome::Operation(operation) if operation.is_question() => {
                 let ended = operation.run(&mut work).await;
                 work.ended(ended)?
+            }
+            Outcome::Operation(operation) => {
+                let what = audit.map_or_else(String::new, |entry| entry.what);
+                let begun = Begun { operation, what, conversation, subject };
+                return match work.mark(BEGUN, &begun, Vec::new()).await {
+                    Ok(()) => begun.go_on(&mut work).await,
+                    Err(stop) => Ok(work.ended(Err(stop))?.map(|done| (done, None))),
+                };
             }
         };
         Ok(done.map(|done| (done, audit)))
@@ -219,6 +322,23 @@ impl Operations {
             () = tokio::time::sleep(wait) => {}
             () = self.stop.cancelled() => {}
         }
+    }
+}
+
+impl Begun {
+    /// Works on it until its end, and gives its row in the audit.
+    async fn go_on(
+        self,
+        work: &mut Work<'_>,
+    ) -> Result<Option<(Done, Option<AuditEntry>)>, LedgerError> {
+        let ended = self.operation.run(work).await;
+        let Some(done) = work.ended(ended)? else { return Ok(None) };
+        let audit = AuditEntry {
+            conversation: done.about.clone().or(self.conversation),
+            subject: self.subject,
+            ..audited(work.command, work.line, &self.what)
+        };
+        Ok(Some((done, Some(audit))))
     }
 }
 

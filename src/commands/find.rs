@@ -94,8 +94,6 @@ async fn unknown(desk: &Desk, room: &Place, reference: &str) -> Result<String, L
 pub(super) struct Person {
     /// How they are reached.
     pub(super) address: Address,
-    /// What the contacts call them, where they were found there.
-    pub(super) name: Option<String>,
 }
 
 /// Who is meant: a number, an address, or a contact's name, of which the beginning is enough. A
@@ -103,10 +101,7 @@ pub(super) struct Person {
 pub(super) async fn person(desk: &Desk, text: &str) -> Result<Result<Person, String>, LedgerError> {
     if let Ok(address) = parse_address(text, desk.region) {
         let bare = !text.trim_start().starts_with("sms:");
-        return Ok(Ok(Person {
-            address: if bare { on_channel(desk, address) } else { address },
-            name: None,
-        }));
+        return Ok(Ok(Person { address: if bare { on_channel(desk, address) } else { address } }));
     }
     let (scheme, wanted) = match text.split_once(':') {
         Some(("whatsapp", name)) => ("whatsapp:", name.trim()),
@@ -123,9 +118,7 @@ pub(super) async fn person(desk: &Desk, text: &str) -> Result<Result<Person, Str
     };
     let address = format!("{scheme}{}", contact.key).parse::<Address>();
     Ok(match address {
-        Ok(address) => {
-            Ok(Person { address: on_channel(desk, address), name: Some(contact.name.clone()) })
-        }
+        Ok(address) => Ok(Person { address: on_channel(desk, address) }),
         Err(error) => Err(format!("{error}.")),
     })
 }
@@ -144,9 +137,11 @@ fn on_channel(desk: &Desk, address: Address) -> Address {
 
 fn nobody(text: &str, desk: &Desk) -> String {
     // What looks like a number is one that was mistyped.
-    let digits = text.chars().filter(char::is_ascii_digit).count();
+    let number = text.rsplit(':').next().unwrap_or(text);
+    let is_number =
+        number.chars().any(|c| c.is_ascii_digit()) && !number.chars().any(char::is_alphabetic);
     match parse_address(text, desk.region) {
-        Err(error) if digits >= 3 => format!("{error}."),
+        Err(error) if is_number => format!("{error}."),
         _ => format!(
             "There is no contact \"{}\": write a number, or add the contact first (`contact add`).",
             cut(text)

@@ -32,7 +32,7 @@ pub(super) const LIST: Command = Command {
 pub(super) const SHOW: Command = Command {
     words: "group show",
     arguments: &[GROUP],
-    right: Right::Admin,
+    right: Right::Member,
     help: "Shows what is known of a group: its names, its state, its rooms, what waits for it.",
     examples: &["group show", "group show \"Spring launch\""],
     run: |call| Box::pin(show(call)),
@@ -41,7 +41,7 @@ pub(super) const SHOW: Command = Command {
 pub(super) const RENAME: Command = Command {
     words: "group rename",
     arguments: &[GROUP, Argument::word("name", Kind::Name)],
-    right: Right::Admin,
+    right: Right::Manager,
     help: "Gives a group another name.",
     examples: &[
         "group rename \"Summer launch\"",
@@ -53,7 +53,7 @@ pub(super) const RENAME: Command = Command {
 pub(super) const DESCRIBE: Command = Command {
     words: "group describe",
     arguments: &[GROUP, Argument::word("text", Kind::Text)],
-    right: Right::Admin,
+    right: Right::Manager,
     help: "Says what a group is for. An empty TEXT (\"\") takes that away.",
     examples: &["group describe \"Everything about the launch in May\""],
     run: |call| Box::pin(async move { Ok(describe(&call).unwrap_or_else(|answer| answer)) }),
@@ -137,7 +137,9 @@ fn row(call: &Call, group: &Group) -> String {
     row
 }
 
-pub(super) fn members(count: u32) -> String {
+/// `1 member`, `12 members`.
+pub(crate) fn members(count: impl Into<u64>) -> String {
+    let count = count.into();
     if count == 1 { "1 member".into() } else { format!("{count} members") }
 }
 

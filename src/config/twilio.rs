@@ -42,6 +42,8 @@ pub struct Twilio {
     pub ingest: Ingest,
     /// The pause between two readings with [`Ingest::Poll`].
     pub poll_interval: Duration,
+    /// The pause between two readings of the list of groups.
+    pub groups_interval: Duration,
     /// Calls a second, at most. Twilio gives an account about 30 by default.
     pub actions_per_second: u32,
     /// Calls at a time, at most.
@@ -113,6 +115,12 @@ impl Twilio {
             "Write a span such as 5s",
             forms::duration(Duration::from_millis(100), Duration::from_secs(3600)),
         );
+        let groups_interval = section.or(
+            "groups_interval",
+            "10 minutes",
+            "Write a span such as 10 minutes",
+            forms::duration(Duration::from_millis(100), Duration::from_secs(86_400)),
+        );
         let actions_per_second = section.number("actions_per_second", 30, 1..=100_000);
         let concurrency = section.number("concurrency", 10, 1..=1000);
         let mut base = |key, default| {
@@ -138,6 +146,7 @@ impl Twilio {
             messaging_service_sid: messaging_service_sid?,
             ingest: ingest?,
             poll_interval: poll_interval?,
+            groups_interval: groups_interval?,
             actions_per_second: actions_per_second?,
             concurrency: concurrency?,
             conversations_url: conversations_url?,

@@ -51,6 +51,7 @@ impl House {
             api_key_secret: "secret".into(),
             auth_token: Some("token".into()),
             service_sid: "IS".into(),
+            messaging_service_sid: None,
             conversations_url: base.parse().unwrap(),
             messaging_url: base.parse().unwrap(),
             content_url: base.parse().unwrap(),

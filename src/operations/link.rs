@@ -26,10 +26,7 @@ pub(super) async fn run(
     }
     match desk.links.conversation(room) {
         Some(tied) if tied == info.place => {
-            return Ok(Done::changed(
-                format!("This room is tied to {sid}{called} already."),
-                Vec::new(),
-            ));
+            return Ok(Done::answered(format!("This room is tied to {sid}{called} already.")));
         }
         Some(tied) => {
             return Ok(Done::said(format!(

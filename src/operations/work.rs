@@ -4,10 +4,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use partyline_core::{CommandLine, Failure, Groups, Manage, MessageId, Network, Reason, Verdict};
-use serde::Serialize;
+use partyline_core::{
+    CommandLine, Failure, Groups, Manage, MessageId, Network, Place, Reason, Verdict,
+};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::Operations;
 use crate::commands::Desk;
@@ -30,12 +33,19 @@ pub(crate) struct Done {
     pub(super) owed: Vec<Owed>,
     /// What was shown of the answer before it was whole.
     pub(super) replaces: Option<MessageId>,
+    /// The group that it was about, where the words do not say it: one that was made.
+    pub(super) about: Option<Place>,
 }
 
 impl Done {
     /// Nothing was done, because of what was asked.
     pub(super) fn said(answer: impl Into<String>) -> Self {
         Self { ended: Ended::Refused, answer: answer.into(), ..Self::default() }
+    }
+
+    /// It was done, and changed nothing that the ledger keeps.
+    pub(super) fn answered(answer: impl Into<String>) -> Self {
+        Self { answer: answer.into(), ..Self::default() }
     }
 
     pub(super) fn changed(answer: impl Into<String>, changes: Vec<Change>) -> Self {
@@ -72,7 +82,23 @@ pub(super) struct Work<'a> {
     pub(super) line: &'a CommandLine,
     /// What is done already, by step.
     marks: BTreeMap<String, Value>,
+    /// When the next progress may be shown, and how long the pause before the one after it is.
+    next_showing: Instant,
+    pause: Duration,
 }
+
+/// What was shown of an answer so far: a mark, for a platform takes so many only.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Shown {
+    times: u32,
+    last: Option<MessageId>,
+}
+
+/// The mark of [`Shown`].
+const SHOWN: &str = "shown";
+
+/// The first progress is shown after this, and each at least so much later than the one before.
+const SHOW_AFTER: Duration = Duration::from_secs(1);
 
 impl<'a> Work<'a> {
     pub(super) async fn new(
@@ -81,7 +107,8 @@ impl<'a> Work<'a> {
         line: &'a CommandLine,
     ) -> Result<Self, LedgerError> {
         let marks = operations.desk.ledger.steps_done(command).await?;
-        Ok(Self { operations, command, line, marks })
+        let next_showing = Instant::now() + SHOW_AFTER;
+        Ok(Self { operations, command, line, marks, next_showing, pause: SHOW_AFTER })
     }
 
     pub(super) fn desk(&self) -> &'a Desk {
@@ -149,6 +176,39 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
+    /// Shows how far it is, in place of the answer to come, about once a second. That it could not
+    /// be shown does no harm.
+    pub(super) async fn progress(&mut self, text: &str) -> Result<(), Stop> {
+        if Instant::now() < self.next_showing {
+            return Ok(());
+        }
+        let network = self.line.answer.place.network();
+        let powers = self.desk().networks.get(network);
+        let Some(revise) = powers.and_then(|powers| powers.revise.as_deref()) else {
+            return Ok(());
+        };
+        let mut shown = self.marked::<Shown>(SHOWN).unwrap_or_default();
+        if shown.times >= revise.showings() {
+            return Ok(());
+        }
+        // Counted before it is shown: after a kill it may have been.
+        shown.times += 1;
+        self.mark(SHOWN, &shown, Vec::new()).await?;
+        match revise.show(&self.line.answer, text, shown.last.as_ref()).await {
+            Ok(message) => {
+                shown.last = Some(message);
+                self.mark(SHOWN, &shown, Vec::new()).await?;
+            }
+            Err(failure) => tracing::debug!("progress is not shown: {failure}"),
+        }
+        if revise.showings() < u32::MAX {
+            // Few showings are spread over a long work.
+            self.pause *= 4;
+        }
+        self.next_showing = Instant::now() + self.pause;
+        Ok(())
+    }
+
     /// Asks the platform for a group that the directory does not know. That there is none is an
     /// answer.
     pub(super) async fn look_up(&self, reference: &str) -> Result<(), Stop> {
@@ -171,17 +231,22 @@ impl<'a> Work<'a> {
     /// The end of an operation as the person who asked for it hears it; `None` when the program is
     /// stopping.
     pub(super) fn ended(&self, ended: Result<Done, Stop>) -> Result<Option<Done>, LedgerError> {
+        let replaces = self.marked::<Shown>(SHOWN).and_then(|shown| shown.last);
         match ended {
-            Ok(done) => Ok(Some(done)),
+            Ok(done) => Ok(Some(Done { replaces, ..done })),
             Err(Stop::Stopping) => Ok(None),
             Err(Stop::Ledger(error)) => Err(error),
-            Err(Stop::Platform(failure)) => Ok(Some(match failure.verdict {
-                Verdict::Never => Done::said(failure.sentence),
-                Verdict::Later(_) | Verdict::Unknown => {
-                    let sentence = format!("{} Give the command again later.", failure.sentence);
-                    Done { ended: Ended::Failed, ..Done::said(sentence) }
-                }
-            })),
+            Err(Stop::Platform(failure)) => {
+                let said = match failure.verdict {
+                    Verdict::Never => Done::said(failure.sentence),
+                    Verdict::Later(_) | Verdict::Unknown => {
+                        let sentence =
+                            format!("{} Give the command again later.", failure.sentence);
+                        Done { ended: Ended::Failed, ..Done::said(sentence) }
+                    }
+                };
+                Ok(Some(Done { replaces, ..said }))
+            }
         }
     }
 }

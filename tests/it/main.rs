@@ -10,6 +10,7 @@ mod contacts;
 mod crash;
 mod doctor;
 mod faults;
+mod groups;
 mod hardening;
 mod hostile;
 mod kill;

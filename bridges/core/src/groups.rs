@@ -93,7 +93,7 @@ pub struct NewConversation {
 }
 
 /// What is to be changed about a conversation; what is `None` stays.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConversationChange {
     /// What people are to call it, at most 256 characters.
     pub name: Option<String>,

@@ -131,7 +131,7 @@ impl Reader {
         {
             return Happening::Command(CommandLine {
                 given: None,
-                line: line.to_owned(),
+                line: text::with_ids(line, content["formatted_body"].as_str().unwrap_or_default()),
                 by: PersonId::new(Network::Matrix, sender),
                 name: None,
                 answer: AnswerTo { place: place.clone(), handle: id.to_owned() },

@@ -9,7 +9,7 @@
 //! | `inbound`, `message` | events → ours (pure) |
 //! | `outbound` | ours → content (pure) |
 //! | `text` | bodies, names, HTML (pure) |
-//! | `client`, `history` | requests |
+//! | `client`, `history`, `rooms` | requests |
 //! | `error` | answers → verdicts (pure) |
 //! | `health` | how the network is doing |
 //!
@@ -28,6 +28,7 @@ mod invites;
 mod members;
 mod message;
 mod outbound;
+mod rooms;
 mod session;
 mod sync;
 mod text;

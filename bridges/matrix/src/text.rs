@@ -3,6 +3,10 @@
 //! Inbound the plain `body` is read; outbound a body and its HTML twin are written, the HTML with
 //! everything escaped (`org.matrix.custom.html`, client-server API, "m.room.message msgtypes").
 
+use matrix_sdk::ruma::MatrixToUri;
+use matrix_sdk::ruma::matrix_uri::MatrixId;
+use partyline_core::Network;
+
 /// The text as HTML that says just that: markup escaped, lines broken.
 pub(crate) fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
@@ -49,6 +53,45 @@ pub(crate) fn without_quotation(body: &str) -> &str {
     if own.trim().is_empty() { body } else { own }
 }
 
+/// A command line whose mentions ("pills": links to matrix.to in the HTML twin, client-server API,
+/// "User and room mentions") are ids in place of names, as our own words name people and rooms.
+pub(crate) fn with_ids(line: &str, html: &str) -> String {
+    const LINK: &str = "<a href=\"https://matrix.to/#/";
+    let (mut out, mut rest, mut links) = (String::new(), line, html);
+    while let Some((_, link)) = links.split_once(LINK) {
+        let Some((target, label)) = link.split_once("\">") else { break };
+        let Some((label, after)) = label.split_once("</a>") else { break };
+        links = after;
+        let target = format!("https://matrix.to/#/{target}");
+        let id = match MatrixToUri::parse(&target).map(|uri| uri.id().clone()) {
+            Ok(MatrixId::User(user)) => user.to_string(),
+            Ok(MatrixId::Room(room)) => room.to_string(),
+            _ => continue,
+        };
+        let label = unescaped(label);
+        if let Some((before, after)) = rest.split_once(label.as_str()).filter(|_| !label.is_empty())
+        {
+            out.push_str(before);
+            out.push_str(&format!("{}:{id}", Network::Matrix));
+            rest = after;
+        }
+    }
+    out + rest
+}
+
+fn unescaped(html: &str) -> String {
+    [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#39;", "'"),
+        ("&#x27;", "'"),
+        ("&amp;", "&"),
+    ]
+    .into_iter()
+    .fold(html.to_owned(), |text, (escape, sign)| text.replace(escape, sign))
+}
+
 /// What stands behind the prefix, where the body is a command: the prefix alone, or followed by
 /// white space.
 pub(crate) fn command<'a>(body: &'a str, prefix: &str) -> Option<&'a str> {
@@ -61,6 +104,26 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn mentions_in_a_command_are_ids() {
+        let link =
+            |id: &str, label: &str| format!("<a href=\"https://matrix.to/#/{id}\">{label}</a>");
+        let html = format!(
+            "!wa role grant {} admin {}",
+            link("@ravi:hs.test", "Ravi &amp; Co"),
+            link("!abc:hs.test?via=hs.test", "Office")
+        );
+        assert_eq!(
+            with_ids("role grant Ravi & Co admin Office", &html),
+            "role grant matrix:@ravi:hs.test admin matrix:!abc:hs.test"
+        );
+        for html in
+            ["", "<a href=\"https://matrix.to/#/@x:y", "<a href=\"https://matrix.to/#/%\">a</a>"]
+        {
+            assert_eq!(with_ids("say a word", html), "say a word");
+        }
+    }
 
     #[test]
     fn a_quotation_in_front_of_a_reply_is_taken_off() {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use partyline_core::{Failure, Reason};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 use slack_morphism::api::{
     SlackApiAppsConnectionOpenRequest, SlackApiAuthTestResponse, SlackApiChatPostMessageRequest,
 };
@@ -156,6 +157,30 @@ impl Client {
                 _ => return page,
             }
         }
+    }
+
+    /// Changes something, with these arguments.
+    pub(crate) async fn change(
+        &self,
+        method: &'static str,
+        about: &str,
+        arguments: &Value,
+    ) -> Result<Value, Failure> {
+        let call = Call { method, about, writes: true };
+        let session = self.slack.open_session(&self.bot);
+        measured(call, session.http_session_api.http_post(method, arguments, None)).await
+    }
+
+    /// Looks something up, with these parameters.
+    pub(crate) async fn look(
+        &self,
+        method: &'static str,
+        about: &str,
+        params: &[(&str, Option<&str>)],
+    ) -> Result<Value, Failure> {
+        let call = Call { method, about, writes: false };
+        let session = self.slack.open_session(&self.bot);
+        measured(call, session.http_session_api.http_get(method, &params.to_vec(), None)).await
     }
 
     /// A user with the profile.

@@ -12,6 +12,7 @@
 //! | `socket` | the socket transport |
 //! | `connector`, `client` | the Web API, by way of slack-morphism |
 //! | `rates` | turns to post |
+//! | `rooms` | channels made, named, archived; answers changed in place |
 //! | `history` | reading back, and looking up posts whose answer was lost |
 //! | `profiles`, `gestures` | names; sendings that Slack listed twice |
 //! | `withheld` | events that Slack keeps back |
@@ -33,6 +34,7 @@ mod outbound;
 mod profiles;
 mod ranks;
 mod rates;
+mod rooms;
 mod signature;
 mod socket;
 mod text;

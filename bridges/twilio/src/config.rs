@@ -25,6 +25,9 @@ pub struct Config {
     pub auth_token: Option<SecretString>,
     /// The Conversations service, `IS…`.
     pub service_sid: String,
+    /// The Messaging Service of the conversations that the bridge makes, `MG…`; without it, the
+    /// account's default.
+    pub messaging_service_sid: Option<String>,
     /// Where the Conversations API is, <https://conversations.twilio.com>.
     pub conversations_url: Url,
     /// Where the Messaging API of 2010 is, <https://api.twilio.com>.

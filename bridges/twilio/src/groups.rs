@@ -58,7 +58,7 @@ impl Manage for Twilio {
             friendly_name: Some(new.name.clone()),
             unique_name: Some(new.unique_name.clone()),
             attributes: Some(attributes),
-            messaging_service_sid: None,
+            messaging_service_sid: self.config.messaging_service_sid.clone(),
         };
         match self.client.create_conversation(&wanted).await {
             Ok(made) => Ok(info(made)),

@@ -124,6 +124,7 @@ fn bridge(options: &Options, base: &str, public: &str, timeouts: Timeouts) -> Tw
         api_key_secret: SecretString::from(options.api_key_secret.as_str()),
         auth_token: Some(SecretString::from(options.auth_token.as_str())),
         service_sid: options.service_sid.clone(),
+        messaging_service_sid: None,
         conversations_url: base.clone(),
         messaging_url: base.clone(),
         content_url: base.clone(),

@@ -10,6 +10,9 @@ const LONGEST_NAME: usize = 256;
 /// The longest text, in characters.
 const LONGEST_TEXT: usize = 1600;
 
+/// The longest list of people, in characters: a thousand names.
+const LONGEST_LIST: usize = 40_000;
+
 /// What an argument is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -95,6 +98,8 @@ impl Kind {
             }
             Self::Name => limited(value, "name", LONGEST_NAME),
             Self::Text => limited(value, "text", LONGEST_TEXT),
+            // A flag's value can be a whole list.
+            Self::Who => limited(value, "list", LONGEST_LIST),
             _ => limited(value, "word", LONGEST_NAME),
         }
     }

@@ -134,7 +134,7 @@ fn every_example_is_read_by_its_own_row() {
 }
 
 #[test]
-fn a_group_that_may_be_left_out_stands_in_front() {
+fn a_group_that_may_be_left_out_stands_first_or_last() {
     for command in TABLE {
         let maybe = command.arguments.iter().position(|one| {
             one.stands == Stands::Word && one.kind == Kind::Group && one.count == Count::Maybe
@@ -163,7 +163,7 @@ proptest! {
             Ok((_, arguments)) => {
                 for argument in TABLE.iter().flat_map(|command| command.arguments) {
                     for value in arguments.all(argument.name) {
-                        prop_assert!(value.chars().count() <= 1600);
+                        prop_assert!(argument.kind == Kind::Who || value.chars().count() <= 1600);
                     }
                 }
             }

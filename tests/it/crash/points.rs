@@ -10,7 +10,10 @@ use super::seed;
 async fn ended_at_each_point_it_loses_and_doubles_nothing() {
     let mut machine = Machine::new(4, seed()).await;
     machine.begin().await;
-    for point in Point::ALL.iter().filter(|point| **point != Point::StartMigrate) {
+    // Those of groups are reached by what `groups.rs` does to them.
+    let here =
+        |point: &&Point| **point != Point::StartMigrate && !point.name().starts_with("group.");
+    for point in Point::ALL.iter().filter(here) {
         let life = Life::plain(End::At(*point, 1));
         let life = match point {
             // What the platform refuses for good is parked.

@@ -99,11 +99,16 @@ impl Hall {
     /// Gives a command in a room, and waits for its answer: a notice that replies to it.
     pub(crate) async fn command(&self, room: &str, by: &Person, line: &str) -> String {
         let command = by.say(room, &format!("!wa {line}")).await;
+        self.answer(room, by, &command).await
+    }
+
+    /// Waits for the answer to a command.
+    pub(super) async fn answer(&self, room: &str, by: &Person, command: &str) -> String {
         let began = Instant::now();
         loop {
             let history = by.history(room).await;
             let replies = |event: &&Value| {
-                event["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == command.as_str()
+                event["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == command
             };
             if let Some(answer) = history.iter().find(replies) {
                 assert_eq!(answer["sender"], self.bot.id.as_str());
@@ -111,7 +116,7 @@ impl Hall {
                 return answer["content"]["body"].as_str().expect("words").to_owned();
             }
             let log = || self.world.daemon.log();
-            assert!(began.elapsed() < PATIENCE, "no answer to {line}\n{}", log());
+            assert!(began.elapsed() < PATIENCE, "no answer to {command}\n{}", log());
             sleep(Duration::from_millis(50)).await;
         }
     }

@@ -305,6 +305,15 @@ admins = ["slack:{admin}"]
         Some(status)
     }
 
+    /// Waits until it has ended by itself, at an armed point.
+    pub(crate) async fn wait_for_end(&mut self) {
+        let started = Instant::now();
+        while self.ended().is_none() {
+            assert!(started.elapsed() < PATIENCE, "it does not end\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// SIGKILL, in the middle of whatever it does.
     pub(crate) fn kill(&mut self) {
         let mut child = self.child.take().expect("it runs");

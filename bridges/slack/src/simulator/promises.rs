@@ -5,6 +5,7 @@
 //! seconds, a response address five times and for 30 minutes.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
@@ -25,6 +26,8 @@ pub(super) struct Address {
     pub(super) user: String,
     /// The message with the button that was pressed.
     pub(super) original: Option<Ts>,
+    /// What the person was shown last in answer, and nobody else.
+    pub(super) whispered: Arc<Mutex<Option<Ts>>>,
     /// Who waits for the answers.
     pub(super) listener: mpsc::Sender<Step>,
     given: Timestamp,
@@ -43,6 +46,7 @@ impl Address {
             channel: channel.to_owned(),
             user: user.to_owned(),
             original,
+            whispered: Arc::default(),
             listener,
             given,
             uses: 0,

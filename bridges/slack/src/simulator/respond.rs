@@ -1,6 +1,6 @@
 //! Commands and interactions: what the app is told, and its answers.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, State};
@@ -127,7 +127,12 @@ fn deliver(
             workspace.post(message);
         }
         None => {
-            workspace.whisper(&address.channel, &address.user, &text);
+            let mut last = address.whispered.lock().unwrap_or_else(PoisonError::into_inner);
+            let replaced = last.filter(|_| body["replace_original"] == true);
+            *last = match replaced {
+                Some(ts) if workspace.rewhisper(&address.channel, ts, &text) => Some(ts),
+                _ => workspace.whisper(&address.channel, &address.user, &text),
+            };
         }
     }
     let answer = Answer { direct, in_channel, text, body };

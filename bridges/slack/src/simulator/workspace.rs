@@ -295,6 +295,17 @@ impl Workspace {
         Some(ts)
     }
 
+    /// Changes what somebody was shown before; whether it is still there.
+    pub(super) fn rewhisper(&mut self, channel: &str, ts: Ts, text: &str) -> bool {
+        let shown = self.channels.get_mut(channel).map(|place| &mut place.ephemerals);
+        let Some(ephemeral) = shown.and_then(|all| all.iter_mut().find(|one| one.ts == ts)) else {
+            return false;
+        };
+        ephemeral.text = text.to_owned();
+        self.outbox.tell(Happening::Ephemeral(ephemeral.clone()));
+        true
+    }
+
     /// Sends the app an event, in the wrapper of the Events API. `lane` is the channel whose
     /// order it keeps.
     pub(super) fn emit(&mut self, lane: &str, mut event: Value) {

@@ -34,6 +34,7 @@ fn bridge_with(server: &Server, change: impl FnOnce(&mut Config)) -> Twilio {
         api_key_secret: "secret".into(),
         auth_token: None,
         service_sid: "IS1".into(),
+        messaging_service_sid: None,
         conversations_url: server.url.clone(),
         messaging_url: server.url.clone(),
         content_url: server.url.clone(),

@@ -29,6 +29,7 @@ fn bridge() -> Twilio {
         api_key_secret: "secret".into(),
         auth_token: Some("12345".into()),
         service_sid: IS.into(),
+        messaging_service_sid: None,
         conversations_url: url(Config::CONVERSATIONS_URL),
         messaging_url: url(Config::MESSAGING_URL),
         content_url: url(Config::CONTENT_URL),

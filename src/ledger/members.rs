@@ -1,0 +1,81 @@
+//! Members of a group, with what is known of each.
+
+use jiff::Timestamp;
+use partyline_core::Place;
+
+use super::{Ledger, LedgerError, StoredParticipant, timestamp};
+
+/// A member of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Who it is.
+    pub participant: StoredParticipant,
+    /// When the member last wrote, as far as the bridge saw it.
+    pub heard: Option<Timestamp>,
+    /// What became of the last message to the member: Twilio's word.
+    pub status: Option<String>,
+    /// Twilio's error code of it.
+    pub error: Option<u32>,
+}
+
+impl Ledger {
+    /// The members of a group that are known.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn members_of(&self, group: &Place) -> Result<Vec<Member>, LedgerError> {
+        let (place, key) = (group.clone(), group.to_string());
+        self.threads
+            .read(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT sid, address, sender, name, heard, status, error
+                         FROM participants WHERE conversation = ?1 ORDER BY address, sid",
+                    )?
+                    .query_map([key], |row| {
+                        let address: Option<String> = row.get(1)?;
+                        let sender: Option<String> = row.get(2)?;
+                        Ok(Member {
+                            participant: StoredParticipant {
+                                conversation: place.clone(),
+                                sid: row.get(0)?,
+                                address: address.and_then(|address| address.parse().ok()),
+                                sender: sender.and_then(|sender| sender.parse().ok()),
+                                name: row.get(3)?,
+                            },
+                            heard: row.get::<_, Option<i64>>(4)?.map(timestamp),
+                            status: row.get(5)?,
+                            error: row.get(6)?,
+                        })
+                    })?
+                    .collect()
+            })
+            .await
+    }
+
+    /// Forgets members who are not among these any more: the list of all that there are.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub async fn keep_participants(
+        &self,
+        group: &Place,
+        present: Vec<String>,
+    ) -> Result<(), LedgerError> {
+        let group = group.to_string();
+        self.threads
+            .write(move |writing| {
+                let known: Vec<String> = writing
+                    .connection
+                    .prepare_cached("SELECT sid FROM participants WHERE conversation = ?1")?
+                    .query_map([&group], |row| row.get(0))?
+                    .collect::<Result<_, _>>()?;
+                let mut forget = writing.connection.prepare_cached(
+                    "DELETE FROM participants WHERE conversation = ?1 AND sid = ?2",
+                )?;
+                let gone = known.iter().filter(|sid| !present.contains(sid));
+                gone.into_iter().try_for_each(|sid| forget.execute([&group, sid]).map(drop))
+            })
+            .await
+    }
+}

@@ -1,0 +1,266 @@
+//! Makes a group: a conversation, its members, its room, the link between them.
+//!
+//! | step | repeated after a kill |
+//! |---|---|
+//! | plan: template, senders | marked; what is begun is gone on with |
+//! | conversation | its unique name comes from the command's key: the first is found |
+//! | members | one who is in it already is success |
+//! | room | marked before and after; what an earlier try made is looked for |
+//! | link, directory, greeting, invitation, answer | one commit |
+//!
+//! What nobody could be added to is taken back.
+
+use std::collections::BTreeMap;
+
+use partyline_core::{
+    Action, Address, Link, Network, NewConversation, NewRoom, PersonId, Place, Template, Text,
+    Verdict,
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::adding::{self, Added, Plan};
+use super::link::begin;
+use super::template;
+use super::work::{Done, Stop, Work};
+use crate::crash::{Point, point};
+use crate::ledger::{Change, Ended, GroupChange, LinkChange, Owed, Role, RoleChange};
+use crate::members;
+
+/// Members that a greeting names.
+const NAMED: usize = 30;
+
+/// What somebody wants made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewGroup {
+    /// What it is to be called.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Who is in it.
+    pub members: Vec<Address>,
+    /// The sender for all of them, where one was named.
+    pub sender: Option<Address>,
+    /// The template that invites the members, with its variables.
+    pub template: Option<(String, BTreeMap<String, String>)>,
+    /// Its room.
+    pub room: RoomWish,
+    /// Who makes it.
+    pub by: PersonId,
+}
+
+/// Which room a new group has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RoomWish {
+    /// The one in which it is made.
+    Here,
+    /// A new one on the same network.
+    New,
+    /// None.
+    None,
+}
+
+/// What was decided before anything was made.
+#[derive(Serialize, Deserialize)]
+struct Decided {
+    plan: Plan,
+    template: Option<(Template, BTreeMap<String, String>)>,
+}
+
+pub(super) async fn run(work: &mut Work<'_>, new: &NewGroup) -> Result<Done, Stop> {
+    let decided = match work.marked::<Decided>("plan") {
+        Some(decided) => decided,
+        None => match decide(work, new).await? {
+            Ok(decided) => {
+                work.mark("plan", &decided, Vec::new()).await?;
+                decided
+            }
+            Err(answer) => return Ok(Done::said(answer)),
+        },
+    };
+    let manage = work.manage()?;
+    let wanted = NewConversation {
+        unique_name: unique_name(work, &new.name),
+        name: new.name.clone(),
+        description: new.description.clone(),
+        created_by: new.by.to_string(),
+    };
+    let info = work.attempt(|| manage.create(&wanted)).await?;
+    point(Point::GroupMade);
+    let group = info.place.clone();
+    let noted = GroupChange::Note(Box::new(info.clone()));
+    work.desk().ledger.change_groups(vec![noted.clone()]).await?;
+    let added = adding::add(work, &group, &decided.plan).await?;
+    if added.added.is_empty() && !new.members.is_empty() {
+        return take_back(work, &group, &new.name, &added).await;
+    }
+    let desk = work.desk();
+    let (groups, names) = (work.groups()?, desk.contacts.names());
+    work.attempt(|| members::learn(groups, &desk.ledger, names, &group)).await?;
+    let (room, trouble) = room(work, new).await?;
+    point(Point::GroupRoom);
+    let mut changes = vec![Change::Group(noted)];
+    let mut owed = Vec::new();
+    if let Some(room) = &room {
+        begin(work, &[&group, room]).await?;
+        let link = Link { conversation: group.clone(), room: room.clone() };
+        changes.push(Change::Link(LinkChange::Tie { link, by: new.by.to_string() }));
+        owed.push(notice(work, room, &group, greeting(work, new, &group, &added).await));
+    }
+    if let Some((template, variables)) = &decided.template {
+        owed.extend(template::owed(work, &group, template, variables, room.as_slice()));
+    }
+    let mut answer = format!("\"{}\" is made ({}).", new.name, group.id());
+    if !new.members.is_empty() {
+        let total = decided.plan.adding.len() + decided.plan.refused.len();
+        answer.push_str(&format!(" {}", adding::progress(&added, total)));
+    }
+    match (&room, trouble) {
+        (Some(room), _) => answer.push_str(&format!(" It is tied to {room}.")),
+        (None, Some(trouble)) => answer.push_str(&format!(
+            " It has no room: {trouble} `group link {}` ties it to one.",
+            group.id()
+        )),
+        (None, None) => {}
+    }
+    if let Some((template, _)) = &decided.template {
+        answer.push_str(&format!(" The invitation \"{}\" is sent.", template.name));
+    }
+    if matches!(new.by.network, Network::Slack | Network::Matrix) {
+        let (person, role) = (new.by.clone(), Role::Manager(group.clone()));
+        changes.push(Change::Role(RoleChange::Grant { person, role, by: new.by.to_string() }));
+    }
+    Ok(Done { answer, changes, owed, about: Some(group), ..Done::default() })
+}
+
+/// Everything that can be known before anything is made.
+async fn decide(work: &Work<'_>, new: &NewGroup) -> Result<Result<Decided, String>, Stop> {
+    let template = match &new.template {
+        None => None,
+        Some((reference, variables)) => match template::find(work, reference, variables).await? {
+            Ok(found) => Some(found),
+            Err(sentence) => return Ok(Err(sentence)),
+        },
+    };
+    let named = new.sender.as_ref().map(std::slice::from_ref);
+    let pool = named.unwrap_or(&work.desk().senders);
+    let plan = match adding::plan(work, None, &[], &new.members, pool).await? {
+        Ok(plan) => plan,
+        Err(sentence) => return Ok(Err(sentence)),
+    };
+    if plan.adding.is_empty() && !new.members.is_empty() {
+        let why = plan.refused.join("; ");
+        return Ok(Err(format!("No group was made, since nobody could be in it: {why}.")));
+    }
+    Ok(Ok(Decided { plan, template }))
+}
+
+/// The name by which a second try finds what the first has made.
+fn unique_name(work: &Work<'_>, name: &str) -> String {
+    let event = &work.command.event;
+    let mut hash = Sha256::new();
+    hash.update(event.place.to_string());
+    hash.update(event.key.as_str());
+    let digest: String = hash.finalize()[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+    let slug: String = name
+        .to_lowercase()
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join("-")
+        .chars()
+        .take(60)
+        .collect();
+    if slug.is_empty() { format!("group-{digest}") } else { format!("{slug}-{digest}") }
+}
+
+async fn take_back(
+    work: &Work<'_>,
+    group: &Place,
+    name: &str,
+    added: &Added,
+) -> Result<Done, Stop> {
+    let manage = work.manage()?;
+    work.attempt(|| manage.delete(group)).await?;
+    let why = added.refused.join("; ");
+    let answer = format!("\"{name}\" was not made, since nobody could be added: {why}.");
+    let forget = Change::Group(GroupChange::Forget(group.clone()));
+    Ok(Done { ended: Ended::Refused, ..Done::changed(answer, vec![forget]) })
+}
+
+/// The room, or why there is none.
+async fn room(
+    work: &mut Work<'_>,
+    new: &NewGroup,
+) -> Result<(Option<Place>, Option<String>), Stop> {
+    let here = work.command.event.place.clone();
+    match new.room {
+        RoomWish::None => return Ok((None, None)),
+        RoomWish::Here => return Ok((Some(here), None)),
+        RoomWish::New => {}
+    }
+    if let Some(room) = work.marked::<Place>("room") {
+        return Ok((Some(room), None));
+    }
+    let network = here.network();
+    let desk = work.desk();
+    let rooms = desk.networks.get(network).and_then(|powers| powers.rooms.as_deref());
+    let Some(rooms) = rooms else {
+        return Ok((None, Some(format!("the bridge makes no rooms in {network}."))));
+    };
+    let wanted = NewRoom {
+        key: unique_name(work, &new.name),
+        name: new.name.clone(),
+        topic: new.description.clone(),
+        again: work.marked::<bool>("making the room").is_some(),
+    };
+    work.mark("making the room", &true, Vec::new()).await?;
+    let made = match work.attempt(|| rooms.make(&wanted)).await {
+        // A try that may have worked is looked for.
+        Err(Stop::Platform(failure)) if failure.verdict == Verdict::Unknown => {
+            let again = NewRoom { again: true, ..wanted };
+            work.attempt(|| rooms.make(&again)).await
+        }
+        made => made,
+    };
+    let room = match made {
+        Ok(room) => room,
+        Err(Stop::Platform(failure)) => return Ok((None, Some(failure.sentence))),
+        Err(stop) => return Err(stop),
+    };
+    work.mark("room", &room, Vec::new()).await?;
+    if new.by.network == network
+        && let Err(Stop::Platform(failure)) = work.attempt(|| rooms.invite(&room, &new.by)).await
+    {
+        tracing::warn!(%room, "whoever made the group could not be invited: {failure}");
+    }
+    Ok((Some(room), None))
+}
+
+/// What a new group's room is told first.
+async fn greeting(work: &Work<'_>, new: &NewGroup, group: &Place, added: &Added) -> String {
+    let prefix = work.desk().prefix(work.command.event.place.network());
+    let who = match added.added.len() {
+        0 => "Nobody is in it yet.".to_owned(),
+        count => format!(
+            "{count} on the phones: {}.",
+            adding::names(work, &added.added, Some(group), NAMED).await
+        ),
+    };
+    let about = new.description.as_deref().map(|text| format!("{text}\n")).unwrap_or_default();
+    format!(
+        "This room is tied to the group \"{}\". What is written here goes to its members, and what they write comes here.\n{about}{who}\n`{prefix} member add WHO` adds somebody, `{prefix} help` shows what else you can do.",
+        new.name
+    )
+}
+
+/// Something that the bridge says in a room.
+pub(super) fn notice(work: &Work<'_>, to: &Place, from: &Place, text: String) -> Owed {
+    Owed {
+        to: to.clone(),
+        from: from.clone(),
+        speaker: None,
+        at: work.desk().clock.now(),
+        action: Action::Notice { text: Text::plain(text) },
+    }
+}

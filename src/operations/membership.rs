@@ -1,0 +1,259 @@
+//! `member add`, `member remove`, `member list`.
+
+use std::fmt::Write as _;
+
+use jiff::{SignedDuration, Timestamp};
+use partyline_core::{Address, Channel, MemberInfo, Place, Verdict};
+
+use super::adding::{self, Plan};
+use super::work::{Done, Stop, Work};
+use crate::crash::{Point, point};
+use crate::ledger::{Member, fold};
+use crate::members;
+
+/// Members that are shown.
+const SHOWN: usize = 100;
+
+/// For so long after a member's message, WhatsApp takes free words (WhatsApp Business policy).
+const WINDOW: SignedDuration = SignedDuration::from_hours(24);
+
+/// Adds these to a group.
+pub(super) async fn add(
+    work: &mut Work<'_>,
+    group: &Place,
+    wanted: &[Address],
+    sender: Option<&Address>,
+) -> Result<Done, Stop> {
+    let groups = work.groups()?;
+    let plan = match work.marked::<Plan>("plan") {
+        Some(plan) => plan,
+        None => {
+            let present = work.attempt(|| groups.members(group)).await?;
+            let named = sender.map(std::slice::from_ref);
+            let pool = named.unwrap_or(&work.desk().senders);
+            match adding::plan(work, Some(group), &present, wanted, pool).await? {
+                Ok(plan) => {
+                    work.mark("plan", &plan, Vec::new()).await?;
+                    plan
+                }
+                Err(sentence) => return Ok(Done::said(sentence)),
+            }
+        }
+    };
+    let added = adding::add(work, group, &plan).await?;
+    let desk = work.desk();
+    let names = desk.contacts.names();
+    work.attempt(|| members::learn(groups, &desk.ledger, names, group)).await?;
+    let mut answer = String::new();
+    if !plan.there.is_empty() {
+        let who = adding::names(work, &plan.there, Some(group), SHOWN).await;
+        let _ = writeln!(answer, "In the group already: {who}.");
+    }
+    let total = plan.adding.len() + plan.refused.len();
+    if total > 0 {
+        answer.push_str(&adding::progress(&added, total));
+        if !added.added.is_empty() && added.added.len() <= SHOWN {
+            let who = adding::names(work, &added.added, Some(group), SHOWN).await;
+            let _ = write!(answer, "\nNew in the group: {who}.");
+        }
+    }
+    answer.truncate(answer.trim_end().len());
+    Ok(Done::answered(answer))
+}
+
+/// Takes these out of a group: all of them, or, where one is not found, nobody.
+pub(super) async fn remove(
+    work: &mut Work<'_>,
+    group: &Place,
+    wanted: &[(String, Option<Address>)],
+) -> Result<Done, Stop> {
+    let groups = work.groups()?;
+    let going: Vec<(String, String, Option<Address>)> = match work.marked("going") {
+        Some(going) => going,
+        None => {
+            let present = work.attempt(|| groups.members(group)).await?;
+            match chosen(work, group, &present, wanted).await {
+                Ok(going) => {
+                    work.mark("going", &going, Vec::new()).await?;
+                    going
+                }
+                Err(sentence) => return Ok(Done::said(sentence)),
+            }
+        }
+    };
+    let manage = work.manage()?;
+    let (mut gone, mut left) = (Vec::new(), Vec::new());
+    for (sid, name, address) in going {
+        match work.attempt(|| manage.remove_member(group, &sid)).await {
+            Ok(()) => {
+                work.desk().ledger.forget_participant(group, &sid).await?;
+                if let Some(address) = &address {
+                    work.desk().contacts.names().forget_member(group, address);
+                }
+                gone.push(name);
+            }
+            Err(Stop::Platform(failure)) => {
+                let outage = failure.verdict != Verdict::Never;
+                left.push(format!("{name}: {}", failure.sentence));
+                if outage {
+                    break;
+                }
+            }
+            Err(stop) => return Err(stop),
+        }
+        point(Point::GroupMember);
+    }
+    let mut answer = match gone.len() {
+        0 => "Nobody was taken out.".to_owned(),
+        _ => format!("No longer in the group: {}.", gone.join(", ")),
+    };
+    if !left.is_empty() {
+        let _ = write!(answer, " Still in it: {}. Give the command again later.", left.join("; "));
+    }
+    Ok(Done::answered(answer))
+}
+
+/// The participants that are meant, each with SID, name and address.
+async fn chosen(
+    work: &Work<'_>,
+    group: &Place,
+    present: &[MemberInfo],
+    wanted: &[(String, Option<Address>)],
+) -> Result<Vec<(String, String, Option<Address>)>, String> {
+    let mut named = Vec::new();
+    for member in present {
+        let name = match &member.address {
+            Some(address) => adding::name(work, address, Some(group)).await,
+            None => member.name.clone().unwrap_or_else(|| member.participant.clone()),
+        };
+        named.push((member, name));
+    }
+    let mut going: Vec<(String, String, Option<Address>)> = Vec::new();
+    let mut wrong = Vec::new();
+    for (text, address) in wanted {
+        let by_address = |member: &MemberInfo| {
+            let key = address.as_ref().map(Address::contact_key);
+            key.is_some() && member.address.as_ref().map(Address::contact_key) == key
+        };
+        let is = |test: &dyn Fn(&MemberInfo, &str) -> bool| -> Vec<usize> {
+            let found = named.iter().enumerate().filter(|(_, (member, name))| test(member, name));
+            found.map(|(at, _)| at).collect()
+        };
+        let folded = fold(text);
+        let mut found = is(&|member, _| by_address(member));
+        if found.is_empty() {
+            found = is(&|_, name| fold(name) == folded);
+        }
+        if found.is_empty() {
+            found = is(&|_, name| fold(name).starts_with(&folded));
+        }
+        match found.as_slice() {
+            [one] => {
+                let (member, name) = &named[*one];
+                let row = (member.participant.clone(), name.clone(), member.address.clone());
+                if !going.contains(&row) {
+                    going.push(row);
+                }
+            }
+            [] => wrong.push(format!("\"{text}\" is not in the group")),
+            several => {
+                let names: Vec<&str> = several.iter().map(|at| named[*at].1.as_str()).collect();
+                wrong.push(format!("\"{text}\" can be {}", names.join(" or ")));
+            }
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(going);
+    }
+    Err(format!("Nobody was taken out: {}. `member list` shows who is in it.", wrong.join("; ")))
+}
+
+/// Who is in a group, with what is known of each.
+pub(super) async fn list(work: &Work<'_>, group: &Place, name: &str) -> Result<Done, Stop> {
+    let desk = work.desk();
+    let (groups, names) = (work.groups()?, desk.contacts.names());
+    let learned = work.attempt(|| members::learn(groups, &desk.ledger, names, group)).await;
+    let stale = match learned {
+        Ok(_) => None,
+        Err(Stop::Platform(failure)) if failure.verdict != Verdict::Never => Some(failure.sentence),
+        Err(stop) => return Err(stop),
+    };
+    let all = desk.ledger.members_of(group).await?;
+    let now = desk.clock.now();
+    let mut text = format!("{} in \"{name}\"", crate::commands::members(all.len() as u64));
+    text.push_str(if all.is_empty() { "." } else { ":\n" });
+    for member in all.iter().take(SHOWN) {
+        let who = match &member.participant.address {
+            Some(address) => adding::name(work, address, Some(group)).await,
+            None => member.participant.name.clone().unwrap_or_else(|| "somebody".into()),
+        };
+        let _ = writeln!(text, "• {who}{}", about(member, &who, now));
+    }
+    if all.len() > SHOWN {
+        let _ = writeln!(text, "and {} more", all.len() - SHOWN);
+    }
+    if let Some(sentence) = stale {
+        let _ = writeln!(text, "This is as of when Twilio was last asked. {sentence}");
+    }
+    text.truncate(text.trim_end().len());
+    Ok(Done::answered(text))
+}
+
+/// What is known of a member: number, channel, window, the last delivery.
+fn about(member: &Member, name: &str, now: Timestamp) -> String {
+    let mut about = Vec::new();
+    if let Some(address) = &member.participant.address {
+        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+        if digits(name) != digits(address.as_str()) || address.channel() == Channel::Client {
+            about.push(address.contact_key().to_owned());
+        }
+        about.push(match address.channel() {
+            Channel::WhatsApp => "WhatsApp".into(),
+            Channel::Sms => "SMS".into(),
+            Channel::Messenger => "Messenger".into(),
+            Channel::Client => "an SDK client".into(),
+        });
+        if let Some(sender) = &member.participant.sender {
+            let number = sender.number().unwrap_or(sender.as_str());
+            about.push(format!("behind {number}"));
+        }
+        if address.channel() == Channel::WhatsApp {
+            about.push(window(member.heard, now));
+        }
+    }
+    match (member.status.as_deref(), member.error) {
+        (Some(status @ ("failed" | "undelivered")), Some(code)) => {
+            about.push(format!("last message {status} (error {code})"));
+        }
+        (Some(status), _) => about.push(format!("last message {status}")),
+        (None, _) => {}
+    }
+    if about.is_empty() { String::new() } else { format!(": {}", about.join(", ")) }
+}
+
+/// Whether WhatsApp takes free words for a member who was last heard then.
+fn window(heard: Option<Timestamp>, now: Timestamp) -> String {
+    let Some(heard) = heard else { return "has not written yet: templates only".into() };
+    let left = WINDOW - now.duration_since(heard);
+    if left.is_positive() {
+        let hours = left.as_hours();
+        let span = if hours > 0 { format!("{hours} h") } else { format!("{} min", left.as_mins()) };
+        return format!("window open for {span}");
+    }
+    format!("window closed, last wrote {}", heard.strftime("%Y-%m-%d %H:%M UTC"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_is_open_for_a_day_after_the_last_message() {
+        let now: Timestamp = "2026-11-20T12:00:00Z".parse().expect("a time");
+        let at = |hours: i64| Some(now - SignedDuration::from_mins(hours));
+        assert_eq!(window(at(30), now), "window open for 23 h");
+        assert_eq!(window(at(24 * 60 - 5), now), "window open for 5 min");
+        assert_eq!(window(at(24 * 60), now), "window closed, last wrote 2026-11-19 12:00 UTC");
+        assert_eq!(window(None, now), "has not written yet: templates only");
+    }
+}

@@ -1,0 +1,94 @@
+//! Groups, run from a Matrix room.
+
+use reqwest::Method;
+use serde_json::Value;
+
+use super::hall::Hall;
+use crate::support::inbox;
+
+/// A room that the bot is in, to give commands in.
+async fn office(hall: &Hall) -> String {
+    let office = hall.ravi.create_room(&[&hall.bot.id]).await;
+    hall.wait_until_joined(&office).await;
+    office
+}
+
+/// The room in an answer that says `It is tied to matrix:!….`
+fn room_in(answer: &str) -> String {
+    let (_, room) = answer.split_once("tied to matrix:").unwrap_or_else(|| panic!("{answer}"));
+    room.trim_end_matches('.').to_owned()
+}
+
+async fn name_of(hall: &Hall, room: &str) -> Value {
+    let path = format!("rooms/{room}/state/m.room.name");
+    hall.ravi.call(Method::GET, &path, None).await["name"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_has_a_room_of_its_own_and_is_put_away() {
+    let mut hall = Hall::new().await;
+    hall.world.daemon.start().await;
+    let office = office(&hall).await;
+    hall.command(&office, &hall.ravi, "contact add +14155550101 Maya").await;
+    let made = hall
+        .command(
+            &office,
+            &hall.ravi,
+            "group create “Spring launch” --room new --member Maya, --description \"About May\"",
+        )
+        .await;
+    assert!(made.contains("1 of 1 members added."), "{made}");
+    let room = room_in(&made);
+    hall.ravi.join(&room).await;
+    assert_eq!(name_of(&hall, &room).await, "Spring launch");
+    let greeting = hall.said_by_the_bot(&room, 1).await;
+    assert!(
+        greeting[0].contains("\"Spring launch\"") && greeting[0].contains("Maya"),
+        "{greeting:?}"
+    );
+
+    let world = &hall.world;
+    let group = world.twilio.conversations().remove(0).sid;
+    let phone = world.twilio.phone("whatsapp:+14155550101");
+    phone.say(&group, "hello").await.unwrap();
+    assert_eq!(hall.said_by_the_bot(&room, 2).await[1], "Maya: hello");
+    hall.ravi.say(&room, "welcome").await;
+    world.wait_for_inbox(&phone, 1).await;
+    assert_eq!(inbox(&phone), ["*Ravi Rao*: welcome"]);
+
+    let listed = hall.command(&room, &hall.ravi, "member list").await;
+    assert!(listed.contains("Maya: +14155550101, WhatsApp"), "{listed}");
+    hall.command(&room, &hall.ravi, "group rename “Summer launch”").await;
+    assert_eq!(name_of(&hall, &room).await, "Summer launch");
+    let archived = hall.command(&room, &hall.ravi, "group archive").await;
+    assert!(archived.contains("is archived"), "{archived}");
+    assert_eq!(name_of(&hall, &room).await, "Summer launch (archived)");
+    let back = hall.command(&office, &hall.ravi, "group unarchive summer").await;
+    assert!(back.contains(&format!("tied to matrix:{room} as before")), "{back}");
+    assert_eq!(name_of(&hall, &room).await, "Summer launch");
+    hall.ravi.say(&room, "we are back").await;
+    hall.world.wait_for_inbox(&phone, 2).await;
+    hall.world.daemon.wait_until_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_a_room_is_made_there_is_one_room() {
+    let mut hall = Hall::new().await;
+    hall.world.daemon.start().await;
+    let office = office(&hall).await;
+    hall.world.daemon.stop().await;
+    hall.world.daemon.arm("group.room=return");
+    hall.world.daemon.start().await;
+    let line = "!wa group create Spring --room new --member +14155550101";
+    let command = hall.ravi.say(&office, line).await;
+    hall.world.daemon.wait_for_end().await;
+    hall.world.daemon.arm("");
+    hall.world.daemon.start().await;
+    let answer = hall.answer(&office, &hall.ravi, &command).await;
+    assert!(answer.contains("1 of 1 members added."), "{answer}");
+    let rooms = hall.bot.call(Method::GET, "joined_rooms", None).await;
+    assert_eq!(rooms["joined_rooms"].as_array().map(Vec::len), Some(2), "{rooms}");
+    assert_eq!(hall.world.twilio.conversations().len(), 1);
+    hall.ravi.join(&room_in(&answer)).await;
+    assert_eq!(hall.said_by_the_bot(&room_in(&answer), 1).await.len(), 1);
+}
