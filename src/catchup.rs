@@ -140,7 +140,7 @@ impl CatchUp {
                 ticks.tick().await;
                 match self.ledger.places_with_holes().await {
                     Ok(places) => {
-                        places.into_iter().for_each(|place| self.wakers.reads.wake(place))
+                        places.into_iter().for_each(|place| self.wakers.reads.wake(place));
                     }
                     Err(error) => tracing::error!(%error, "what is to be read again is not known"),
                 }

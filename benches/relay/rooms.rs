@@ -87,10 +87,10 @@ impl Rooms {
         let busy = (self.daemon.cpu_seconds()? - before) / IDLE.as_secs_f64();
         figures.note("Matrix bot: processor, idle", busy * 100.0, "% of a core");
         figures.note("Matrix bot: memory, idle", self.daemon.mib()?, "MiB");
-        let to = self.to_rooms(count, figures).await?;
+        let to = self.speak_to_rooms(count, figures).await?;
         figures.note("phones to Synapse, relayed", to, "a second");
         figures.note("the same, of what a bare client does", to / bare, "");
-        let from = self.from_rooms(count).await?;
+        let from = self.speak_in_rooms(count).await?;
         figures.note("Synapse to phones, relayed", from, "a second");
         figures.note("the same, of what a bare client does", from / bare, "");
         figures.note("Matrix bot: memory, most", self.daemon.most_mib()?, "MiB");
@@ -126,7 +126,7 @@ impl Rooms {
 
     /// Webhooks for all rooms at once, as fast as they are acknowledged; how many stand in their
     /// rooms a second.
-    async fn to_rooms(&mut self, count: usize, figures: &mut Figures) -> anyhow::Result<f64> {
+    async fn speak_to_rooms(&mut self, count: usize, figures: &mut Figures) -> anyhow::Result<f64> {
         let mut hooks: Vec<Vec<Hook>> = (0..ROOMS).map(|_| Vec::new()).collect();
         for number in 0..count {
             let text = self.text();
@@ -160,7 +160,7 @@ impl Rooms {
     }
 
     /// Ravi speaks in all rooms at once; how much is on the phones a second.
-    async fn from_rooms(&mut self, count: usize) -> anyhow::Result<f64> {
+    async fn speak_in_rooms(&mut self, count: usize) -> anyhow::Result<f64> {
         let started = Instant::now();
         self.say(count, true).await?;
         let groups = &self.groups;

@@ -180,8 +180,7 @@ mod tests {
         });
         let run = polls.run(&links, &reads);
         assert!(tokio::time::timeout(Duration::from_secs(seconds), run).await.is_err());
-        let counts = counts.lock().unwrap().clone();
-        counts
+        std::mem::take(&mut *counts.lock().unwrap())
     }
 
     #[tokio::test(start_paused = true)]

@@ -252,9 +252,8 @@ fn commit(writing: &Writing<'_>, batch: &mut [Box<dyn WriteJob>]) -> Result<(), 
         Err(()) => begin_again(writing, batch),
     };
     point(Point::LedgerCommit);
-    written.and_then(|()| run(writing, "COMMIT")).map_err(|error| {
+    written.and_then(|()| run(writing, "COMMIT")).inspect_err(|_| {
         let _ = run(writing, "ROLLBACK");
-        error
     })?;
     point(Point::LedgerCommitted);
     Ok(())

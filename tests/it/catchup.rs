@@ -18,8 +18,8 @@ fn behind_the_time(text: &str) -> String {
 }
 
 async fn one_each_way(world: &World, group: &Group) {
-    group.phones[0].say(&group.conversation, "before").await.unwrap();
-    world.slack.user_says(&group.channel, &world.admin, "before, too").unwrap();
+    group.phones[0].say(&group.conversation, "before").await.expect("said");
+    world.slack.user_says(&group.channel, &world.admin, "before, too").expect("said");
     world.wait_for_posts(&group.channel, 2).await;
     world.wait_for_inbox(&group.phones[0], 1).await;
     world.daemon.wait_until_settled().await;

@@ -60,7 +60,7 @@ pub(crate) fn contents(outgoing: &[Outgoing]) -> Value {
         Action::Notice { .. } | Action::Template { .. } | Action::Answer { .. } => None,
     });
     let (bodies, html): (Vec<_>, Vec<_>) = lines.map(|line| (line.body, line.html)).unzip();
-    let mut message = written(bodies.join("\n"), html.join("<br>"));
+    let mut message = written(&bodies.join("\n"), &html.join("<br>"));
     let ids: Vec<&str> = outgoing.iter().map(|outgoing| outgoing.id.as_str()).collect();
     message[DELIVERY_KEY] = json!(ids.first());
     message[DELIVERIES_KEY] = json!(ids);
@@ -124,7 +124,7 @@ fn post(
     lead: &str,
 ) -> Value {
     let Line { name, body, html } = Line::new(name, content, lead);
-    let mut message = written(body, html);
+    let mut message = written(&body, &html);
     if !content.emote {
         message["com.beeper.per_message_profile"] = profile(origin, &name, picture);
     }
@@ -159,7 +159,7 @@ impl Line {
     }
 }
 
-fn written(body: String, html: String) -> Value {
+fn written(body: &str, html: &str) -> Value {
     let mut message = json!({ "msgtype": "m.text", "m.mentions": {} });
     if body.len() + html.len() <= HTML_FITS {
         message["format"] = json!("org.matrix.custom.html");
@@ -285,7 +285,11 @@ mod tests {
         content.reply_to = Some(MessageId::new("$e"));
         assert_eq!(together(&many), 9);
         let long = "x".repeat(LIMIT / 3);
-        assert_eq!(together(&waiting(&[&long; 12])), 2, "all together fit into one message");
+        assert_eq!(
+            together(&waiting(&[long.as_str(); 12])),
+            2,
+            "all together fit into one message"
+        );
         let notice = Action::Notice { text: "x".into() };
         many[0].action = notice;
         assert_eq!(together(&many), 1);
