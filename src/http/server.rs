@@ -1,6 +1,6 @@
 //! The server under the routes: who gets a connection, for how long, and how it ends.
 //!
-//! HTTP/1 by hyper, one task a connection. A connection costs a descriptor and some kilobytes, so
+//! HTTP/1 by hyper, one task a connection. A connection costs a descriptor and some 20 KiB, so
 //! there are so many and no more ([`Bounds::connections`]): further callers wait in the system's
 //! queue until a place is free. Nobody keeps a place for nothing: [`patience`] cuts off whoever is
 //! slow to ask, to go on, or to read the answer.

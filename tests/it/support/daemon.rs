@@ -127,7 +127,9 @@ admins = ["slack:{admin}"]
         let secrets = self.config.lines().filter_map(|line| {
             let (key, value) = line.split_once(" = ")?;
             let is_secret = ["token", "secret", "password"].iter().any(|end| key.ends_with(end));
-            is_secret.then(|| value.trim_matches('"').to_owned())
+            let value = value.trim_matches('"');
+            // What a test gives in the place of a secret ("wrong") can be any word.
+            (is_secret && value.len() >= 8).then(|| value.to_owned())
         });
         let never: Vec<String> = secrets.chain(said.iter().cloned()).collect();
         // Each phone of the tests is +1 415 555 and four digits.
