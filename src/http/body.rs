@@ -29,7 +29,7 @@ pub struct Bodies {
 }
 
 impl Bodies {
-    /// A body may have `longest` bytes and take `wait` to come; those above [`SMALL`] may take
+    /// A body may have `longest` bytes and take `wait` to come; those above 16 KiB may take
     /// `room` bytes together, further ones wait.
     #[must_use]
     pub fn new(longest: usize, wait: Duration, room: usize) -> Self {

@@ -2,7 +2,7 @@
 //!
 //! HTTP/1 by hyper, one task a connection. A connection costs a descriptor and some 20 KiB, so
 //! there are so many and no more ([`Bounds::connections`]): further callers wait in the system's
-//! queue until a place is free. Nobody keeps a place for nothing: [`patience`] cuts off whoever is
+//! queue until a place is free. Nobody keeps a place for nothing: `patience` cuts off whoever is
 //! slow to ask, to go on, or to read the answer.
 //!
 //! hyper refuses what is ambiguous (two lengths, a length beside chunks, a bare line feed in a

@@ -50,7 +50,7 @@ impl Ledger {
             .await
     }
 
-    /// The hold on a place now, for [`Ledger::release_hold`] once it has been read back.
+    /// The hold on a place now, for [`Ledger::release_missed`] once it has been read back.
     ///
     /// # Errors
     /// The ledger could not be read.
