@@ -10,11 +10,11 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use tokio::task::JoinHandle;
 
-use super::life::{End, Life};
+use super::life::{End, Insists, Life};
 use crate::support::{Group, PATIENCE, World};
 
 /// How long a life lasts at most if its fail point is not reached.
-const LONGEST_LIFE: Duration = Duration::from_secs(6);
+const LONGEST_LIFE: Duration = Duration::from_secs(15);
 
 /// Commands that are under way at once, at most.
 const COMMANDS: usize = 4;
@@ -194,11 +194,6 @@ impl Machine {
         self.command_of(kind).await;
     }
 
-    /// Gives a command that ties a new group to its channel.
-    async fn link(&mut self) {
-        self.command_of(6).await;
-    }
-
     async fn command_of(&mut self, kind: u32) {
         let (wish, channel, line) = match kind {
             0..6 => {
@@ -310,8 +305,12 @@ impl Machine {
                 return true;
             }
             self.say();
-            if life.links && began.elapsed() < longest / 2 {
-                self.link().await;
+            if let Some(kind) = life.insists {
+                self.command_of(match kind {
+                    Insists::Contacts => 0,
+                    Insists::Links => 6,
+                })
+                .await;
             } else if self.rng.random_bool(0.3) {
                 self.command().await;
             }

@@ -2,7 +2,7 @@
 
 use partyline::crash::Point;
 
-use super::life::{End, Life};
+use super::life::{End, Insists, Life};
 use super::machine::Machine;
 use super::seed;
 
@@ -20,7 +20,12 @@ async fn ended_at_each_point_it_loses_and_doubles_nothing() {
             Point::LanePark | Point::LaneParking | Point::LaneParked => {
                 life.with_slack_fault("refused restricted_action", "chat.postMessage")
             }
-            Point::ReadCursor | Point::LinkLearned | Point::LinkBegun => life.with_links(),
+            Point::ReadCursor | Point::LinkLearned | Point::LinkBegun => {
+                life.insisting(Insists::Links)
+            }
+            // What was done and answered with an error is found.
+            Point::LaneFound => life.with_slack_fault("error_500_after", "chat.postMessage"),
+            Point::ContactWritten | Point::ContactFlushed => life.insisting(Insists::Contacts),
             _ => life,
         };
         let reached = machine.live(&life).await;

@@ -14,8 +14,9 @@ async fn killed_at_random_while_everything_fails_it_loses_and_doubles_nothing() 
     let mut machine = Machine::new(12, seed()).await;
     machine.begin().await;
     let mut missed = 0;
-    for _ in 0..lives {
+    for number in 1..=lives {
         let life = Life::drawn(&mut machine.rng);
+        println!("life {number}, from message {} on: {life:?}", machine.said() + 1);
         missed += u32::from(!machine.live(&life).await);
     }
     let verdict = machine.verdict().await;
