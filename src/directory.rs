@@ -11,6 +11,7 @@ use partyline_core::{
     ConversationInfo, ConversationState, Event, EventKey, Failure, Groups, Happening, Incoming,
     Intake, Network, Place, Reason, Verdict,
 };
+use sha2::{Digest, Sha256};
 
 use crate::intake::Door;
 use crate::ledger::{GroupChange, Ledger, LedgerError};
@@ -80,8 +81,8 @@ impl Directory {
             let links = Arc::clone(&self.links);
             let followed = move |place: &Place| links.knows(place);
             let changed = self.ledger.note_listed(page.conversations, listing, followed).await?;
-            for info in changed {
-                self.tell(listed(info)).await?;
+            for (before, info) in changed {
+                self.tell(listed(&before, info)).await?;
             }
             next = page.next;
             if next.is_none() {
@@ -138,11 +139,17 @@ impl Directory {
     }
 }
 
-fn listed(info: ConversationInfo) -> Event {
+/// A change that a listing shows. What it was and what it is now make the key: a list tells times in
+/// whole seconds only, and a second can hold several changes.
+fn listed(before: &ConversationInfo, info: ConversationInfo) -> Event {
     let updated = info.updated.or(info.created).unwrap_or_default();
+    let mut hash = Sha256::new();
+    for one in [before, &info] {
+        hash.update(serde_json::to_vec(one).unwrap_or_default());
+    }
+    let change: String = hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     Event {
-        // The state is in it too: a timer changes it without a date.
-        key: EventKey::new(format!("{}:listed:{updated}:{:?}", info.place.id(), info.state)),
+        key: EventKey::new(format!("{}:listed:{change}", info.place.id())),
         place: info.place.clone(),
         at: updated,
         ordinal: None,

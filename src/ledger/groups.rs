@@ -163,8 +163,8 @@ impl Ledger {
             .await
     }
 
-    /// Notes what a listing found, and gives back what is new or changed about those that are
-    /// `followed`: these are not noted here, they go through intake.
+    /// Notes what a listing found, and gives back what changed about those that are `followed`, each
+    /// as it was and as it is: these are not noted here, they go through intake.
     ///
     /// # Errors
     /// Nothing was noted.
@@ -173,18 +173,19 @@ impl Ledger {
         listed: Vec<ConversationInfo>,
         listing: i64,
         followed: impl Fn(&Place) -> bool + Send + 'static,
-    ) -> Result<Vec<ConversationInfo>, LedgerError> {
+    ) -> Result<Vec<(ConversationInfo, ConversationInfo)>, LedgerError> {
         self.threads
             .write(move |writing| {
                 let mut changed = Vec::new();
                 for info in &listed {
                     let known = by_place(writing.connection, &info.place.to_string())?;
-                    let same = known.as_ref().is_some_and(|known| known.info == *info);
-                    // A row that is as it was costs its mark only.
-                    if !same && followed(&info.place) && known.is_some() {
-                        changed.push(info.clone());
-                    } else if !same {
-                        note(writing, info)?;
+                    match known {
+                        // A row that is as it was costs its mark only.
+                        Some(known) if known.info == *info => {}
+                        Some(known) if followed(&info.place) => {
+                            changed.push((known.info, info.clone()));
+                        }
+                        _ => note(writing, info).map(drop)?,
                     }
                     writing
                         .connection
@@ -505,7 +506,7 @@ mod tests {
         let listing = ledger.next_listing().await.unwrap();
         let listed = vec![info(1, "same", 1), info(2, "new", 2), info(4, "more", 1)];
         let changed = ledger.note_listed(listed, listing, |_| true).await.unwrap();
-        assert_eq!(changed, [info(2, "new", 2)], "it goes through intake");
+        assert_eq!(changed, [(info(2, "old", 1), info(2, "new", 2))], "it goes through intake");
         assert_eq!(names(&ledger, "more").await, ["more"]);
         let began = Timestamp::from_second(100).unwrap();
         let gone = ledger.unlisted(listing, began).await.unwrap();
