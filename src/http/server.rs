@@ -5,8 +5,9 @@
 //! queue until a place is free. Nobody keeps a place for nothing: `patience` cuts off whoever is
 //! slow to ask, to go on, or to read the answer.
 //!
-//! hyper refuses what is ambiguous (two lengths, a length beside chunks, a bare line feed in a
-//! header), and closes the connection, so that nothing that follows is taken for a request.
+//! hyper refuses what is ambiguous (two lengths, a bare line feed in a header); of a length beside
+//! chunks it goes by the chunks. Either way it closes the connection, so that nothing that follows
+//! is taken for a request.
 
 mod patience;
 

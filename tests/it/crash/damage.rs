@@ -82,7 +82,8 @@ async fn a_store_that_is_damaged_is_refused_by_name_and_works_again_once_it_is_w
     let contacts = store.join("contacts").join("db");
     let of_ledger = ["the ledger is damaged", "ledger.db", "restore a backup"];
     let of_contacts = ["contact store", "contacts", "restore a backup"];
-    let damages: [(&str, &[&str], &dyn Fn()); 6] = [
+    type Damage<'a> = (&'a str, &'a [&'a str], &'a dyn Fn());
+    let damages: [Damage<'_>; 6] = [
         ("pages in the middle", &of_ledger, &|| garble(&ledger, 0.3, 40_000)),
         ("the head", &of_ledger, &|| garble(&ledger, 0.0, 100)),
         ("half of it", &of_ledger, &|| cut(&ledger, 0.5)),
