@@ -4,6 +4,7 @@ mod groups;
 pub(crate) mod hall;
 mod missed;
 
+use partyline_core::{Clock, SystemClock};
 use serde_json::Value;
 
 use crate::support::synapse::{self, PASSWORD, Synapse};
@@ -75,7 +76,7 @@ async fn hooks_signed_by_twilios_library_reach_the_room() {
         .env("PARTICIPANT_SID", message.participant_sid.expect("a member").as_str())
         .env("MESSAGE_SID", message.sid.as_str())
         .env("INDEX", message.index.to_string())
-        .env("DATE_CREATED", "2026-11-20T12:00:00.000Z")
+        .env("DATE_CREATED", SystemClock.now().strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string())
         .env("BODY", "ünd so? + & more")
         .env("NO_PROXY", "127.0.0.1")
         .kill_on_drop(true)
