@@ -24,6 +24,7 @@ mod cursors;
 mod deliveries;
 mod examine;
 mod follow;
+mod forget;
 mod groups;
 mod heads;
 mod holds;

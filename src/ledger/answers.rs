@@ -3,16 +3,12 @@
 //! In a room, an answer is a delivery. The operator has no room: the answer stands here until it
 //! is fetched, by the key under which the command was given.
 
-use jiff::SignedDuration;
 use partyline_core::{EventKey, Network};
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 
 use super::threads::Writing;
 use super::{Ended, Ledger, LedgerError};
-
-/// Rows deleted at a time, so that no commit is long.
-const FORGET_BATCH: i64 = 500;
 
 /// How a command of the operator's ended.
 #[derive(Clone, PartialEq, Eq)]
@@ -94,27 +90,6 @@ impl Ledger {
                     Some((0, handle, answered)) => (Asked::Closed(answered), handle),
                     Some((_, handle, _)) => (Asked::Open, handle),
                 })
-            })
-            .await
-    }
-
-    /// Deletes answers older than `retention`, a bounded number at a time; whether there may be
-    /// more.
-    ///
-    /// # Errors
-    /// Nothing was deleted.
-    pub async fn forget_answers(&self, retention: SignedDuration) -> Result<bool, LedgerError> {
-        let before = self.now_ms() - i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
-        self.threads
-            .write(move |writing| {
-                let deleted = writing
-                    .connection
-                    .prepare_cached(
-                        "DELETE FROM answers WHERE event IN
-                             (SELECT event FROM answers WHERE at < ?1 ORDER BY at LIMIT ?2)",
-                    )?
-                    .execute(params![before, FORGET_BATCH])?;
-                Ok(i64::try_from(deleted) == Ok(FORGET_BATCH))
             })
             .await
     }

@@ -3,16 +3,13 @@
 //! Rows are only added, in the commit of what they tell of; the table refuses to be changed, and
 //! rows go only when they are older than the configuration keeps them.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use partyline_core::Place;
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::threads::Writing;
 use super::{Ledger, LedgerError, timestamp};
-
-/// Rows deleted at a time, so that no commit is long.
-const FORGET_BATCH: i64 = 500;
 
 /// The longest text in a row, in characters: an audit is a list and no archive.
 const TEXT_LIMIT: usize = 500;
@@ -182,26 +179,6 @@ impl Ledger {
                     ))?
                     .query_map(params![before, limit, group], audited)?
                     .collect()
-            })
-            .await
-    }
-
-    /// Deletes rows older than `retention`, a bounded number at a time; whether there may be more.
-    ///
-    /// # Errors
-    /// Nothing was deleted.
-    pub async fn forget_audit(&self, retention: SignedDuration) -> Result<bool, LedgerError> {
-        let before = self.now_ms() - i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
-        self.threads
-            .write(move |writing| {
-                let deleted = writing
-                    .connection
-                    .prepare_cached(
-                        "DELETE FROM audit WHERE id IN
-                             (SELECT id FROM audit WHERE at < ?1 ORDER BY at LIMIT ?2)",
-                    )?
-                    .execute(params![before, FORGET_BATCH])?;
-                Ok(i64::try_from(deleted) == Ok(FORGET_BATCH))
             })
             .await
     }

@@ -7,10 +7,8 @@
 use jiff::SignedDuration;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::forget::{BATCH, Old, is_full};
 use super::{Ledger, LedgerError};
-
-/// Rows that one round takes at most, so that no request waits for it.
-const BATCH: i64 = 500;
 
 impl Ledger {
     /// Notes what somebody calls themselves on WhatsApp, under the contact's key.
@@ -58,7 +56,7 @@ impl Ledger {
     /// # Errors
     /// Nothing was forgotten.
     pub async fn forget_keys(&self, remember: SignedDuration) -> Result<bool, LedgerError> {
-        let before = self.now_ms() - i64::try_from(remember.as_millis()).unwrap_or(i64::MAX);
+        let before = self.before(remember);
         self.threads
             .write(move |writing| {
                 let connection = writing.connection;
@@ -81,14 +79,8 @@ impl Ledger {
                     let mut delete = connection.prepare_cached(sql)?;
                     events.iter().try_for_each(|event| delete.execute([event]).map(drop))?;
                 }
-                let profiles = connection
-                    .prepare_cached(
-                        "DELETE FROM profiles WHERE key IN
-                             (SELECT key FROM profiles WHERE at < ?1 LIMIT ?2)",
-                    )?
-                    .execute(params![before, BATCH])?;
-                let batch = usize::try_from(BATCH).unwrap_or(usize::MAX);
-                Ok(events.len() == batch || profiles == batch)
+                let names = Old::Profiles.delete(connection, before)?;
+                Ok(is_full(events.len()) || names)
             })
             .await
     }

@@ -1,13 +1,9 @@
-//! What the ledger can say of itself, and what it forgets with time.
+//! What the ledger can say of itself.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use partyline_core::Place;
-use rusqlite::params;
 
 use super::{Ledger, LedgerError, timestamp};
-
-/// Rows that one round of forgetting takes at most, so that no request waits for it.
-const FORGET_BATCH: i64 = 500;
 
 /// Counts for metrics and `status`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -132,46 +128,6 @@ impl Ledger {
                         row.map(|(place, count)| Some((place.parse().ok()?, count))).transpose()
                     })
                     .collect()
-            })
-            .await
-    }
-
-    /// Deletes the bodies and the settled deliveries of events older than `retention` of which
-    /// nothing is open, a bounded number at a time; keys and message ids stay. Answers whether there is more to do.
-    ///
-    /// # Errors
-    /// Nothing was deleted.
-    pub async fn forget(&self, retention: SignedDuration) -> Result<bool, LedgerError> {
-        let before = self.now_ms() - i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
-        self.threads
-            .write(move |writing| {
-                let mut bodies = 0;
-                let mut forgotten = writing.connection.prepare_cached(
-                    "UPDATE events SET raw = NULL, event = NULL WHERE id IN (
-                         SELECT id FROM events
-                         WHERE raw IS NOT NULL AND received < ?1 AND state = 0
-                           AND NOT EXISTS (SELECT 1 FROM deliveries
-                               WHERE deliveries.event = events.id AND deliveries.state IN (0, 2))
-                         ORDER BY received LIMIT ?2) RETURNING id",
-                )?;
-                let mut settled =
-                    writing.connection.prepare_cached("DELETE FROM deliveries WHERE event = ?1")?;
-                let events: Vec<i64> = forgotten
-                    .query_map(params![before, FORGET_BATCH], |row| row.get(0))?
-                    .collect::<Result<_, _>>()?;
-                for event in events {
-                    settled.execute([event])?;
-                    bodies += 1;
-                }
-                let unparsed = writing
-                    .connection
-                    .prepare_cached(
-                        "DELETE FROM unparsed WHERE id IN (
-                             SELECT id FROM unparsed WHERE received < ?1 LIMIT ?2)",
-                    )?
-                    .execute(params![before, FORGET_BATCH])?;
-                let batch = usize::try_from(FORGET_BATCH).unwrap_or(usize::MAX);
-                Ok(bodies == batch || unparsed == batch)
             })
             .await
     }

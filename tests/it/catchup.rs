@@ -181,13 +181,7 @@ async fn without_a_public_address_a_restart_loses_nothing() {
     let mut world = World::new().await;
     let group = world.group("spring-launch", &["+14155550101"]).await;
     world.twilio.set_webhook_url(None);
-    world.daemon.configure(|config| {
-        let address =
-            config.lines().find(|line| line.starts_with("public_url")).unwrap().to_owned();
-        *config = config
-            .replace(&address, "")
-            .replace("[twilio]", "[twilio]\ningest = \"poll\"\npoll_interval = \"100ms\"");
-    });
+    world.daemon.without_public_address();
     world.daemon.start().await;
     let mut expected = Vec::new();
     for round in 0..3 {

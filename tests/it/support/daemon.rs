@@ -183,6 +183,17 @@ admins = ["slack:{admin}"]
         change(&mut self.config);
     }
 
+    /// From the next start on it has no public address: it asks for what is said.
+    pub(crate) fn without_public_address(&mut self) {
+        self.configure(|config| {
+            let address = config.lines().find(|line| line.starts_with("public_url"));
+            let address = address.expect("an address").to_owned();
+            *config = config
+                .replace(&address, "")
+                .replace("[twilio]", "[twilio]\ningest = \"poll\"\npoll_interval = \"100ms\"");
+        });
+    }
+
     fn config_file(&self) -> PathBuf {
         self.folder.path().join("partyline.toml")
     }
