@@ -263,6 +263,7 @@ fn difference(said: &[String], arrived: &[String], excused: &Excused) -> BTreeMa
     for (said, arrived) in said.iter().zip(&arrived) {
         if said != arrived {
             wrong.insert(said.clone(), format!("is out of order: {arrived} is in its place"));
+            wrong.insert(arrived.clone(), format!("is out of order: it is in the place of {said}"));
             break;
         }
     }
