@@ -36,7 +36,7 @@ use crate::members;
 use crate::networks::Networks;
 use crate::operations::Operations;
 use crate::operator::Operator;
-use crate::poison::Guard;
+use crate::poison::{CALM, Guard};
 use crate::process;
 use crate::store::Folder;
 
@@ -80,7 +80,7 @@ pub async fn run(
     let bridges = Bridges::build(config, &clock).await?;
     let networks = bridges.networks(config);
     let (stop, tasks) = (&lifecycle.stop, &lifecycle.tasks);
-    let guard = Guard::begin(ledger.clone()).await?;
+    let guard = Guard::begin(ledger.clone(), CALM).await?;
     tasks.spawn(until(stop.clone(), upkeep::survive(guard.clone())));
     let wakers = Wakers {
         lanes: Keyed::new(tasks.clone()),

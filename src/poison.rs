@@ -5,8 +5,11 @@
 //! runs ended badly in a row is written down at each start. After a few, this run is a *careful*
 //! one: what it works on is marked in the ledger before and unmarked after. What was marked when
 //! the program died is a suspect: it is worked on alone, so that it is found out whether it was
-//! the one, and given up once it was marked at too many deaths. An ordinary `kill -9` or two costs
-//! nothing of this.
+//! the one. An ordinary `kill -9` or two costs nothing of this.
+//!
+//! A program that always dies shortly after its start, over something else, dies over whatever is
+//! first in line. So what was marked at many deaths waits until the run has been alive for a while,
+//! and is given up only if the program dies over it then too.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -15,13 +18,16 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::ledger::{Ledger, LedgerError};
 
 /// After so many runs in a row that ended badly, a run is a careful one.
 const CAREFUL_AFTER: u32 = 3;
-/// Marked at so many deaths in a row, it is given up.
+/// Marked at so many deaths in a row, it waits until the run is calm.
 const DEATHS: u32 = 8;
+/// A run that has been alive for so long is calm: what it dies over from now on did it.
+pub const CALM: Duration = Duration::from_secs(10);
 /// A run that lasted so long ended well, however it ends.
 pub const GOOD_RUN: Duration = Duration::from_secs(600);
 /// How often work that panics is tried in one run before it is given up.
@@ -35,6 +41,8 @@ pub struct Guard {
     suspects: Mutex<HashMap<String, u32>>,
     /// Suspects are worked on one at a time.
     alone: Semaphore,
+    /// When this run is calm.
+    calm: Instant,
 }
 
 /// Why work came to nothing.
@@ -44,16 +52,17 @@ pub enum Poison {
     #[error("the bridge failed on it by a mistake of its own")]
     Panicked,
     /// The program died over it again and again; it was not tried this time.
-    #[error("the bridge was ended {DEATHS} times in a row while it worked on it")]
+    #[error("the bridge was ended {} times in a row while it worked on it", DEATHS + 1)]
     Deadly,
 }
 
 impl Guard {
-    /// Begins a run: counts it as one that ended badly, until [`Guard::ended_well`].
+    /// Begins a run, which is calm after [`CALM`] or what else is given: counts it as one that
+    /// ended badly, until [`Guard::ended_well`].
     ///
     /// # Errors
     /// The ledger could not be read or written.
-    pub async fn begin(ledger: Ledger) -> Result<Arc<Self>, LedgerError> {
+    pub async fn begin(ledger: Ledger, calm: Duration) -> Result<Arc<Self>, LedgerError> {
         let past = ledger.begin_run().await?;
         let careful = past.bad_runs >= CAREFUL_AFTER;
         if careful {
@@ -63,7 +72,8 @@ impl Guard {
             );
         }
         let (suspects, alone) = (Mutex::new(past.suspects), Semaphore::new(1));
-        Ok(Arc::new(Self { ledger, careful, suspects, alone }))
+        let calm = Instant::now() + calm;
+        Ok(Arc::new(Self { ledger, careful, suspects, alone, calm }))
     }
 
     /// This run is a good one: it was stopped in order, or lasted [`GOOD_RUN`].
@@ -88,9 +98,17 @@ impl Guard {
         }
         let name = name();
         let deaths = self.suspects().get(&name).copied().unwrap_or_default();
-        if deaths >= DEATHS {
+        if deaths > DEATHS {
             self.unmark(name).await;
             return Err(Poison::Deadly);
+        }
+        if deaths == DEATHS {
+            tracing::warn!(
+                work = name,
+                deaths,
+                "the bridge died over it again and again; it waits until the bridge has been alive for a while"
+            );
+            tokio::time::sleep_until(self.calm).await;
         }
         let _alone = if deaths > 0 { self.alone.acquire().await.ok() } else { None };
         if let Err(error) = self.ledger.mark(name.clone()).await {
@@ -130,10 +148,15 @@ mod tests {
         }
     }
 
+    /// A run that is calm from the beginning.
+    async fn begin(ledger: Ledger) -> Arc<Guard> {
+        Guard::begin(ledger, Duration::ZERO).await.unwrap()
+    }
+
     /// A run that dies while it works on these, all at once.
     async fn die_over(folder: &tempfile::TempDir, names: &[&str]) -> Vec<Poison> {
         let ledger = open(folder);
-        let guard = Guard::begin(ledger.clone()).await.unwrap();
+        let guard = begin(ledger.clone()).await;
         let mut refused = Vec::new();
         for name in names {
             let mut attempt = Box::pin(guard.attempt(|| (*name).to_owned(), async {
@@ -158,11 +181,25 @@ mod tests {
             runs += 1;
             assert!(runs < 20, "it goes on for ever");
         }
-        assert_eq!(runs, CAREFUL_AFTER + DEATHS);
+        assert_eq!(runs, CAREFUL_AFTER + DEATHS + 1);
         // Given up once, it can be tried again.
-        let guard = Guard::begin(open(&folder)).await.unwrap();
+        let guard = begin(open(&folder)).await;
         assert_eq!(fares(&guard, "delivery 1").await, Ok(7));
         assert_eq!(fares(&guard, "delivery 2").await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn what_was_in_work_at_the_deaths_of_something_else_is_not_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        for _ in 0..3 * DEATHS {
+            let guard = Guard::begin(open(&folder), CALM).await.unwrap();
+            let mut first =
+                Box::pin(guard.attempt(|| "read 1".into(), std::future::pending::<()>()));
+            let polled = tokio::time::timeout(Duration::from_millis(20), &mut first).await;
+            assert!(polled.is_err(), "it waits or is worked on: {polled:?}");
+        }
+        let guard = begin(open(&folder)).await;
+        assert_eq!(fares(&guard, "read 1").await, Ok(7));
     }
 
     #[tokio::test]
@@ -170,7 +207,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for _ in 0..3 * DEATHS {
             let ledger = open(&folder);
-            let guard = Guard::begin(ledger).await.unwrap();
+            let guard = begin(ledger).await;
             assert_eq!(fares(&guard, "delivery 2").await, Ok(7));
             drop(guard);
             assert_eq!(die_over(&folder, &[]).await, []);
@@ -183,7 +220,7 @@ mod tests {
         for _ in 0..20 {
             assert_eq!(die_over(&folder, &["delivery 1"]).await, []);
             assert_eq!(die_over(&folder, &["delivery 1"]).await, []);
-            Guard::begin(open(&folder)).await.unwrap().ended_well().await;
+            begin(open(&folder)).await.ended_well().await;
         }
     }
 
@@ -191,7 +228,7 @@ mod tests {
     async fn a_panic_is_told_and_nothing_stays_marked() {
         let folder = tempfile::tempdir().unwrap();
         for _ in 0..3 * DEATHS {
-            let guard = Guard::begin(open(&folder)).await.unwrap();
+            let guard = begin(open(&folder)).await;
             let panicked = guard.attempt(|| "delivery 1".into(), async {
                 if fares(&guard, "delivery 2").await.is_ok() {
                     panic!("on purpose");

@@ -18,7 +18,7 @@ use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
 use crate::operations::Operations;
 use crate::operator::Operator;
-use crate::poison::Guard;
+use crate::poison::{CALM, Guard};
 use crate::store::Folder;
 
 /// The admin API over a store, in this process alone.
@@ -45,7 +45,7 @@ pub async fn offline(config: &Config) -> anyhow::Result<Offline> {
     let bridges = Bridges::build(config, &clock).await?;
     let networks = bridges.networks(config);
     let lifecycle = Lifecycle::default();
-    let guard = Guard::begin(ledger.clone()).await?;
+    let guard = Guard::begin(ledger.clone(), CALM).await?;
     // Lanes and read-backs are the daemon's: nothing is sent from here but what a command does.
     let wakers = Wakers {
         lanes: Keyed::new(lifecycle.tasks.clone()),
