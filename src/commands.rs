@@ -34,6 +34,7 @@ use crate::links::Links;
 use crate::networks::Networks;
 use crate::operations::Operation;
 use crate::policy::{Right, Standing, may};
+pub(crate) use contact::suggestion;
 use grammar::Leading;
 pub use grammar::{Argument, Arguments, Count, GrammarError, Kind, Stands, Word, parse_words};
 pub(crate) use group::members;
@@ -142,6 +143,19 @@ impl Call {
     #[must_use]
     pub fn prefix(&self) -> &str {
         self.desk.prefix(self.room.network())
+    }
+
+    /// The page that `--page` names, of pages of `rows` rows; the first where none is named.
+    ///
+    /// # Errors
+    /// The answer to one that is no number.
+    pub fn page(&self, rows: u32) -> Result<u32, Outcome> {
+        match self.arguments.one("page").unwrap_or("1").parse::<u32>() {
+            Ok(page) => Ok(page.clamp(1, u32::MAX / rows)),
+            Err(_) => Err(Outcome::Refused(
+                "--page takes a number: --page 2 shows what comes after the first page.".into(),
+            )),
+        }
     }
 
     /// The group that the command is about: of a row whose argument it is, it is there.

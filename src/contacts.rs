@@ -177,10 +177,8 @@ impl Contacts {
     /// The store failed.
     pub async fn search(&self, text: &str, limit: usize) -> Result<Vec<Contact>, StoreError> {
         let text = text.trim();
-        let is_number = text.chars().all(|c| c.is_ascii_digit() || "+-() ./".contains(c));
-        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-        if is_number && !digits.is_empty() {
-            return self.store.with_key(&format!("+{digits}"), limit).await;
+        if let Some(number) = beginning_of_number(text) {
+            return self.store.with_key(&number, limit).await;
         }
         let mut found = self.store.find(text, limit).await?;
         for team in self.store.teams(text, limit).await? {
@@ -202,6 +200,14 @@ impl Contacts {
     pub fn store(&self) -> &Arc<dyn ContactStore> {
         &self.store
     }
+}
+
+/// The beginning of a contact's key, where a text is the beginning of a number in any writing.
+#[must_use]
+pub fn beginning_of_number(text: &str) -> Option<String> {
+    let is_number = text.chars().all(|c| c.is_ascii_digit() || "+-() ./".contains(c));
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    (is_number && !digits.is_empty()).then(|| format!("+{digits}"))
 }
 
 /// Checks a contact before it is kept, and gives it as it is kept.

@@ -76,6 +76,14 @@ impl Guard {
         Ok(Arc::new(Self { ledger, careful, suspects, alone, calm }))
     }
 
+    /// Watches over a run beside the daemon's, as the command line's is: it is not counted, and
+    /// changes nothing of what is known of the daemon's runs.
+    #[must_use]
+    pub fn uncounted(ledger: Ledger) -> Arc<Self> {
+        let (suspects, alone) = (Mutex::default(), Semaphore::new(1));
+        Arc::new(Self { ledger, careful: false, suspects, alone, calm: Instant::now() })
+    }
+
     /// This run is a good one: it was stopped in order, or lasted [`GOOD_RUN`].
     pub async fn ended_well(&self) {
         if let Err(error) = self.ledger.end_run_well().await {

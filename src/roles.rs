@@ -38,6 +38,50 @@ pub async fn standing(
     })
 }
 
+/// The groups that somebody may see who speaks in `room`: an administrator all (`None`), everybody
+/// else those that they manage and those of the rooms that they are in.
+///
+/// # Errors
+/// The ledger could not be read.
+pub async fn sight(
+    desk: &Desk,
+    person: &PersonId,
+    room: &Place,
+) -> Result<Option<Vec<Place>>, LedgerError> {
+    match person.network {
+        Network::Twilio => return Ok(Some(Vec::new())),
+        Network::Operator => return Ok(None),
+        Network::Slack | Network::Matrix if is_admin(desk, person, room).await? => return Ok(None),
+        Network::Slack | Network::Matrix => {}
+    }
+    let mut seen = desk.ledger.managed_by(person).await?;
+    let rooms = joined(desk, person).await;
+    let groups = rooms.iter().chain([room]).filter_map(|room| desk.links.conversation(room));
+    seen.extend(groups);
+    seen.sort_unstable();
+    seen.dedup();
+    Ok(Some(seen))
+}
+
+/// The linked rooms that somebody is in. None where the platform does not say.
+async fn joined(desk: &Desk, person: &PersonId) -> Vec<Place> {
+    let powers = desk.networks.get(person.network);
+    let Some(rooms) = powers.and_then(|powers| powers.rooms.clone()) else { return Vec::new() };
+    let mut linked = desk.links.places(person.network);
+    linked.retain(|place| !place.is_conversation());
+    match tokio::time::timeout(PATIENCE, rooms.joined(person, linked)).await {
+        Ok(Ok(joined)) => joined,
+        Ok(Err(failure)) => {
+            tracing::warn!(network = %person.network, "it is not known who is in which room: {failure}");
+            Vec::new()
+        }
+        Err(_) => {
+            tracing::warn!(network = %person.network, "it is not known who is in which room: no answer in time");
+            Vec::new()
+        }
+    }
+}
+
 /// By configuration, by grant, or by the platform's own ranks.
 async fn is_admin(desk: &Desk, person: &PersonId, room: &Place) -> Result<bool, LedgerError> {
     if desk.admins.contains(person) || desk.ledger.has_role(person, &Role::Admin).await? {

@@ -18,14 +18,13 @@ use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
 use crate::operations::Operations;
 use crate::operator::Operator;
-use crate::poison::{CALM, Guard};
+use crate::poison::Guard;
 use crate::store::Folder;
 
 /// The admin API over a store, in this process alone.
 pub struct Offline {
     /// Its routes; nobody has to show a token.
     pub router: Router,
-    guard: Arc<Guard>,
     lifecycle: Lifecycle,
 }
 
@@ -45,7 +44,7 @@ pub async fn offline(config: &Config) -> anyhow::Result<Offline> {
     let bridges = Bridges::build(config, &clock).await?;
     let networks = bridges.networks(config);
     let lifecycle = Lifecycle::default();
-    let guard = Guard::begin(ledger.clone(), CALM).await?;
+    let guard = Guard::uncounted(ledger.clone());
     // Lanes and read-backs are the daemon's: nothing is sent from here but what a command does.
     let wakers = Wakers {
         lanes: Keyed::new(lifecycle.tasks.clone()),
@@ -64,7 +63,7 @@ pub async fn offline(config: &Config) -> anyhow::Result<Offline> {
     );
     let alerts = Arc::new(Board::default());
     let desk = Arc::new(desk(config, &ledger, &links, &contacts, &networks, &alerts, &clock));
-    Operations::start(desk.clone(), wakers, lifecycle.stop.clone(), guard.clone()).await?;
+    Operations::start(desk.clone(), wakers, lifecycle.stop.clone(), guard).await?;
     let router = api::router(Api {
         operator: Operator::new(desk, Arc::new(door)),
         twilio: bridges.twilio,
@@ -72,15 +71,14 @@ pub async fn offline(config: &Config) -> anyhow::Result<Offline> {
         origins: Vec::new(),
         body_bytes: config.limits.body_bytes,
     });
-    Ok(Offline { router, guard, lifecycle })
+    Ok(Offline { router, lifecycle })
 }
 
 impl Offline {
     /// Waits for what is under way, and lets go of the store.
     pub async fn close(self) {
-        let Self { router, guard, lifecycle } = self;
+        let Self { router, lifecycle } = self;
         drop(router);
         lifecycle.drain().await;
-        guard.ended_well().await;
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use partyline_core::{Address, Contact};
 
 use super::find::person;
+use super::grammar::is_quote;
 use super::{Argument, Call, Command, Kind, Outcome};
 use crate::contacts::StoreError;
 use crate::ledger::LedgerError;
@@ -149,6 +150,18 @@ async fn known(call: &Call) -> Result<Result<Contact, String>, LedgerError> {
     Ok(contact.ok_or_else(|| {
         format!("{} is no contact. `contact add` makes it one.", address.contact_key())
     }))
+}
+
+/// The suggestion to take over what somebody calls themselves on WhatsApp. The name is a
+/// stranger's: nothing in it ends the quotes or the code around it.
+pub(crate) fn suggestion(prefix: &str, key: &str, profile: &str) -> String {
+    let quoted: String = profile
+        .chars()
+        .map(|c| if is_quote(c) || matches!(c, '`' | '\\') { '’' } else { c })
+        .collect();
+    format!(
+        "no name yet; on WhatsApp: ~{profile}~. `{prefix} contact add {key} \"{quoted}\"` takes it"
+    )
 }
 
 /// One that cannot be read is as good as none: what is written now takes its place.

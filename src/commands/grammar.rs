@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use rlibphonenumber::Region;
 
 pub use kind::Kind;
+pub(super) use words::is_quote;
 pub use words::{Word, parse_words};
 
 use super::Command;

@@ -23,8 +23,8 @@ pub(super) const LIST: Command = Command {
         Argument::switch("desc"),
         Argument::flag("page", Kind::Word("NUMBER")),
     ],
-    right: Right::Admin,
-    help: "Shows the groups, by name or otherwise, all or those with TEXT in their name.",
+    right: Right::Everybody,
+    help: "Shows the groups, by name or otherwise, all or those with TEXT in their name. Whoever is no administrator sees the groups that they manage, and those of the rooms that they are in.",
     examples: &["group list", "group list --search spring --sort updated --desc"],
     run: |call| Box::pin(list(call)),
 };
@@ -79,12 +79,10 @@ pub(super) const UNLINK: Command = Command {
 
 async fn list(call: Call) -> Result<Outcome, LedgerError> {
     let arguments = &call.arguments;
-    let Ok(page) = arguments.one("page").unwrap_or("1").parse::<u32>() else {
-        return Ok(Outcome::Refused(
-            "--page takes a number: --page 2 shows the next groups.".into(),
-        ));
+    let page = match call.page(PAGE) {
+        Ok(page) => page,
+        Err(answer) => return Ok(answer),
     };
-    let page = page.clamp(1, u32::MAX / PAGE);
     let filter = GroupFilter {
         state: arguments.one("state").map(|state| match state {
             "active" => ConversationState::Active,
@@ -98,13 +96,18 @@ async fn list(call: Call) -> Result<Outcome, LedgerError> {
             _ => GroupSort::Name,
         },
         descending: arguments.has("desc"),
+        only: crate::roles::sight(&call.desk, &call.by, &call.room).await?,
     };
     let (groups, total) = call.desk.ledger.groups(&filter, (page - 1) * PAGE, PAGE).await?;
     let prefix = call.prefix();
+    let all = GroupFilter { only: filter.only.clone(), ..GroupFilter::default() };
     if groups.is_empty() {
         return Ok(Outcome::Answer(if total > 0 {
             format!("There are {total} groups, and none on page {page}.")
-        } else if filter == GroupFilter::default() {
+        } else if all.only.is_some() && filter == all {
+            "There is no group that you may see: you manage none, and are in no group's room."
+                .to_owned()
+        } else if filter == all {
             format!("There is no group yet. `{prefix} group create \"Spring launch\"` makes one.")
         } else {
             "No group is like that. `group list` shows all.".to_owned()

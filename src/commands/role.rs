@@ -8,8 +8,8 @@ use super::{Argument, Call, Command, Kind, Outcome};
 use crate::ledger::{Change, LedgerError, Role, RoleChange};
 use crate::policy::Right;
 
-/// Grants that are shown at once.
-const SHOWN: u32 = 100;
+/// Grants on a page of the list.
+const PAGE: u32 = 50;
 
 const ARGUMENTS: &[Argument] = &[
     Argument::word("person", Kind::Person),
@@ -37,7 +37,10 @@ pub(super) const REVOKE: Command = Command {
 
 pub(super) const LIST: Command = Command {
     words: "role list",
-    arguments: &[Argument::word("group", Kind::Group).maybe()],
+    arguments: &[
+        Argument::word("group", Kind::Group).maybe(),
+        Argument::flag("page", Kind::Word("NUMBER")),
+    ],
     right: Right::Manager,
     help: "Shows the administrators, and the managers of this room's group, of GROUP, or all.",
     examples: &["role list"],
@@ -96,19 +99,31 @@ async fn change(call: &Call, grant: bool) -> Result<Outcome, LedgerError> {
 }
 
 async fn list(call: Call) -> Result<Outcome, LedgerError> {
+    let page = match call.page(PAGE) {
+        Ok(page) => page,
+        Err(answer) => return Ok(answer),
+    };
     let mut text = String::new();
-    for admin in &call.desk.admins {
+    for admin in call.desk.admins.iter().filter(|_| page == 1) {
         let _ = writeln!(text, "{admin}: administrator, by the configuration");
     }
-    for stored in call.desk.ledger.roles(call.place(), SHOWN).await? {
+    let from = (page - 1) * PAGE;
+    let granted = call.desk.ledger.roles(call.place(), from, PAGE + 1).await?;
+    for stored in granted.iter().take(PAGE as usize) {
         let role = match &stored.role {
             Role::Admin => "administrator".to_owned(),
             Role::Manager(group) => format!("manager of {}", group.id()),
         };
         let _ = writeln!(text, "{}: {role}, by {} ({:.0})", stored.person, stored.by, stored.at);
     }
+    if granted.len() > PAGE as usize {
+        let _ = write!(text, "There are more: add `--page {}`.", page + 1);
+    }
     if text.is_empty() {
-        text.push_str("Nobody was granted anything.");
+        text.push_str(match page {
+            1 => "Nobody was granted anything.",
+            _ => "Nobody else was granted anything.",
+        });
     }
     text.truncate(text.trim_end().len());
     Ok(Outcome::Answer(text))

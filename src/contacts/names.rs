@@ -206,6 +206,19 @@ impl Names {
         self.profiles.get(address.contact_key()).map(|name| name.to_string())
     }
 
+    /// What is suggested as somebody's name: what they call themselves on WhatsApp, as long as they
+    /// are no contact. Reads the store where memory does not know.
+    pub async fn suggestion(&self, address: &Address) -> Option<String> {
+        let profile = self.profile(address)?;
+        let key = address.contact_key();
+        let contact = match self.contacts.get(key) {
+            Some(known) => known,
+            None if self.is_complete() => None,
+            None => self.read(key).await,
+        };
+        contact.is_none().then_some(profile)
+    }
+
     /// Takes over a change of the store.
     pub(super) fn refresh(&self, change: &Change) {
         match change {

@@ -41,6 +41,8 @@ pub struct GroupFilter {
     pub sort: GroupSort,
     /// The other way round.
     pub descending: bool,
+    /// Of these only.
+    pub only: Option<Vec<Place>>,
 }
 
 /// An order of groups.
@@ -139,9 +141,11 @@ impl Ledger {
         self.threads
             .read(move |connection| {
                 let wanted = "(?1 IS NULL OR state = ?1) AND (?2 IS NULL OR instr(folded, ?2)
-                     OR instr(lower(unique_name), ?2) OR instr(lower(description), ?2))";
+                     OR instr(lower(unique_name), ?2) OR instr(lower(description), ?2))
+                     AND (?3 IS NULL OR conversation IN (SELECT value FROM json_each(?3)))";
                 let state = filter.state.map(word);
                 let search = filter.search.as_deref().map(fold);
+                let only = filter.only.as_ref().map(to_json).transpose()?;
                 let order = match filter.sort {
                     GroupSort::Name => "folded",
                     GroupSort::Created => "created",
@@ -150,13 +154,13 @@ impl Ledger {
                 let way = if filter.descending { "DESC" } else { "ASC" };
                 let total = connection
                     .prepare_cached(&format!("SELECT count(*) FROM groups WHERE {wanted}"))?
-                    .query_row(params![state, search], |row| row.get(0))?;
+                    .query_row(params![state, search, only], |row| row.get(0))?;
                 let rows = connection
                     .prepare_cached(&format!(
                         "SELECT {COLUMNS} FROM groups WHERE {wanted}
-                         ORDER BY {order} {way}, conversation LIMIT ?3 OFFSET ?4"
+                         ORDER BY {order} {way}, conversation LIMIT ?4 OFFSET ?5"
                     ))?
-                    .query_map(params![state, search, limit, offset], read)?
+                    .query_map(params![state, search, only, limit, offset], read)?
                     .collect::<Sql<Vec<_>>>()?;
                 Ok((rows.into_iter().flatten().collect(), total))
             })
@@ -497,6 +501,9 @@ mod tests {
         let state = Some(ConversationState::Closed);
         let filter = GroupFilter { state, ..GroupFilter::default() };
         assert_eq!(list(filter).await, (String::new(), 0));
+        let only = Some(vec![info(2, "", 0).place, info(3, "", 0).place, info(9, "", 0).place]);
+        let filter = GroupFilter { only, ..GroupFilter::default() };
+        assert_eq!(list(filter).await, ("A c launch".into(), 2));
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::forget::{BATCH, Old, is_full};
-use super::{Ledger, LedgerError};
+use super::{Ledger, LedgerError, fold};
 
 impl Ledger {
     /// Notes what somebody calls themselves on WhatsApp, under the contact's key.
@@ -22,10 +22,11 @@ impl Ledger {
                 writing
                     .connection
                     .prepare_cached(
-                        "INSERT INTO profiles (key, name, at) VALUES (?1, ?2, ?3)
-                         ON CONFLICT (key) DO UPDATE SET name = excluded.name, at = excluded.at",
+                        "INSERT INTO profiles (key, name, at, folded) VALUES (?1, ?2, ?3, ?4)
+                         ON CONFLICT (key) DO UPDATE SET
+                             name = excluded.name, at = excluded.at, folded = excluded.folded",
                     )?
-                    .execute(params![key, name, now])
+                    .execute(params![key, name, now, fold(&name)])
                     .map(drop)
             })
             .await
@@ -45,6 +46,35 @@ impl Ledger {
                     .collect::<Result<_, _>>()?;
                 newest.reverse();
                 Ok(newest)
+            })
+            .await
+    }
+
+    /// The WhatsApp names whose number (`+1415…`) or whose name, in whatever case, begins with this;
+    /// each with the contact's key in front, in that order, at most `limit`.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn find_profiles(
+        &self,
+        beginning: &str,
+        limit: u32,
+    ) -> Result<Vec<(String, String)>, LedgerError> {
+        let beginning = fold(beginning);
+        // The end of all texts that begin with it.
+        let end = format!("{beginning}\u{10ffff}");
+        self.threads
+            .read(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT key, name FROM profiles WHERE key >= ?1 AND key < ?2
+                         UNION SELECT key, name FROM profiles WHERE folded >= ?1 AND folded < ?2
+                         ORDER BY key LIMIT ?3",
+                    )?
+                    .query_map(params![beginning, end, limit], |row| {
+                        Ok((row.get(0)?, row.get(1)?))
+                    })?
+                    .collect()
             })
             .await
     }

@@ -115,13 +115,34 @@ impl Ledger {
             .await
     }
 
-    /// The roles that were granted, administrators first: of one group, or all; at most `limit`.
+    /// The groups that somebody was granted to manage.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn managed_by(&self, person: &PersonId) -> Result<Vec<Place>, LedgerError> {
+        let person = person.to_string();
+        self.threads
+            .read(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT conversation FROM roles WHERE person = ?1 AND role = 'manager'",
+                    )?
+                    .query_map([person], |row| row.get::<_, String>(0))?
+                    .filter_map(|group| group.map(|group| group.parse().ok()).transpose())
+                    .collect()
+            })
+            .await
+    }
+
+    /// The roles that were granted, administrators first: of one group, or all; from the row
+    /// `offset` on, at most `limit`.
     ///
     /// # Errors
     /// The ledger could not be read.
     pub async fn roles(
         &self,
         group: Option<&Place>,
+        offset: u32,
         limit: u32,
     ) -> Result<Vec<StoredRole>, LedgerError> {
         let group = group.map(ToString::to_string);
@@ -130,9 +151,9 @@ impl Ledger {
                 let mut rows = connection.prepare_cached(
                     "SELECT person, role, conversation, by, at FROM roles
                      WHERE ?1 IS NULL OR conversation = '' OR conversation = ?1
-                     ORDER BY role, conversation, person LIMIT ?2",
+                     ORDER BY role, conversation, person LIMIT ?2 OFFSET ?3",
                 )?;
-                let mut rows = rows.query(params![group, limit])?;
+                let mut rows = rows.query(params![group, limit, offset])?;
                 let mut roles = Vec::new();
                 while let Some(row) = rows.next()? {
                     let role = Role::read(&row.get::<_, String>(1)?, &row.get::<_, String>(2)?);

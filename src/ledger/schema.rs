@@ -7,7 +7,7 @@ use crate::crash::{Point, point};
 
 /// What each version of the ledger adds to the one before it. Never change a step that was
 /// released: add one.
-const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6];
+const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7];
 
 const STEP_1: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -216,6 +216,13 @@ CREATE TABLE alerts (
     mark INTEGER NOT NULL,
     what TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// WhatsApp names are found by their beginning.
+const STEP_7: &str = "
+ALTER TABLE profiles ADD COLUMN folded TEXT NOT NULL DEFAULT '';
+UPDATE profiles SET folded = lower(name);
+CREATE INDEX profiles_folded ON profiles (folded);
 ";
 
 /// The version of the ledger that this program writes.

@@ -187,7 +187,17 @@ pub(super) async fn list(work: &Work<'_>, group: &Place, name: &str) -> Result<D
             Some(address) => adding::name(work, address, Some(group)).await,
             None => member.participant.name.clone().unwrap_or_else(|| "somebody".into()),
         };
-        let _ = writeln!(text, "• {who}{}", about(member, &who, now));
+        let _ = write!(text, "• {who}{}", about(member, &who, now));
+        // A name in the participant's attributes was given by a person, too.
+        if let Some(address) = &member.participant.address
+            && member.participant.name.is_none()
+            && let Some(profile) = names.suggestion(address).await
+        {
+            let prefix = desk.prefix(work.line.answer.place.network());
+            let suggested = crate::commands::suggestion(prefix, address.contact_key(), &profile);
+            let _ = write!(text, "; {suggested}");
+        }
+        text.push('\n');
     }
     if all.len() > SHOWN {
         let _ = writeln!(text, "and {} more", all.len() - SHOWN);

@@ -77,6 +77,8 @@ def pages():
     for page in client.conversations_list(limit=2):  # the library follows the cursors
         listed |= {channel["name"] for channel in page["channels"]}
     assert names <= listed, listed
+    mine = {channel["id"] for page in client.users_conversations(user=USER, limit=1) for channel in page["channels"]}
+    assert CHANNEL in mine and not mine & {channel["id"] for channel in client.conversations_list()["channels"] if channel["name"] in names}, mine
     people = [user["id"] for page in client.users_list(limit=1) for user in page["members"]]
     assert USER in people and len(people) == len(set(people)), people
     said = [control("say", {"channel": CHANNEL, "user": USER, "text": str(n)})["ts"] for n in range(7)]

@@ -16,8 +16,15 @@ async fn a_profile_name_is_a_suggestion_and_never_taken_over_a_given_one() {
     let show = |who: &'static str| world.command(&group.channel, &admin, who);
     let answer = show("contact show +14155550101").await;
     assert!(answer.contains("no contact"), "{answer}");
-    assert!(answer.contains("call themselves maya ☀"), "{answer}");
-    assert!(answer.contains("`/wa contact add +14155550101 \"maya ☀\"`"), "{answer}");
+    let suggested =
+        "no name yet; on WhatsApp: ~maya ☀~. `/wa contact add +14155550101 \"maya ☀\"` takes it";
+    for line in
+        ["contact show +14155550101", "contact find MAYA", "contact find +1415", "member list"]
+    {
+        let answer = show(line).await;
+        assert!(answer.contains(suggested), "{line}: {answer}");
+        assert!(!answer.contains("+14155550102: no name yet"), "{line}: {answer}");
+    }
     world.command(&group.channel, &admin, "contact add +14155550101 \"Maya Lopez\"").await;
     group.phones[0].set_profile_name("somebody else");
     group.phones[0].say(&group.conversation, "two").await.unwrap();
@@ -25,6 +32,10 @@ async fn a_profile_name_is_a_suggestion_and_never_taken_over_a_given_one() {
     assert_eq!(world.channel(&group.channel)[1], ("Maya Lopez".into(), "two".to_owned()));
     let answer = show("contact show \"Maya Lopez\"").await;
     assert!(answer.starts_with("+14155550101: Maya Lopez"), "{answer}");
+    for line in ["member list", "contact find some", "contact find maya"] {
+        let answer = show(line).await;
+        assert!(!answer.contains("no name yet"), "{line}: {answer}");
+    }
     assert!(inbox(&group.phones[1]).contains(&"*Maya Lopez*: two".to_owned()));
 }
 

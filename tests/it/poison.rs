@@ -39,6 +39,23 @@ async fn a_command_over_which_the_bridge_panics_is_answered_and_the_next_one_goe
     assert!(answer.contains(&group.conversation), "{answer}");
 }
 
+/// Whoever looks at a daemon that dies again and again, by the command line, does not make it
+/// forget how often it died.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_does_not_count_as_a_run() {
+    let mut world = World::new().await;
+    let careful = "the last runs all ended badly";
+    for _ in 0..3 {
+        world.daemon.start().await;
+        world.daemon.kill();
+        let listed = world.daemon.command(&["groups", "list"]).output().unwrap();
+        assert!(listed.status.success());
+    }
+    assert!(!world.daemon.log().contains(careful));
+    world.daemon.start().await;
+    assert!(world.daemon.log().contains(careful), "{}", world.daemon.log());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_ends_the_program_each_time_is_parked_in_the_end() {
     let mut world = World::new().await;

@@ -156,3 +156,54 @@ fn rows(world: &World) -> Vec<Value> {
     let rows = read().expect("the audit");
     rows.iter().map(|row| serde_json::from_str(row).expect("JSON")).collect()
 }
+
+/// An administrator sees all groups; somebody else those that they manage and those of the rooms
+/// that they are in; and nothing else of the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_sees_the_groups_that_are_theirs() {
+    let mut world = World::new().await;
+    let spring = world.group("spring-launch", &["+14155550101"]).await;
+    let summer = world.group("summer-launch", &["+14155550102"]).await;
+    let winter = world.group("winter-launch", &["+14155550103"]).await;
+    let ben = world.slack.add_user("Ben Carter", None);
+    let cho = world.slack.add_user("Cho Park", None);
+    let office = world.slack.add_channel("office", &[&world.admin, &ben, &cho]);
+    world.slack.join(&spring.channel, &ben);
+    world.daemon.start().await;
+    let (channel, admin) = (office.as_str(), world.admin.clone());
+    let grant = format!("role grant slack:{ben} manager {}", summer.conversation);
+    world.command(channel, &admin, &grant).await;
+
+    let seen = async |who: &str, line: &str| {
+        let answer = world.command(channel, who, line).await;
+        [&spring, &summer, &winter].map(|group| answer.contains(&group.conversation))
+    };
+    assert_eq!(seen(&admin, "group list").await, [true; 3]);
+    assert_eq!(seen(&ben, "group list").await, [true, true, false]);
+    assert_eq!(seen(&ben, "group list --search launch --sort created").await, [true, true, false]);
+    assert_eq!(seen(&ben, "group list --search winter").await, [false; 3]);
+    assert_eq!(seen(&cho, "group list").await, [false; 3]);
+    let none = world.command(channel, &cho, "group list").await;
+    assert!(none.contains("no group that you may see"), "{none}");
+    // In a room that is tied to a group, that one is seen by whoever speaks there.
+    world.slack.join(&winter.channel, &cho);
+    assert_eq!(seen(&cho, "group list").await, [false, false, true]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grants_are_listed_in_pages() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    world.daemon.start().await;
+    let admin = world.admin.clone();
+    for number in 0..51 {
+        let grant = format!("role grant slack:U{number:08} manager");
+        world.command(&group.channel, &admin, &grant).await;
+    }
+    let first = world.command(&group.channel, &admin, "role list").await;
+    assert!(first.contains("by the configuration"), "{first}");
+    assert!(first.ends_with("There are more: add `--page 2`."), "{first}");
+    let second = world.command(&group.channel, &admin, "role list --page 2").await;
+    assert!(second.starts_with("slack:U00000050: manager of"), "{second}");
+    assert_eq!(second.lines().count(), 1, "{second}");
+}

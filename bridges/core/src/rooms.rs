@@ -58,6 +58,12 @@ pub trait Rooms: Send + Sync {
     /// # Errors
     /// With a verdict.
     async fn unarchive(&self, room: &Place, name: &str) -> Result<(), Failure>;
+
+    /// Those of these rooms that somebody is in, as far as the platform lets the bridge see it.
+    ///
+    /// # Errors
+    /// With a verdict.
+    async fn joined(&self, person: &PersonId, rooms: Vec<Place>) -> Result<Vec<Place>, Failure>;
 }
 
 /// Shows how something is getting on, in the answer to a command, which is changed in place.

@@ -85,6 +85,22 @@ impl Rooms for Matrix {
     async fn unarchive(&self, room: &Place, name: &str) -> Result<(), Failure> {
         self.named(&self.room(room)?, name, "").await
     }
+
+    /// From the member events that sync brought, which are those of people who were seen to do
+    /// something; nobody is asked.
+    async fn joined(&self, person: &PersonId, rooms: Vec<Place>) -> Result<Vec<Place>, Failure> {
+        let Ok(user) = <&UserId>::try_from(person.id.as_str()) else { return Ok(Vec::new()) };
+        let mut joined = Vec::new();
+        for place in rooms {
+            let Ok(room) = self.room(&place) else { continue };
+            if let Ok(Some(member)) = room.get_member_no_sync(user).await
+                && *member.membership() == MembershipState::Join
+            {
+                joined.push(place);
+            }
+        }
+        Ok(joined)
+    }
 }
 
 #[async_trait]

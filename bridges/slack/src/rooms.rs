@@ -1,6 +1,8 @@
 //! Channels made, named, archived and opened again (docs.slack.dev, `conversations.*`), and
 //! answers that are changed in place.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use partyline_core::{
@@ -17,7 +19,8 @@ const NAME: usize = 80;
 /// Characters of a topic.
 const TOPIC: usize = 250;
 
-/// Pages of channels that are looked through for one that an earlier try made.
+/// Pages of channels that are looked through, for one that an earlier try made or for those that
+/// somebody is in.
 const PAGES: usize = 20;
 
 /// How old a channel can be that an earlier try of the same command made.
@@ -110,6 +113,23 @@ impl Rooms for Slack {
         let arguments = json!({ "channel": channel });
         let opened = self.client.change("conversations.unarchive", room.id(), &arguments).await;
         but(opened, &["not_archived"])
+    }
+
+    /// By `users.conversations`, which tells of somebody's private channels those that the bridge
+    /// is in as well. Whoever is in a channel is in its threads.
+    async fn joined(&self, person: &PersonId, rooms: Vec<Place>) -> Result<Vec<Place>, Failure> {
+        let mut channels = HashSet::new();
+        let mut cursor: Option<String> = None;
+        for _ in 0..PAGES {
+            let page = self.client.channels_of(&person.id, cursor.as_deref()).await?;
+            let ids = page["channels"].as_array().into_iter().flatten();
+            channels.extend(ids.filter_map(|one| one["id"].as_str().map(str::to_owned)));
+            match page["response_metadata"]["next_cursor"].as_str() {
+                Some(next) if !next.is_empty() => cursor = Some(next.to_owned()),
+                _ => break,
+            }
+        }
+        Ok(rooms.into_iter().filter(|room| channels.contains(ts::parts(room).0)).collect())
     }
 }
 
@@ -207,6 +227,18 @@ impl Client {
             ("cursor", cursor),
         ];
         self.look("conversations.list", "the channels", &params).await
+    }
+
+    /// A page of the channels that a user is in, as large as Slack gives one.
+    async fn channels_of(&self, user: &str, cursor: Option<&str>) -> Result<Value, Failure> {
+        let params = [
+            ("user", Some(user)),
+            ("types", Some("public_channel,private_channel")),
+            ("exclude_archived", Some("true")),
+            ("limit", Some("999")),
+            ("cursor", cursor),
+        ];
+        self.look("users.conversations", "the channels of a user", &params).await
     }
 }
 

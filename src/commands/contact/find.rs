@@ -4,12 +4,16 @@ use std::fmt::Write as _;
 
 use partyline_core::Contact;
 
-use super::{Argument, Call, Command, Kind, Outcome, WHO, failed, kept, meant};
+use super::{Argument, Call, Command, Kind, Outcome, WHO, failed, kept, meant, suggestion};
+use crate::contacts::beginning_of_number;
 use crate::ledger::LedgerError;
 use crate::policy::Right;
 
 /// Contacts that are shown at once.
 const SHOWN: usize = 20;
+
+/// People on WhatsApp who are looked at for suggestions.
+const SUGGESTED: u32 = 20;
 
 pub(in super::super) const SHOW: Command = Command {
     words: "contact show",
@@ -36,33 +40,48 @@ async fn show(call: Call) -> Result<Outcome, LedgerError> {
     };
     let key = address.contact_key();
     let contact = kept(call.desk.contacts.store().get(key).await)?;
-    let mut text = match &contact {
-        Some(contact) => described(contact),
-        None => format!("{key} is no contact."),
-    };
-    if let Some(profile) = call.desk.contacts.names().profile(&address) {
-        let _ = write!(text, "\nOn WhatsApp they call themselves {profile}.");
-        if contact.is_none() {
-            let prefix = call.prefix();
-            let _ = write!(text, " `{prefix} contact add {key} \"{profile}\"` takes that name.");
+    let profile = call.desk.contacts.names().profile(&address);
+    Ok(Outcome::Answer(match (contact, profile) {
+        (Some(contact), None) => described(&contact),
+        (Some(contact), Some(profile)) => {
+            format!("{}\nOn WhatsApp they call themselves {profile}.", described(&contact))
         }
-    }
-    Ok(Outcome::Answer(text))
+        (None, None) => format!("{key} is no contact."),
+        (None, Some(profile)) => {
+            format!("{key} is no contact: {}.", suggestion(call.prefix(), key, &profile))
+        }
+    }))
 }
 
 async fn find(call: Call) -> Result<Outcome, LedgerError> {
     let text = call.arguments.one("text").unwrap_or_default();
     let found = call.desk.contacts.search(text, SHOWN + 1).await.map_err(failed)?;
-    if found.is_empty() {
+    let mut lines: Vec<String> = found.iter().take(SHOWN).map(line).collect();
+    if found.len() <= SHOWN {
+        lines.extend(suggested(&call, text).await?);
+    }
+    if lines.is_empty() {
         return Ok(Outcome::Answer(
             "Nobody is called like that, is in such a team or has such a number.".into(),
         ));
     }
-    let mut lines: Vec<String> = found.iter().take(SHOWN).map(line).collect();
     if found.len() > SHOWN {
         lines.push("… and more: write more of it.".to_owned());
     }
     Ok(Outcome::Answer(lines.join("\n")))
+}
+
+/// Those who are no contacts and call themselves like that on WhatsApp, or have such a number.
+async fn suggested(call: &Call, text: &str) -> Result<Vec<String>, LedgerError> {
+    let number = beginning_of_number(text.trim());
+    let beginning = number.as_deref().unwrap_or(text);
+    let mut lines = Vec::new();
+    for (key, profile) in call.desk.ledger.find_profiles(beginning, SUGGESTED).await? {
+        if kept(call.desk.contacts.store().get(&key).await)?.is_none() {
+            lines.push(format!("• {key}: {}", suggestion(call.prefix(), &key, &profile)));
+        }
+    }
+    Ok(lines)
 }
 
 /// A contact in a line.

@@ -103,6 +103,11 @@ pub fn parse_words(line: &str) -> Result<Vec<Word>, GrammarError> {
     Ok(words)
 }
 
+/// Whether it can begin or end quoted words.
+pub(in crate::commands) fn is_quote(c: char) -> bool {
+    is_double(c) || is_single(c)
+}
+
 fn is_double(c: char) -> bool {
     matches!(c, '"' | '“' | '”' | '„' | '«' | '»' | '＂')
 }

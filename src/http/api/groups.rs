@@ -139,6 +139,7 @@ pub(super) async fn list(
             Sort::Updated => GroupSort::Updated,
         },
         descending: which.desc,
+        only: None,
     };
     let from = page.number::<u32>().unwrap_or_default();
     let (found, total) = api.operator.desk().ledger.groups(&filter, from, page.rows()).await?;

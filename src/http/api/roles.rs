@@ -9,12 +9,10 @@ use utoipa::ToSchema;
 
 use super::Shared;
 use super::commands::{Arguments, Outcome, order};
-use super::extract::Body;
+use super::extract::{Body, Query};
+use super::page::Page;
 use super::problem::Problem;
 use crate::ledger::Role;
-
-/// The most grants in an answer.
-const MOST: u32 = 10_000;
 
 /// A role that somebody has.
 #[derive(Serialize, ToSchema)]
@@ -34,26 +32,37 @@ pub(super) struct Granted {
     at: Option<Timestamp>,
 }
 
-/// All roles.
+/// A page of roles.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Roles {
+    /// On the first page, those of the configuration stand in front.
     roles: Vec<Granted>,
+    /// The cursor of the next page; without it, there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 /// List who has which role
-#[utoipa::path(get, path = "/api/v1/roles",
+#[utoipa::path(get, path = "/api/v1/roles", params(Page),
     responses((status = 200, body = Roles),
         (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn list(State(api): State<Shared>) -> Result<Json<Roles>, Problem> {
+pub(super) async fn list(
+    State(api): State<Shared>,
+    Query(page): Query<Page>,
+) -> Result<Json<Roles>, Problem> {
     let desk = api.operator.desk();
-    let configured = desk.admins.iter().map(|person| Granted {
+    let from = page.number::<u32>().unwrap_or_default();
+    let configured = desk.admins.iter().filter(|_| from == 0).map(|person| Granted {
         person: person.to_string(),
         role: "admin",
         group: None,
         by: None,
         at: None,
     });
-    let granted = desk.ledger.roles(None, MOST).await?.into_iter().map(|stored| {
+    let found = desk.ledger.roles(None, from, page.rows()).await?;
+    let next =
+        (found.len() == page.rows() as usize).then(|| from.saturating_add(page.rows()).to_string());
+    let granted = found.into_iter().map(|stored| {
         let (role, group) = match stored.role {
             Role::Admin => ("admin", None),
             Role::Manager(group) => ("manager", Some(group.id().to_owned())),
@@ -61,7 +70,7 @@ pub(super) async fn list(State(api): State<Shared>) -> Result<Json<Roles>, Probl
         let person = stored.person.to_string();
         Granted { person, role, group, by: Some(stored.by), at: Some(stored.at) }
     });
-    Ok(Json(Roles { roles: configured.chain(granted).collect() }))
+    Ok(Json(Roles { roles: configured.chain(granted).collect(), next }))
 }
 
 #[derive(Clone, Copy, Deserialize)]

@@ -121,6 +121,7 @@ pub(super) static METHODS: &[Method] = &[
     bot("reactions.remove", &["reactions:write"], reactions::remove),
     bot("team.info", &["team:read"], misc::team_info),
     bot("usergroups.users.list", &["usergroups:read"], users::group),
+    bot("users.conversations", READ, conversations::of_user),
     bot("users.info", &["users:read"], users::info),
     bot("users.list", &["users:read"], users::list),
     bot("users.lookupByEmail", &["users:read.email"], users::lookup_by_email),

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::channel::Channel;
 use super::super::{Author, Message, Ts};
 use super::{
     Answer, Arguments, Refusal, Workspace, channel_id, cursor, cursor_at, joined, limit, page,
@@ -14,6 +15,25 @@ const NAME_CHARACTERS: usize = 80;
 const TOPIC_CHARACTERS: usize = 250;
 
 pub(super) fn list(workspace: &mut Workspace, arguments: &Arguments) -> Answer {
+    listed(workspace, arguments, |_| true)
+}
+
+/// `users.conversations`: of private channels, those that the app is in too.
+pub(super) fn of_user(workspace: &mut Workspace, arguments: &Arguments) -> Answer {
+    let app = &workspace.options.identity.user;
+    let user = arguments.text("user").unwrap_or_else(|| app.clone());
+    if user != *app && !workspace.users.contains_key(&user) {
+        return Err("user_not_found".into());
+    }
+    listed(workspace, arguments, |channel| channel.members.contains(&user))
+}
+
+/// A page of the channels that the app sees, of those that are `meant`.
+fn listed(
+    workspace: &Workspace,
+    arguments: &Arguments,
+    meant: impl Fn(&Channel) -> bool,
+) -> Answer {
     let types = arguments.text("types").unwrap_or_else(|| "public_channel".to_owned());
     let mut wanted = [false; 2];
     for kind in types.split(',').map(str::trim) {
@@ -31,7 +51,7 @@ pub(super) fn list(workspace: &mut Workspace, arguments: &Arguments) -> Answer {
         let visible = workspace.channels.range(from..).map(|(_, channel)| channel);
         visible
             .filter(|c| wanted[usize::from(c.private)] && workspace.app_sees(c))
-            .filter(|c| !(no_archived && c.archived))
+            .filter(|c| !(no_archived && c.archived) && meant(c))
             .take(count)
             .map(|c| (c.id.clone(), c.object(&app)))
             .collect()
