@@ -6,6 +6,7 @@ mod upkeep;
 mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
@@ -16,7 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::alerts::{self, Board, Signs};
 use crate::backup;
-use crate::catchup::{self, CatchUp, Polls};
+use crate::catchup::{self, CatchUp, Pace, Polls};
 use crate::commands::Desk;
 use crate::config::{self, Config};
 use crate::contacts::{Contacts, SledContacts};
@@ -46,6 +47,10 @@ pub use offline::{Offline, offline};
 
 /// Connections at a time of the operator's listener, where it has one.
 const OPERATORS: usize = 256;
+
+/// How long a Slack room in which nothing is said may go without being compared with its history,
+/// where the rate allows for more.
+const QUIET_ROOM: Duration = Duration::from_secs(600);
 
 /// Where the daemon listens.
 #[derive(Debug)]
@@ -87,6 +92,7 @@ pub async fn run(
         commands: Keyed::new(tasks.clone()),
         reads: Keyed::new(tasks.clone()),
         polls: polls(config),
+        comparisons: comparisons(config),
     };
     let signs = Arc::new(Signs::default());
     let door = Door::new(
@@ -228,8 +234,27 @@ async fn open_contacts(config: &Config, store: &Folder) -> anyhow::Result<Contac
 /// may make is for that.
 fn polls(config: &Config) -> Option<Arc<Polls>> {
     let twilio = &config.twilio;
-    (twilio.ingest == config::Ingest::Poll)
-        .then(|| Polls::new(twilio.poll_interval, twilio.actions_per_second / 3))
+    (twilio.ingest == config::Ingest::Poll).then(|| {
+        Polls::new(Pace {
+            network: Network::Twilio,
+            every: twilio.poll_interval,
+            between: Duration::from_secs(1) / (twilio.actions_per_second / 3).max(1),
+            part: 10,
+            quiet: Duration::ZERO,
+        })
+    })
+}
+
+/// When Slack's rooms are compared with their histories.
+fn comparisons(config: &Config) -> Option<Arc<Polls>> {
+    let slack = config.slack.as_ref()?;
+    Some(Polls::new(Pace {
+        network: Network::Slack,
+        every: slack.compare_after,
+        between: Duration::from_secs(60) / slack.compare_per_minute,
+        part: 1,
+        quiet: QUIET_ROOM,
+    }))
 }
 
 /// The links of the configuration, and of those made by command all that do not contradict it.

@@ -4,6 +4,7 @@
 //! repeats harmless, and is released in the order of its place. All of a place is read before
 //! anything of it is released, so that it is known what comes too late to be relayed.
 
+mod compare;
 mod polls;
 pub(crate) mod words;
 
@@ -22,7 +23,8 @@ use crate::ledger::{Hold, Ledger, LedgerError, Through};
 use crate::links::Links;
 use crate::networks::Networks;
 use crate::poison::{Guard, Poison};
-pub use polls::Polls;
+use compare::is_compared;
+pub use polls::{Pace, Polls};
 
 /// Places of a network that are read at once. The bridges keep the platforms' rates; this bounds
 /// the memory.
@@ -126,13 +128,12 @@ impl CatchUp {
     }
 
     /// Reads again, now and then, what could not be read; and, where Twilio does not call, asks
-    /// conversations for news when it is their turn. Runs until the stop.
+    /// conversations for news, and compares Slack's rooms, when it is their turn. Runs until the
+    /// stop.
     pub async fn tend(self: Arc<Self>) {
-        let asking = async {
-            match &self.wakers.polls {
-                Some(polls) => polls.run(&self.links, &self.wakers.reads).await,
-                None => std::future::pending().await,
-            }
+        let asking = async |polls: &Option<Arc<Polls>>| match polls {
+            Some(polls) => polls.run(&self.links, &self.wakers.reads).await,
+            None => std::future::pending().await,
         };
         let again = async {
             let mut ticks = tokio::time::interval(AGAIN);
@@ -148,12 +149,16 @@ impl CatchUp {
         };
         tokio::select! {
             () = self.stop.cancelled() => {}
-            () = asking => {}
+            () = asking(&self.wakers.polls) => {}
+            () = asking(&self.wakers.comparisons) => {}
             () = again => {}
         }
     }
 
     async fn run(&self, place: &Place) {
+        if is_compared(place) && self.ledger.is_settled(place).await.unwrap_or_default() {
+            return self.compare_once(place).await;
+        }
         if self.ledger.holds(place).await.unwrap_or_default() {
             // A hook that overtook another: most often the other comes by itself.
             self.pause(self.gap_wait).await;
@@ -164,7 +169,7 @@ impl CatchUp {
             if self.stop.is_cancelled() {
                 return;
             }
-            let asked = match self.attempt(place).await {
+            let asked = match self.attempt(place, self.read(place)).await {
                 Ok(()) => return,
                 Err(Trouble::Ledger(error)) => {
                     tracing::error!(%place, error, "what was read back could not be stored; trying again");
@@ -195,14 +200,32 @@ impl CatchUp {
         self.give_up(place, why).await;
     }
 
+    /// Compares a room. Where that fails nothing is known to be missing: it has its next turn.
+    async fn compare_once(&self, place: &Place) {
+        let news = match self.attempt(place, self.compare(place)).await {
+            Ok(missed) => missed,
+            Err(trouble) => {
+                tracing::info!(%place, "could not be compared with its history: {trouble}");
+                false
+            }
+        };
+        if let Some(turns) = &self.wakers.comparisons {
+            turns.was_read(place, news);
+        }
+    }
+
     /// Reads a place once, when it is its turn. It has no turn while it waits for the next try.
-    async fn attempt(&self, place: &Place) -> Result<(), Trouble> {
+    async fn attempt<T>(
+        &self,
+        place: &Place,
+        read: impl Future<Output = Result<T, Trouble>>,
+    ) -> Result<T, Trouble> {
         let _turn = match self.turns.get(&place.network()) {
             Some(turns) => turns.acquire().await.ok(),
             None => None,
         };
         let name = || format!("read {place}");
-        match self.guard.attempt(name, self.read(place)).await {
+        match self.guard.attempt(name, read).await {
             Ok(read) => read,
             Err(poison) => Err(Trouble::Poison(poison)),
         }
@@ -224,6 +247,8 @@ impl CatchUp {
             // A bridge gives a bounded number at once: there may be more.
             let more = pieces.len() >= MANY && newest != Cursor::default();
             found += pieces.len();
+            metrics::counter!("partyline_read_back_total", "network" => place.network().as_str())
+                .increment(pieces.len() as u64);
             self.door.accept_read_back(pieces).await.map_err(|error| Trouble::Ledger(error.0))?;
             read_to.ordinal = newest.ordinal.or(read_to.ordinal);
             read_to.last = newest.last.or(read_to.last);
@@ -231,9 +256,10 @@ impl CatchUp {
                 break;
             }
         }
-        if let Some(polls) = &self.wakers.polls {
-            polls.was_read(place, found > 0);
+        for turns in self.wakers.turns() {
+            turns.was_read(place, found > 0);
         }
+        self.confirm(place, &read_to).await?;
         let through = match (read_to.ordinal, read_to.last) {
             // What came live above the newest one that was read waits for its own turn.
             (Some(newest), _) if place.is_conversation() && read_to_is_new(&from, newest) => {
@@ -257,8 +283,6 @@ impl CatchUp {
     async fn ask(&self, place: &Place, after: Option<&Cursor>) -> Result<Vec<Incoming>, Trouble> {
         let Some(powers) = self.networks.get(place.network()) else { return Ok(Vec::new()) };
         let pieces = powers.read_back.read_back(place, after).await.map_err(Trouble::Platform)?;
-        metrics::counter!("partyline_read_back_total", "network" => place.network().as_str())
-            .increment(pieces.len() as u64);
         point(Point::ReadRead);
         Ok(pieces)
     }
@@ -335,6 +359,16 @@ impl CatchUp {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = self.stop.cancelled() => {}
+        }
+    }
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Platform(failure) => failure.fmt(f),
+            Self::Ledger(error) => f.write_str(error),
+            Self::Poison(poison) => poison.fmt(f),
         }
     }
 }

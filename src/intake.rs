@@ -3,14 +3,15 @@
 
 mod refused;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 use partyline_core::{
-    Address, Cursor, Event, Happening, Incoming, Intake, Lateness, Lost, MemberChange, Network,
-    NotStored, Place, Stored,
+    Address, Cursor, Event, EventKey, Happening, Incoming, Intake, Lateness, Lost, MemberChange,
+    Network, NotStored, Place, Stored,
 };
 
 use crate::alerts::Signs;
@@ -40,9 +41,16 @@ pub struct Wakers {
     pub reads: Arc<Keyed<Place>>,
     /// Told of what is said to conversations, where they have to be asked for answers.
     pub polls: Option<Arc<Polls>>,
+    /// Told of what is said in Slack's rooms, which are compared with their histories.
+    pub comparisons: Option<Arc<Polls>>,
 }
 
 impl Wakers {
+    /// Whoever decides when places are read again.
+    pub(crate) fn turns(&self) -> impl Iterator<Item = &Arc<Polls>> {
+        self.polls.iter().chain(&self.comparisons)
+    }
+
     /// Wakes whatever this outcome gives work to.
     pub fn wake(&self, accepted: Accepted) {
         for lane in accepted.wake {
@@ -160,6 +168,25 @@ impl Door {
         Ok(())
     }
 
+    /// The places of those messages in what a list showed that no event brought, one for each.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn missing(&self, pieces: &[Incoming]) -> Result<Vec<Place>, LedgerError> {
+        let Some(network) = pieces.first().map(|piece| piece.network) else {
+            return Ok(Vec::new());
+        };
+        let said: HashMap<EventKey, Place> = pieces
+            .iter()
+            .flat_map(|piece| &piece.events)
+            .filter(|event| matches!(event.happening, Happening::Message { .. }))
+            .map(|event| (event.key.clone(), linked_place(event, &self.links)))
+            .filter(|(_, place)| self.links.knows(place))
+            .collect();
+        let unknown = self.ledger.unknown(network, said.keys().cloned().collect()).await?;
+        Ok(said.into_iter().filter(|(key, _)| unknown.contains(key)).map(|(_, p)| p).collect())
+    }
+
     async fn keep_unread(&self, incoming: Incoming) -> Result<(), NotStored> {
         metrics::counter!("partyline_unparsed_total",
             "network" => incoming.network.as_str(), "via" => incoming.via)
@@ -251,6 +278,9 @@ impl Door {
                 }
             };
             point(Point::IntakeStored);
+            if let Some(turns) = &door.wakers.comparisons {
+                places.iter().for_each(|place| turns.stir(place));
+            }
             let stored = Stored { fresh: accepted.fresh, repeats: accepted.repeats };
             if stored.repeats > 0 {
                 metrics::counter!("partyline_events_repeated_total")

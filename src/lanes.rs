@@ -251,7 +251,9 @@ impl Lanes {
             waiting.iter().take(most).map(Delivery::outgoing).collect();
         let together = powers.deliver.together(&outgoing);
         for (delivery, outgoing) in waiting.iter().zip(&mut outgoing).take(together) {
-            outgoing.late = self.care.lateness.of(outgoing.at, self.clock.now());
+            let (lateness, now) = (&self.care.lateness, self.clock.now());
+            let overtaken = delivery.overtaken.then(|| lateness.told(outgoing.at, now));
+            outgoing.late = overtaken.or_else(|| lateness.of(outgoing.at, now));
             self.name(delivery, outgoing).await;
         }
         // An answer to a command cannot be looked up, and one that comes twice does no harm.

@@ -23,6 +23,7 @@ mod copy;
 mod cursors;
 mod deliveries;
 mod examine;
+mod floors;
 mod follow;
 mod forget;
 mod groups;

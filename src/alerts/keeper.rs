@@ -239,6 +239,7 @@ mod tests {
             commands: Keyed::new(tasks.clone()),
             reads: Keyed::new(tasks),
             polls: None,
+            comparisons: None,
         };
         let (networks, skew) = (Networks::default(), Arc::new(Skew::default()));
         let signs = signs.clone();

@@ -1,9 +1,10 @@
-//! When conversations are asked for news, where Twilio does not call.
+//! When places are asked for news: conversations where Twilio does not call, and Slack's rooms, of
+//! whose events some may never have come (see `compare`).
 //!
-//! Twilio's list of conversations tells neither when something was last said nor in which order, so
-//! each conversation is asked by itself. One in which something was just said is asked often, one
-//! that has been quiet for long rarely: after a tenth of the time for which it has been quiet. What
-//! is asked in a second is bounded for all of them together, and the quiet take at most half of it.
+//! Neither platform has a list that tells where something was last said, so each place is asked by
+//! itself. One in which something was just said is asked often, one that has been quiet for long
+//! rarely: after a part of the time for which it has been quiet. What is asked in a second is
+//! bounded for all of them together, and the quiet take at most half of it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,20 +16,31 @@ use tokio::time::Instant;
 use crate::keyed::Keyed;
 use crate::links::Links;
 
-/// After which part of the time that a conversation has been quiet it is asked again.
-const PART: u32 = 10;
 /// When one is asked again whose reading was not heard of.
 const UNREAD: Duration = Duration::from_secs(900);
-/// How often it is looked which conversations are linked.
+/// How often it is looked which places are linked.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// Which conversation is asked when.
+/// How often places are asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Whose places they are.
+    pub network: Network,
+    /// The shortest time between two askings of one place: so soon after something was said there
+    /// it is asked.
+    pub every: Duration,
+    /// The time between two askings of any.
+    pub between: Duration,
+    /// A quiet place is asked again after so many times less than it has been quiet.
+    pub part: u32,
+    /// The longest that a quiet place is left alone where the rate allows for more.
+    pub quiet: Duration,
+}
+
+/// Which place is asked when.
 #[derive(Debug)]
 pub struct Polls {
-    /// The shortest time between two askings of one conversation.
-    every: Duration,
-    /// The time between two askings of any.
-    pace: Duration,
+    pace: Pace,
     turns: Mutex<Turns>,
     changed: tokio::sync::Notify,
 }
@@ -47,23 +59,28 @@ struct Turn {
 }
 
 impl Polls {
-    /// Asks each conversation no oftener than `every`, and no more than so many a second.
+    /// Asks at this pace.
     #[must_use]
-    pub fn new(every: Duration, a_second: u32) -> Arc<Self> {
-        let pace = Duration::from_secs(1) / a_second.max(1);
-        Arc::new(Self { every, pace, turns: Mutex::default(), changed: tokio::sync::Notify::new() })
+    pub fn new(pace: Pace) -> Arc<Self> {
+        Arc::new(Self { pace, turns: Mutex::default(), changed: tokio::sync::Notify::new() })
     }
 
-    /// Something is said to this conversation: soon somebody may answer.
+    /// Something is said in this place: soon it is asked. However much is said meanwhile, it is not
+    /// asked later for it.
     pub fn stir(&self, place: &Place) {
         let now = Instant::now();
-        if self.turns().known.contains_key(place) {
-            self.turns().set(place, Turn { due: now + self.every, said: Some(now) });
+        let mut turns = self.turns();
+        let Some(turn) = turns.known.get_mut(place) else { return };
+        turn.said = Some(now);
+        let due = now + self.pace.every;
+        if due < turn.due {
+            turns.set(place, Turn { due, said: Some(now) });
+            drop(turns);
             self.changed.notify_one();
         }
     }
 
-    /// A conversation was read, and there was something new or there was not.
+    /// A place was read, and there was something new or there was not.
     pub fn was_read(&self, place: &Place, news: bool) {
         let now = Instant::now();
         let mut turns = self.turns();
@@ -81,7 +98,7 @@ impl Polls {
         loop {
             let now = Instant::now();
             if now >= look {
-                self.turns().know(links.places(Network::Twilio), now, self.pace);
+                self.turns().know(links.places(self.pace.network), now, self.pace.between);
                 look = now + LOOK;
             }
             let next = self.turns().due.first().cloned();
@@ -90,7 +107,7 @@ impl Polls {
                     // Until it was read; should that fail, it is not forgotten.
                     self.turns().put_off(&place, now + UNREAD);
                     reads.wake(place);
-                    tokio::time::sleep(self.pace).await;
+                    tokio::time::sleep(self.pace.between).await;
                 }
                 next => {
                     let until = next.map_or(look, |(due, _)| due.min(look));
@@ -106,9 +123,10 @@ impl Polls {
     /// How long one is left alone that has been quiet for so long, among so many: no longer than
     /// half of the rate needs for all of them.
     fn pause(&self, quiet: Option<Duration>, all: usize) -> Duration {
+        let Pace { every, between, part, quiet: alone, .. } = self.pace;
         let all = u32::try_from(all).unwrap_or(u32::MAX);
-        let longest = self.every.max(self.pace.saturating_mul(all.saturating_mul(2)));
-        quiet.map_or(longest, |quiet| (quiet / PART).clamp(self.every, longest))
+        let longest = every.max(alone).max(between.saturating_mul(all.saturating_mul(2)));
+        quiet.map_or(longest, |quiet| (quiet / part.max(1)).clamp(every, longest))
     }
 
     fn turns(&self) -> MutexGuard<'_, Turns> {
@@ -118,7 +136,7 @@ impl Polls {
 
 impl Turns {
     /// Takes in what is linked now: what is new is asked as soon as the rate allows.
-    fn know(&mut self, places: Vec<Place>, now: Instant, pace: Duration) {
+    fn know(&mut self, places: Vec<Place>, now: Instant, between: Duration) {
         let linked: std::collections::HashSet<Place> = places.into_iter().collect();
         let gone: Vec<Place> =
             self.known.keys().filter(|place| !linked.contains(*place)).cloned().collect();
@@ -131,7 +149,7 @@ impl Turns {
         for place in linked {
             if !self.known.contains_key(&place) {
                 self.set(&place, Turn { due, said: None });
-                due += pace;
+                due += between;
             }
         }
     }
@@ -157,6 +175,17 @@ mod tests {
 
     use super::*;
 
+    /// At least five seconds apart, and so many a second.
+    fn pace(a_second: u32) -> Pace {
+        Pace {
+            network: Network::Twilio,
+            every: Duration::from_secs(5),
+            between: Duration::from_secs(1) / a_second,
+            part: 10,
+            quiet: Duration::ZERO,
+        }
+    }
+
     fn conversation(number: usize) -> Place {
         Place::conversation(&format!("CH{number:032x}"))
     }
@@ -169,7 +198,7 @@ mod tests {
             let room = format!("slack:C{number}").parse().unwrap();
             links.tie(Link { conversation: conversation(number), room }).unwrap();
         }
-        let polls = Polls::new(Duration::from_secs(5), a_second);
+        let polls = Polls::new(pace(a_second));
         let counts: Arc<Mutex<HashMap<Place, u32>>> = Arc::default();
         let reads = Keyed::new(TaskTracker::new());
         let (counted, told) = (counts.clone(), polls.clone());
@@ -212,9 +241,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_said_to_one_has_it_asked_soon() {
-        let polls = Polls::new(Duration::from_secs(5), 10);
+        let polls = Polls::new(pace(10));
         let now = Instant::now();
-        polls.turns().know((0..6000).map(conversation).collect(), now, polls.pace);
+        polls.turns().know((0..6000).map(conversation).collect(), now, polls.pace.between);
         polls.was_read(&conversation(1), true);
         tokio::time::advance(Duration::from_secs(7200)).await;
         polls.was_read(&conversation(1), false);
@@ -222,5 +251,34 @@ mod tests {
         assert_eq!(due(&polls), Duration::from_secs(720));
         polls.stir(&conversation(1));
         assert_eq!(due(&polls), Duration::from_secs(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_much_is_said_it_is_asked_all_the_same() {
+        let polls = Polls::new(pace(10));
+        polls.turns().know(vec![conversation(1)], Instant::now(), polls.pace.between);
+        polls.was_read(&conversation(1), false);
+        let read = Instant::now();
+        for _ in 0..4 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            polls.stir(&conversation(1));
+        }
+        assert!(polls.turns().known[&conversation(1)].due <= read + Duration::from_secs(6));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_nothing_is_said_any_more_the_pauses_double_up_to_the_longest() {
+        let quiet = Duration::from_secs(600);
+        let polls = Polls::new(Pace { part: 1, quiet, ..pace(10) });
+        polls.turns().know(vec![conversation(1)], Instant::now(), polls.pace.between);
+        polls.was_read(&conversation(1), true);
+        let mut pauses = Vec::new();
+        for _ in 0..9 {
+            let due = polls.turns().known[&conversation(1)].due;
+            pauses.push((due - Instant::now()).as_secs());
+            tokio::time::sleep_until(due).await;
+            polls.was_read(&conversation(1), false);
+        }
+        assert_eq!(pauses, [5, 5, 10, 20, 40, 80, 160, 320, 600]);
     }
 }

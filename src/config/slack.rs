@@ -1,5 +1,7 @@
 //! `[slack]`: one workspace. Without the section, Slack is off.
 
+use std::time::Duration;
+
 use secrecy::SecretString;
 use url::Url;
 
@@ -35,6 +37,11 @@ pub struct Slack {
     /// Posts a second to all channels together. Slack caps the workspace at some hundreds a
     /// minute.
     pub workspace_posts_per_second: u32,
+    /// How long after something was said in a channel its history is compared with what came.
+    pub compare_after: Duration,
+    /// Comparisons a minute in all channels together, at least 1. Slack allows some fifty readings
+    /// of histories a minute, for whatever purpose.
+    pub compare_per_minute: u32,
 }
 
 impl Slack {
@@ -81,6 +88,13 @@ impl Slack {
         let posts_per_second = section.number("posts_per_second", 1, 1..=1000);
         let workspace_posts_per_second =
             section.number("workspace_posts_per_second", 8, 1..=10_000);
+        let compare_after = section.or(
+            "compare_after",
+            "5s",
+            "Write a span such as 5s",
+            forms::duration(Duration::from_millis(100), Duration::from_secs(86_400)),
+        );
+        let compare_per_minute = section.number("compare_per_minute", 20, 1..=60_000);
         Ok(Self {
             bot_token: bot_token?,
             app_token: app_token?,
@@ -90,6 +104,8 @@ impl Slack {
             command: command?,
             posts_per_second: posts_per_second?,
             workspace_posts_per_second: workspace_posts_per_second?,
+            compare_after: compare_after?,
+            compare_per_minute: compare_per_minute?,
         })
     }
 }

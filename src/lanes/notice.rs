@@ -69,6 +69,7 @@ mod tests {
             since: Timestamp::UNIX_EPOCH,
             former: false,
             again: false,
+            overtaken: false,
             owed: std::sync::Arc::new(Owed {
                 to: to.parse().unwrap(),
                 from: from.parse().unwrap(),

@@ -43,7 +43,7 @@ impl Ledger {
                     "SELECT id, place FROM places WHERE ordinal IS NOT NULL OR last IS NOT NULL",
                 )?;
                 let mut forget = writing.connection.prepare_cached(
-                    "UPDATE places SET ordinal = NULL, last = NULL,
+                    "UPDATE places SET ordinal = NULL, last = NULL, floor = NULL,
                          hole_ordinal = NULL, hole_last = NULL WHERE id = ?1",
                 )?;
                 let mut rows = all.query([])?;
@@ -75,7 +75,7 @@ impl Ledger {
                 writing
                     .connection
                     .prepare_cached(&format!(
-                        "UPDATE places SET ordinal = ?2, last = ?3,
+                        "UPDATE places SET ordinal = ?2, last = ?3, floor = NULL,
                              hole_ordinal = NULL, hole_last = NULL
                          WHERE id = ?1 {only}"
                     ))?
@@ -164,6 +164,7 @@ pub(super) fn move_cursor(
         .connection
         .prepare_cached(
             "UPDATE places SET
+                 floor = CASE WHEN place LIKE 'slack:%' THEN coalesce(floor, ordinal, ?2) END,
                  ordinal = CASE WHEN ?2 IS NULL THEN ordinal
                                 ELSE max(coalesce(ordinal, ?2), ?2) END,
                  last = coalesce(?3, last)

@@ -26,6 +26,8 @@ pub struct Delivery {
     pub former: bool,
     /// It was parked once and is to be sent again: it may have been sent then, all the same.
     pub again: bool,
+    /// Something that was said later at its origin went before it: people are told its time.
+    pub overtaken: bool,
     /// What is owed.
     pub owed: Arc<Owed>,
 }
@@ -38,6 +40,7 @@ struct Stored {
     owed: String,
     mark: Option<String>,
     again: bool,
+    overtaken: bool,
 }
 
 /// How far a platform's clock may be from ours.
@@ -120,9 +123,11 @@ impl Ledger {
             let stored = self.stored_rows(lane, limit).await?;
             let all = u32::try_from(stored.len()).is_ok_and(|count| count < limit);
             let (mut read, mut unreadable) = (Vec::new(), Vec::new());
-            for Stored { number, position, since, owed, mark, again } in stored {
+            for Stored { number, position, since, owed, mark, again, overtaken } in stored {
                 match from_json(&owed).map(Arc::new) {
-                    Ok(owed) => read.push(Row { number, position, since, mark, again, owed }),
+                    Ok(owed) => {
+                        read.push(Row { number, position, since, mark, again, overtaken, owed });
+                    }
                     Err(_) => unreadable.push(number),
                 }
             }
@@ -144,7 +149,7 @@ impl Ledger {
                 connection
                     .prepare_cached(
                         "SELECT id, position, since, coalesce(owed, ''), mark,
-                             reason IS NOT NULL
+                             reason IS NOT NULL, overtaken
                          FROM deliveries
                          WHERE state = 0 AND lane = ?1 AND position IS NOT NULL
                          ORDER BY position, id LIMIT ?2",
@@ -157,6 +162,7 @@ impl Ledger {
                             owed: row.get(3)?,
                             mark: row.get(4)?,
                             again: row.get(5)?,
+                            overtaken: row.get(6)?,
                         })
                     })?
                     .collect()
@@ -179,12 +185,13 @@ impl Ledger {
     }
 
     fn deliveries(&self, rows: Vec<Row>) -> Vec<Delivery> {
-        let delivery = |Row { number, since, mark, again, owed, .. }: Row| Delivery {
+        let delivery = |Row { number, since, mark, again, overtaken, owed, .. }: Row| Delivery {
             number,
             id: self.delivery_id(number, mark.as_deref()),
             since: timestamp(since),
             former: self.is_former(&owed),
             again,
+            overtaken,
             owed,
         };
         rows.into_iter().map(delivery).collect()

@@ -26,6 +26,8 @@ pub(super) struct Row {
     pub(super) mark: Option<String>,
     /// It was parked once.
     pub(super) again: bool,
+    /// Something later of its origin went before it.
+    pub(super) overtaken: bool,
     pub(super) owed: Arc<Owed>,
 }
 

@@ -124,7 +124,7 @@ pub(super) fn drain(
             .query_row(params![place, cursor], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
         let Some((event, ordinal, kind)) = next else { return Ok(()) };
-        release_event(writing, event, &kind, accepted)?;
+        release_event(writing, event, &kind, false, accepted)?;
         move_cursor(writing, place, Some(ordinal), None)?;
         cursor = cursor.max(ordinal);
     }
@@ -165,15 +165,17 @@ pub(super) fn release_through(
         if kind == "command" {
             accepted.command(&row.place);
         }
-        release_event(writing, event, &kind, accepted)?;
+        release_event(writing, event, &kind, ordinal < row.ordinal, accepted)?;
         move_cursor(writing, row.id, ordinal, None)?;
     }
 }
 
+/// Lets go one event; `overtaken` says that something later of its place went before.
 fn release_event(
     writing: &Writing<'_>,
     event: i64,
     kind: &str,
+    overtaken: bool,
     accepted: &mut Accepted,
 ) -> Sql<()> {
     let state = if kind == "command" { State::Todo } else { State::Done };
@@ -184,8 +186,8 @@ fn release_event(
     let position = writing.next_position();
     writing
         .connection
-        .prepare_cached("UPDATE deliveries SET position = ?2 WHERE event = ?1")?
-        .execute(params![event, position])?;
+        .prepare_cached("UPDATE deliveries SET position = ?2, overtaken = ?3 WHERE event = ?1")?
+        .execute(params![event, position, overtaken])?;
     let mut lanes = writing
         .connection
         .prepare_cached("SELECT DISTINCT lane FROM deliveries WHERE event = ?1")?;

@@ -257,7 +257,7 @@ pub(super) fn insert_owed(
         let number = writing.connection.last_insert_rowid();
         let mark = Some(mark);
         let owed = Arc::new(owed.clone());
-        let row = Row { number, position, since: now, mark, again: false, owed };
+        let row = Row { number, position, since: now, mark, again: false, overtaken: false, owed };
         writing.tell(News::Waits(lane, row));
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use partyline_core::{Action, Cursor, MessageId, Place, Text};
+use partyline_core::{Action, MessageId, Place, Text};
 use rusqlite::params;
 
 use super::cursors::{PlaceRow, move_cursor, to_i64};
@@ -128,58 +128,6 @@ impl Ledger {
             })
             .await
     }
-
-    /// From where a place is to be read: from its hole, if it has one, otherwise from its cursor.
-    /// `None` where it was never read.
-    ///
-    /// # Errors
-    /// The ledger could not be read.
-    pub async fn read_from(&self, place: &Place) -> Result<Option<Cursor>, LedgerError> {
-        let text = place.to_string();
-        let hole = self
-            .threads
-            .read(move |connection| {
-                connection
-                    .prepare_cached(
-                        "SELECT hole_ordinal, hole_last FROM places
-                         WHERE place = ?1 AND (hole_ordinal IS NOT NULL OR hole_last IS NOT NULL)",
-                    )?
-                    .query_map([text], |row| {
-                        Ok(Cursor {
-                            ordinal: row
-                                .get::<_, Option<i64>>(0)?
-                                .and_then(|ordinal| u64::try_from(ordinal).ok()),
-                            last: row.get::<_, Option<String>>(1)?.map(MessageId::new),
-                        })
-                    })?
-                    .next()
-                    .transpose()
-            })
-            .await?;
-        match hole {
-            Some(hole) => Ok(Some(hole)),
-            None => self.cursor(place).await,
-        }
-    }
-
-    /// The places that could not be read back and are to be read again.
-    ///
-    /// # Errors
-    /// The ledger could not be read.
-    pub async fn places_with_holes(&self) -> Result<Vec<Place>, LedgerError> {
-        self.threads
-            .read(|connection| {
-                connection
-                    .prepare_cached(
-                        "SELECT place FROM places
-                         WHERE hole_ordinal IS NOT NULL OR hole_last IS NOT NULL",
-                    )?
-                    .query_map([], |row| row.get::<_, String>(0))?
-                    .filter_map(|place| place.map(|place| place.parse().ok()).transpose())
-                    .collect()
-            })
-            .await
-    }
 }
 
 /// Notes from where a place is to be read again, and tells the places tied to it. A place that has
@@ -200,7 +148,7 @@ fn note_hole(
         let noted = writing
             .connection
             .prepare_cached(
-                "UPDATE places SET hole_ordinal = ordinal, hole_last = last
+                "UPDATE places SET hole_ordinal = coalesce(floor, ordinal), hole_last = last
                  WHERE id = ?1 AND hole_ordinal IS NULL AND hole_last IS NULL",
             )?
             .execute([row.id])?;

@@ -7,7 +7,7 @@ use crate::crash::{Point, point};
 
 /// What each version of the ledger adds to the one before it. Never change a step that was
 /// released: add one.
-const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7];
+const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8];
 
 const STEP_1: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -223,6 +223,15 @@ const STEP_7: &str = "
 ALTER TABLE profiles ADD COLUMN folded TEXT NOT NULL DEFAULT '';
 UPDATE profiles SET folded = lower(name);
 CREATE INDEX profiles_folded ON profiles (folded);
+";
+
+/// How far a Slack room is known to be whole: up to `floor` a list has shown that nothing is
+/// missing, while the cursor follows the newest event. `overtaken` is 1 for what was found after
+/// something later had gone.
+const STEP_8: &str = "
+ALTER TABLE places ADD COLUMN floor INTEGER;
+UPDATE places SET floor = ordinal WHERE place LIKE 'slack:%';
+ALTER TABLE deliveries ADD COLUMN overtaken INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// The version of the ledger that this program writes.

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod floors;
 mod missed;
 
 const CONVERSATION: &str = "twilio:CH0123456789abcdef0123456789abcdef";

@@ -14,6 +14,7 @@ const COUNTERS: &[Described] = &[
     ("partyline_deliveries_total", "Deliveries by network and by how they ended"),
     ("partyline_events_passed_total", "Events passed by, by name and why"),
     ("partyline_events_repeated_total", "Events that had come before and were dropped"),
+    ("partyline_events_unannounced_total", "Messages found in a history of which no event came"),
     (
         "partyline_hook_in_doubt_total",
         "Members' messages let through without a name, which was not in memory",

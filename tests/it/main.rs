@@ -21,6 +21,7 @@ mod refusals;
 mod relay;
 mod roles;
 mod sandbox;
+mod silence;
 mod stores;
 mod strangers;
 mod support;

@@ -23,7 +23,14 @@ impl Lateness {
     #[must_use]
     pub fn of(&self, at: Timestamp, now: Timestamp) -> Option<Late> {
         let waited = Duration::try_from(now.duration_since(at)).ok()?;
-        (waited > self.after).then(|| Late { at, words: self.words(at, now) })
+        (waited > self.after).then(|| self.told(at, now))
+    }
+
+    /// The time to show with a message that stands in the wrong place of the order, however late
+    /// it is.
+    #[must_use]
+    pub fn told(&self, at: Timestamp, now: Timestamp) -> Late {
+        Late { at, words: self.words(at, now) }
     }
 
     /// A time as people write it: the hour, and the day where it is another one than that of

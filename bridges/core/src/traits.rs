@@ -90,6 +90,15 @@ pub trait ReadBack: Send + Sync {
         place: &Place,
         after: Option<&Cursor>,
     ) -> Result<Vec<Incoming>, Failure>;
+
+    /// The same by as few calls as possible, for a look whether something is missing: it may leave
+    /// out what only more calls would show.
+    ///
+    /// # Errors
+    /// As in [`ReadBack::read_back`].
+    async fn glance(&self, place: &Place, after: &Cursor) -> Result<Vec<Incoming>, Failure> {
+        self.read_back(place, Some(after)).await
+    }
 }
 
 /// A person as a platform shows them.

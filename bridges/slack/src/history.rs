@@ -1,7 +1,8 @@
 //! What a channel's history is read for: messages that were missed, and posts whose answer was
 //! lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use bytes::Bytes;
 use jiff::SignedDuration;
@@ -12,6 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::client::{Client, Span};
 use crate::inbound::Reader;
+use crate::threads::Threads;
 use crate::{ts, wire};
 
 /// The most messages that are read back at once, which bounds the memory; of more, the oldest, so
@@ -27,6 +29,22 @@ const THREADS_SINCE: SignedDuration = SignedDuration::from_hours(24);
 
 /// How much earlier than the delivery a post is looked for, should the clocks differ.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
+
+/// How far before the cursor threads are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// All of [`THREADS_SINCE`].
+    Day,
+    /// No further than one page that holds nothing new.
+    Page,
+}
+
+/// What shows which threads may have new replies.
+#[derive(Clone, Copy)]
+pub(crate) struct Sight<'a> {
+    pub(crate) depth: Depth,
+    pub(crate) threads: &'a Threads,
+}
 
 /// A message, and the bytes that it was read from.
 struct Found {
@@ -81,6 +99,7 @@ pub(crate) fn sent(stamp: &str) -> Sent {
 pub(crate) async fn read_back(
     client: &Client,
     reader: &Reader<'_>,
+    sight: Sight<'_>,
     place: &Place,
     after: Option<&Cursor>,
 ) -> Result<Vec<Incoming>, Failure> {
@@ -95,9 +114,15 @@ pub(crate) async fn read_back(
     let mut found = InOrder::new();
     match (after, thread) {
         (Some(after), None) => {
-            let threads = messages(client, reader, &channel, after, &mut found).await?;
+            let depth = sight.depth;
+            let mut threads = messages(client, reader, &channel, after, depth, &mut found).await?;
+            threads.extend(sight.threads.lively(channel_id, after));
             for thread in threads {
-                replies(client, reader, &channel, &thread, after, &mut found).await?;
+                match replies(client, reader, &channel, &thread, after, &mut found).await {
+                    // It was deleted meanwhile: nothing in it is left to read.
+                    Err(gone) if gone.code.as_deref() == Some("thread_not_found") => {}
+                    read => read?,
+                }
             }
         }
         (Some(after), Some(thread)) => {
@@ -135,27 +160,33 @@ pub(crate) async fn read_back(
 }
 
 /// Reads the channel's messages after the cursor, and gives the threads that have replies after
-/// it.
+/// it. Slack's history goes from the newest message to the oldest.
 async fn messages(
     client: &Client,
     reader: &Reader<'_>,
     channel: &Place,
     after: u64,
+    depth: Depth,
     found: &mut InOrder,
-) -> Result<Vec<String>, Failure> {
+) -> Result<BTreeSet<String>, Failure> {
     let lookback = u64::try_from(THREADS_SINCE.as_micros()).unwrap_or(0);
     let oldest = ts::from_ordinal(after.saturating_sub(lookback));
     let span =
         Span { channel: channel.id(), thread: None, oldest: Some(&oldest), newest_only: false };
-    let mut threads = Vec::new();
-    pages(client, &span, |one| {
-        let newest_reply = one.message.latest_reply.as_deref().and_then(ts::ordinal);
-        if newest_reply.is_some_and(|reply| reply > after)
-            && let Some(thread) = &one.message.ts
-        {
-            threads.push(thread.clone());
+    let mut threads = BTreeSet::new();
+    pages(client, &span, |page| {
+        let mut news = false;
+        for one in page {
+            let newest_reply = one.message.latest_reply.as_deref().and_then(ts::ordinal);
+            if newest_reply.is_some_and(|reply| reply > after)
+                && let Some(thread) = &one.message.ts
+            {
+                threads.insert(thread.clone());
+            }
+            news |= one.message.ts.as_deref().and_then(ts::ordinal) > Some(after);
+            keep(reader, channel, one, after, found);
         }
-        keep(reader, channel, one, after, found);
+        if news || depth == Depth::Day { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })
     .await?;
     Ok(threads)
@@ -178,21 +209,26 @@ async fn replies(
         oldest: Some(&oldest),
         newest_only: false,
     };
-    pages(client, &span, |one| keep(reader, channel, one, after, found)).await
+    pages(client, &span, |page| {
+        page.into_iter().for_each(|one| keep(reader, channel, one, after, found));
+        ControlFlow::Continue(())
+    })
+    .await
 }
 
+/// Reads page after page, until there are no more or `each` has seen enough.
 async fn pages(
     client: &Client,
     span: &Span<'_>,
-    mut each: impl FnMut(Found),
+    mut each: impl FnMut(Vec<Found>) -> ControlFlow<()>,
 ) -> Result<(), Failure> {
     let mut cursor: Option<String> = None;
     for _ in 0..PAGES {
         let page = client.page(span, cursor.as_deref()).await?;
-        page.messages.iter().filter_map(|raw| read(raw)).for_each(&mut each);
+        let seen = each(page.messages.iter().filter_map(|raw| read(raw)).collect());
         match page.next() {
-            Some(next) => cursor = Some(next.to_owned()),
-            None => return Ok(()),
+            Some(next) if seen.is_continue() => cursor = Some(next.to_owned()),
+            _ => return Ok(()),
         }
     }
     Err(Failure::later(

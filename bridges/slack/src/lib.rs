@@ -15,6 +15,7 @@
 //! | `rooms` | channels made, named, archived; answers changed in place |
 //! | `history` | reading back, and looking up posts whose answer was lost |
 //! | `profiles`, `gestures` | names; sendings that Slack listed twice |
+//! | `threads` | threads in which something was said of late |
 //! | `withheld` | events that Slack keeps back |
 //! | `watch`, `backoff` | the state of the connection; when it is tried again |
 //!
@@ -38,6 +39,7 @@ mod rooms;
 mod signature;
 mod socket;
 mod text;
+mod threads;
 mod ts;
 mod watch;
 mod webhooks;
@@ -53,9 +55,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use partyline_core::{
-    Action, AnswerTo, Clock, Cursor, Deliver, Failure, Incoming, Intake, Network, Outgoing,
-    PersonId, Place, Profile, Profiles, Proof, Ranks, ReadBack, Reason, Sent, Text, Verdict, Watch,
-    WatchState,
+    Action, AnswerTo, Clock, Cursor, Deliver, Failure, Happening, Incoming, Intake, Network,
+    Outgoing, PersonId, Place, Profile, Profiles, Proof, Ranks, ReadBack, Reason, Sent, Text,
+    Verdict, Watch, WatchState,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -75,6 +77,7 @@ pub struct Slack {
     profiles: profiles::Profiles,
     ranks: ranks::Ranks,
     gestures: gestures::Gestures,
+    threads: threads::Threads,
     board: watch::Board,
     withheld: withheld::Withheld,
 }
@@ -100,6 +103,7 @@ impl Slack {
             profiles: profiles::Profiles::new(),
             ranks: ranks::Ranks::default(),
             gestures: gestures::Gestures::new(),
+            threads: threads::Threads::new(),
             board: watch::Board::new(config.transport),
             withheld: withheld::Withheld::default(),
             clock,
@@ -157,6 +161,26 @@ impl Slack {
         })
     }
 
+    /// What a place's history holds after the cursor.
+    async fn history(
+        &self,
+        place: &Place,
+        after: Option<&Cursor>,
+        depth: history::Depth,
+    ) -> Result<Vec<Incoming>, Failure> {
+        let identity = self.board.identity();
+        let name_of = |user: &str| self.profiles.any(user)?.name;
+        let reader = Reader {
+            identity: identity.as_deref(),
+            command: &self.config.command,
+            name_of: &name_of,
+            gestures: &self.gestures,
+            now: self.clock.now(),
+        };
+        let sight = history::Sight { depth, threads: &self.threads };
+        history::read_back(&self.client, &reader, sight, place, after).await
+    }
+
     /// What a frame of the socket brings to intake; nothing where there is nothing to store.
     fn on_socket(&self, kind: &str, envelope: &wire::Envelope, frame: &str) -> Option<Incoming> {
         let payload = envelope.payload.as_ref().map_or("null", |payload| payload.get());
@@ -187,7 +211,14 @@ impl Slack {
             self.heed(signal);
         }
         let events = match meaning {
-            Meaning::Event(event) => vec![*event],
+            Meaning::Event(event) => {
+                if let Happening::Message { content, .. } = &event.happening
+                    && let (Some(thread), Some(ordinal)) = (&content.thread, event.ordinal)
+                {
+                    self.threads.replied(event.place.id(), thread.as_str(), ordinal);
+                }
+                vec![*event]
+            }
             Meaning::Unclear => {
                 metrics::counter!("partyline_slack_unclear_total", "via" => via).increment(1);
                 Vec::new()
@@ -303,16 +334,11 @@ impl ReadBack for Slack {
         place: &Place,
         after: Option<&Cursor>,
     ) -> Result<Vec<Incoming>, Failure> {
-        let identity = self.board.identity();
-        let name_of = |user: &str| self.profiles.any(user)?.name;
-        let reader = Reader {
-            identity: identity.as_deref(),
-            command: &self.config.command,
-            name_of: &name_of,
-            gestures: &self.gestures,
-            now: self.clock.now(),
-        };
-        history::read_back(&self.client, &reader, place, after).await
+        self.history(place, after, history::Depth::Day).await
+    }
+
+    async fn glance(&self, place: &Place, after: &Cursor) -> Result<Vec<Incoming>, Failure> {
+        self.history(place, Some(after), history::Depth::Page).await
     }
 }
 

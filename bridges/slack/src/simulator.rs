@@ -231,6 +231,13 @@ impl Simulator {
         self.shared.outbox.subscribe()
     }
 
+    /// Whether a fault lost the event of this message, or kept it back: the app cannot have heard
+    /// of it in its turn.
+    #[must_use]
+    pub fn is_belated(&self, channel: &str, ts: Ts) -> bool {
+        self.shared.outbox.belated().contains(&(channel.to_owned(), ts.to_string()))
+    }
+
     /// What was sent, and what became of it.
     #[must_use]
     pub fn counters(&self) -> Counters {

@@ -75,6 +75,7 @@ impl Machine {
         let mut world = World::with(slack::Options {
             // What was not acknowledged comes again soon, so that repeats are among it.
             event_retries: [0, 1, 5].map(Duration::from_secs).to_vec(),
+            half_open_for: Duration::from_secs(3),
             kept_messages: 1_000_000,
             ..slack::Options::default()
         })
@@ -84,7 +85,9 @@ impl Machine {
         ids.extend(people[1..].iter().map(|name| world.slack.add_user(name, None)));
         let office = world.slack.add_channel("office", &[&world.admin]);
         world.daemon.configure(|config| {
-            *config = config.replace("gap_wait = \"200ms\"", "gap_wait = \"50ms\"");
+            *config = config
+                .replace("gap_wait = \"200ms\"", "gap_wait = \"50ms\"")
+                .replace("compare_after = \"1h\"", "compare_after = \"300ms\"");
         });
         let mut machine = Self {
             world,

@@ -2,7 +2,8 @@
 //!
 //! The platforms are the witnesses. What a phone said, in the order of its conversation, must
 //! stand in the channel; what was said in the channel, in its order, must stand in the
-//! conversation: each once. Two things excuse a message, and both are to be seen by a person:
+//! conversation: each once. Of a message that Slack announced late or not at all, the order is
+//! excused. Two more things excuse a message, and both are to be seen by a person:
 //!
 //! - it was parked because the platform refused it for good. It is listed with a reason, its room
 //!   is told, and once it is sent again it stands there once, behind the others;
@@ -33,6 +34,7 @@ struct Parked {
 struct Excused {
     retried: HashSet<String>,
     uncertain: HashSet<String>,
+    belated: HashSet<String>,
 }
 
 impl Machine {
@@ -50,14 +52,17 @@ impl Machine {
         self.world.twilio.idle().await;
         self.finish_commands().await;
         self.everybody_speaks();
-        let excused = self.settle_parked().await;
+        let mut excused = self.settle_parked().await;
+        excused.belated = self.belated();
         self.wait_until_right(&excused).await;
         self.check_commands();
         format!(
-            "{} messages, of which {} were refused and sent again, {} uncertain; {} commands",
+            "{} messages, of which {} were refused and sent again, {} uncertain, {} announced late \
+             or never; {} commands",
             self.said(),
             excused.retried.len(),
             excused.uncertain.len(),
+            excused.belated.len(),
             self.told.iter().filter(|told| told.acknowledged).count(),
         )
     }
@@ -177,6 +182,19 @@ impl Machine {
         (people, posted)
     }
 
+    /// What Slack announced late, or not at all.
+    fn belated(&self) -> HashSet<String> {
+        let slack = &self.world.slack;
+        let channels = self.groups.iter().map(|group| &group.channel);
+        channels
+            .flat_map(|channel| {
+                let said = slack.messages(channel).into_iter();
+                said.filter(|one| slack.is_belated(channel, one.ts))
+            })
+            .filter_map(|one| mark(&one.text))
+            .collect()
+    }
+
     /// What the ledger has of a message.
     fn rows_of(&self, mark: &str) -> String {
         let ledger = self.ledger();
@@ -255,6 +273,7 @@ fn difference(said: &[String], arrived: &[String], excused: &Excused) -> BTreeMa
         let free = |mark: &&String| {
             !excused.retried.contains(*mark)
                 && !excused.uncertain.contains(*mark)
+                && !excused.belated.contains(*mark)
                 && !wrong.contains_key(*mark)
         };
         list.iter().filter(free).cloned().collect()

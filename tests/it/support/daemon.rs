@@ -73,6 +73,8 @@ transport = "{transport}"
 api_url = "{api}"
 posts_per_second = 1000
 workspace_posts_per_second = 10000
+compare_after = "1h"
+compare_per_minute = 60000
 
 [relay]
 gap_wait = "200ms"

@@ -62,6 +62,9 @@ pub struct Options {
     pub event_retries: Vec<Duration>,
     /// How often the server pings an idle socket.
     pub ping_every: Duration,
+    /// How long the server keeps a socket on which it hears nothing any more, before it resets it.
+    /// Slack's documentation does not say.
+    pub half_open_for: Duration,
     /// Whether message events carry the message's metadata. Slack's documentation does not say;
     /// a bridge must work either way.
     pub metadata_in_events: bool,
@@ -189,6 +192,7 @@ impl Default for Options {
             answer_within: Duration::from_secs(3),
             event_retries: [0, 60, 300].map(Duration::from_secs).to_vec(),
             ping_every: Duration::from_secs(10),
+            half_open_for: Duration::from_secs(60),
             metadata_in_events: true,
             escape_command_text: true,
             cut_long_text: true,

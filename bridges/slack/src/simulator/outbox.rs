@@ -1,7 +1,7 @@
 //! What Slack sends of its own accord: happenings to whoever listens, and events, commands and
 //! interactions to the app, by socket or by HTTP, with the faults in force.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +21,8 @@ use super::{Failed, Fault, Happening, Mode, Options};
 
 /// How long an event that a fault holds back waits for the next one.
 const HELD_AT_MOST: Duration = Duration::from_millis(500);
+/// How many messages are remembered whose events a fault kept back.
+const BELATED: usize = 100_000;
 /// How many happenings a slow listener may be behind before it misses some.
 const HAPPENINGS: usize = 4096;
 
@@ -84,6 +86,7 @@ struct Inner {
     push: Push,
     faults: Mutex<Faults>,
     held: Mutex<HashMap<String, Arc<RawValue>>>,
+    belated: Mutex<HashSet<(String, String)>>,
     tally: Tally,
     under_way: AtomicUsize,
     runtime: Handle,
@@ -100,6 +103,7 @@ impl Outbox {
             push,
             faults: Mutex::default(),
             held: Mutex::default(),
+            belated: Mutex::default(),
             tally: Tally::default(),
             under_way: AtomicUsize::new(0),
             runtime: Handle::current(),
@@ -221,6 +225,9 @@ impl Outbox {
         if fault.is_some() {
             self.struck();
         }
+        if matches!(fault, Some(Fault::Lost | Fault::Delayed(_) | Fault::OutOfOrder)) {
+            self.belate(&payload);
+        }
         match fault {
             Some(Fault::Lost) => self.missed(),
             Some(Fault::Delayed(wait)) => {
@@ -264,6 +271,23 @@ impl Outbox {
         });
     }
 
+    /// Notes that the app hears of this message late or not at all.
+    fn belate(&self, payload: &RawValue) {
+        let Ok(wrapper) = serde_json::from_str::<Value>(payload.get()) else { return };
+        let event = &wrapper["event"];
+        if let (Some(channel), Some(ts)) = (event["channel"].as_str(), event["ts"].as_str()) {
+            let mut belated = self.belated();
+            if belated.len() < BELATED {
+                belated.insert((channel.to_owned(), ts.to_owned()));
+            }
+        }
+    }
+
+    /// The messages, by channel and time stamp, whose events a fault lost or kept back.
+    pub(super) fn belated(&self) -> MutexGuard<'_, HashSet<(String, String)>> {
+        self.0.belated.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn release(&self, lane: &str) {
         let held = self.held().remove(lane);
         if let Some(payload) = held {
@@ -279,6 +303,9 @@ impl Outbox {
     fn send(&self, lane: &str, payload: Arc<RawValue>) {
         if self.mode() == Mode::Socket {
             let answer = self.0.sockets.send(Kind::Event, &payload, 0);
+            if answer.as_ref().is_some_and(|answer| answer.deaf) {
+                self.belate(&payload);
+            }
             let outbox = self.clone();
             self.spawn(async move { outbox.see_to(answer, &payload).await });
         } else {

@@ -51,6 +51,8 @@ enum Frame {
 struct Socket {
     id: u64,
     frames: mpsc::Sender<Frame>,
+    /// It is half open: nobody reads what is sent on it.
+    deaf: bool,
 }
 
 struct Inner {
@@ -67,6 +69,8 @@ pub(super) struct Sockets(Mutex<Inner>);
 
 /// The acknowledgement of an envelope, to come.
 pub(super) struct Answer {
+    /// Nobody reads the socket that the envelope went out on.
+    pub(super) deaf: bool,
     envelope: String,
     answer: oneshot::Receiver<Option<Value>>,
 }
@@ -140,12 +144,14 @@ impl Sockets {
         let turn = inner.next;
         let mut frame = Frame::Text(text);
         for step in 0..count {
-            match inner.open[(turn + step) % count].frames.try_send(frame) {
+            let socket = &inner.open[(turn + step) % count];
+            let deaf = socket.deaf;
+            match socket.frames.try_send(frame) {
                 Ok(()) => {
                     inner.next = (turn + step + 1) % count;
                     let (sender, answer) = oneshot::channel();
                     inner.waiting.insert(envelope.clone(), sender);
-                    return Some(Answer { envelope, answer });
+                    return Some(Answer { deaf, envelope, answer });
                 }
                 Err(mpsc::error::TrySendError::Full(f) | mpsc::error::TrySendError::Closed(f)) => {
                     frame = f;
@@ -162,6 +168,7 @@ impl Sockets {
         let frame = || if fault == Fault::SocketDrop { Frame::Drop } else { Frame::HalfOpen };
         for (at, socket) in inner.open.iter_mut().enumerate() {
             if which == Strike::All || at == turn {
+                socket.deaf |= fault == Fault::SocketHalfOpen;
                 let _ = socket.frames.try_send(frame());
             }
         }
@@ -181,7 +188,7 @@ impl Sockets {
         }
         inner.opened += 1;
         let id = inner.opened;
-        inner.open.push(Socket { id, frames });
+        inner.open.push(Socket { id, frames, deaf: false });
         Some((id, inner.open.len()))
     }
 
@@ -289,7 +296,10 @@ async fn attend(
                 }
                 Some(Frame::Drop) => return scissors.cut(),
                 // Neither reads nor writes any more; the app must notice by itself.
-                Some(Frame::HalfOpen) => return std::future::pending().await,
+                Some(Frame::HalfOpen) => {
+                    tokio::time::sleep(outbox.options().half_open_for).await;
+                    return scissors.cut();
+                }
                 None => return,
             },
             frame = socket.recv() => match frame {

@@ -1,0 +1,102 @@
+//! Messages of which Slack sends no event, or a late one, over a socket that lives.
+
+use std::time::Duration;
+
+use partyline_slack::simulator::{Dose, Fault};
+
+use crate::support::{Group, World, inbox};
+
+/// A world whose rooms are compared soon after something was said in them.
+async fn compared() -> (World, Group) {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    world.daemon.configure(|config| {
+        *config = config.replace("compare_after = \"1h\"", "compare_after = \"300ms\"");
+    });
+    world.daemon.start().await;
+    world.slack.user_says(&group.channel, &world.admin, "before").expect("said");
+    world.wait_for_inbox(&group.phones[0], 1).await;
+    (world, group)
+}
+
+/// What arrived on the phone since, without the speaker; what stands in the wrong place of the
+/// order has its time in front.
+fn arrived(group: &Group) -> Vec<String> {
+    let words = |text: String| {
+        let text = text.strip_prefix("*Ada Admin*: ").expect("her name").to_owned();
+        match text.split_once(" UTC] ") {
+            Some((_, words)) => format!("late {words}"),
+            None => text,
+        }
+    };
+    inbox(&group.phones[0]).into_iter().skip(1).map(words).collect()
+}
+
+const UNANNOUNCED: &str = "partyline_events_unannounced_total{network=\"slack\"}";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_slack_never_announced_is_found_while_the_socket_lives() {
+    let (world, group) = compared().await;
+    let say = |text: &str| world.slack.user_says(&group.channel, &world.admin, text).unwrap();
+    world.slack.fault(Fault::Lost, "message", Dose::Next(2));
+    say("lost 1");
+    let head = say("lost 2");
+    say("heard");
+    world.wait_for_inbox(&group.phones[0], 1 + 3).await;
+    // A reply, in a thread and to the channel.
+    world.slack.fault(Fault::Lost, "message", Dose::Next(1));
+    world.slack.user_replies(&group.channel, &world.admin, head, "lost 3", false).unwrap();
+    world.slack.user_replies(&group.channel, &world.admin, head, "heard, too", false).unwrap();
+    world.wait_for_inbox(&group.phones[0], 1 + 5).await;
+    world.daemon.wait_until_settled().await;
+    assert_eq!(
+        arrived(&group),
+        ["heard", "late lost 1", "late lost 2", "heard, too", "late lost 3"]
+    );
+    assert_eq!(world.daemon.metric(UNANNOUNCED).await, Some(3.0));
+    // The socket was never another one.
+    assert_eq!(world.daemon.metric("partyline_slack_sockets_total{outcome=\"lost\"}").await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_slack_lost_is_found_after_a_kill_too() {
+    let (mut world, group) = compared().await;
+    // Not compared in this life.
+    world.slack.fault(Fault::Hang, "conversations.history", Dose::Next(100));
+    world.slack.fault(Fault::Lost, "message", Dose::Next(1));
+    for text in ["lost", "heard"] {
+        world.slack.user_says(&group.channel, &world.admin, text).unwrap();
+    }
+    world.wait_for_inbox(&group.phones[0], 1 + 1).await;
+    world.daemon.wait_until_settled().await;
+    world.daemon.kill();
+    world.slack.clear_faults();
+    world.daemon.start().await;
+    world.wait_for_inbox(&group.phones[0], 1 + 2).await;
+    world.daemon.wait_until_settled().await;
+    assert_eq!(arrived(&group), ["heard", "late lost"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_slack_announces_late_comes_once() {
+    let (world, group) = compared().await;
+    let delayed = Fault::Delayed(Duration::from_millis(700));
+    world.slack.fault(delayed, "message", Dose::Next(1));
+    world.slack.fault(Fault::OutOfOrder, "message", Dose::Next(1));
+    for text in ["delayed", "held back", "heard"] {
+        world.slack.user_says(&group.channel, &world.admin, text).unwrap();
+    }
+    world.wait_for_inbox(&group.phones[0], 1 + 3).await;
+    // Slack sends it after it was found in the history; nothing comes of that.
+    let settled = world.slack.wait_for("the events", crate::support::PATIENCE, |slack| {
+        let counters = slack.counters();
+        (counters.acknowledged >= 4).then_some(())
+    });
+    settled.await.expect("all events are acknowledged");
+    world.daemon.wait_until_settled().await;
+    let mut arrived = arrived(&group);
+    assert_eq!(arrived[0], "heard");
+    arrived.sort_by_key(|text| text.trim_start_matches("late ").to_owned());
+    let words: Vec<_> = arrived.iter().map(|text| text.trim_start_matches("late ")).collect();
+    assert_eq!(words, ["delayed", "heard", "held back"]);
+}
