@@ -11,9 +11,6 @@ use crate::ledger::{Ledger, LedgerError, StoredParticipant};
 use crate::links::Links;
 use crate::networks::Networks;
 
-/// Participants that are read from the ledger at a start, and so the most that are in memory.
-const REMEMBERED: usize = 1_000_000;
-
 /// Asks the platform who is in a conversation, and remembers it. Answers how many they are.
 ///
 /// # Errors
@@ -48,9 +45,9 @@ pub async fn learn(
     Ok(count)
 }
 
-/// Puts the names of everybody whom the ledger remembers into memory, and learns those of linked
-/// conversations of which it remembers nobody. The second part goes on in the background: ask it
-/// for nothing.
+/// Puts the names of everybody whom the ledger remembers into memory. What has to be read for that from
+/// the contact store, and from the platform for linked conversations of which the ledger remembers
+/// nobody, is read in the background, by what this answers.
 ///
 /// # Errors
 /// The ledger could not be read.
@@ -62,15 +59,17 @@ pub async fn recall(
     stop: CancellationToken,
 ) -> Result<impl Future<Output = ()> + Send + use<>, LedgerError> {
     names.recall_profiles(ledger.profiles(names.limit()).await?);
-    let rows = ledger.participants(REMEMBERED).await?;
-    let known: std::collections::HashSet<Place> =
-        rows.iter().map(|row| row.conversation.clone()).collect();
-    remember(names, &rows).await;
+    // More than memory holds would only push each other out.
+    let rows = ledger.participants(names.limit()).await?;
+    learn_members(names, &rows);
+    let known = ledger.conversations_with_members().await?;
     let unknown: Vec<Place> =
         links.places(Network::Twilio).into_iter().filter(|place| !known.contains(place)).collect();
     let groups = networks.get(Network::Twilio).and_then(|powers| powers.groups.clone());
     let (ledger, names) = (ledger.clone(), Arc::clone(names));
     Ok(async move {
+        stop.run_until_cancelled(read_contacts(&names, &rows)).await;
+        drop(rows);
         let Some(groups) = groups else { return };
         for place in unknown {
             if stop.is_cancelled() {
@@ -84,10 +83,22 @@ pub async fn recall(
 }
 
 async fn remember(names: &Names, rows: &[StoredParticipant]) {
+    learn_members(names, rows);
+    read_contacts(names, rows).await;
+}
+
+fn learn_members(names: &Names, rows: &[StoredParticipant]) {
+    for row in rows {
+        if let Some(address) = &row.address {
+            names.learn_member(&row.conversation, address, row.name.as_deref());
+        }
+    }
+}
+
+/// Has the contacts read into memory that are not there yet.
+async fn read_contacts(names: &Names, rows: &[StoredParticipant]) {
     for row in rows {
         let Some(address) = &row.address else { continue };
-        names.learn_member(&row.conversation, address, row.name.as_deref());
-        // Has the contact read into memory, where it is not there yet.
         let speaker = Speaker::new(Network::Twilio, address.as_str());
         names.resolve(&speaker, &row.conversation).await;
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// A daemon with a configuration and a store of its own; killed when it is dropped.
 pub(crate) struct Daemon {
+    binary: PathBuf,
     folder: TempDir,
     address: SocketAddr,
     child: Option<Child>,
@@ -28,10 +29,11 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Not running yet.
-    pub(crate) fn new() -> anyhow::Result<Self> {
+    /// Of this program, or of the one that was built with the bench; not running yet.
+    pub(crate) fn new(binary: Option<&Path>) -> anyhow::Result<Self> {
         let free = std::net::TcpListener::bind("127.0.0.1:0")?;
         Ok(Self {
+            binary: binary.unwrap_or(Path::new(env!("CARGO_BIN_EXE_partyline"))).to_owned(),
             folder: tempfile::tempdir()?,
             address: free.local_addr()?,
             child: None,
@@ -77,7 +79,7 @@ impl Daemon {
     pub(crate) async fn start(&mut self) -> anyhow::Result<Duration> {
         let log = std::fs::File::create(self.log())?;
         let started = Instant::now();
-        let child = Command::new(env!("CARGO_BIN_EXE_partyline"))
+        let child = Command::new(&self.binary)
             .args(["run", "--config"])
             .arg(self.config())
             .stdin(Stdio::null())

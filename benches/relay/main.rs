@@ -64,6 +64,10 @@ struct Arguments {
     /// Measures the way to and from a Synapse instead, which `tests/run` gets ready.
     #[arg(long)]
     matrix: bool,
+    /// Measures this program (`target/release/partyline`) and not the one that cargo built with
+    /// the bench, which is larger and has the points at which tests end it.
+    #[arg(long)]
+    binary: Option<PathBuf>,
     /// Writes the figures to this file as well, as one line of JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -87,8 +91,9 @@ impl Arguments {
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::read();
     let mut figures = Figures::default();
+    let binary = arguments.binary.as_deref();
     if arguments.matrix {
-        Rooms::new().await?.measure(arguments.messages / 4, &mut figures).await?;
+        Rooms::new(binary).await?.measure(arguments.messages / 4, &mut figures).await?;
     } else {
         between_simulators(&arguments, &mut figures).await?;
     }
@@ -100,7 +105,8 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn between_simulators(arguments: &Arguments, figures: &mut Figures) -> anyhow::Result<()> {
-    let mut world = World::new(arguments.groups, arguments.contacts).await?;
+    let mut world =
+        World::new(arguments.binary.as_deref(), arguments.groups, arguments.contacts).await?;
     phases::start(&mut world, figures).await?;
     phases::hooks_at_leisure(&mut world, arguments.seconds, figures).await?;
     phases::channels_at_leisure(&mut world, arguments.seconds, figures).await?;

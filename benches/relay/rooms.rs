@@ -1,6 +1,7 @@
 //! The daemon beside a real homeserver: Synapse takes some hundred messages a second from anybody,
 //! and the question is how much of that is left with the daemon between.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -34,7 +35,7 @@ pub(crate) struct Rooms {
 
 impl Rooms {
     /// Starts all of them.
-    pub(crate) async fn new() -> anyhow::Result<Self> {
+    pub(crate) async fn new(binary: Option<&Path>) -> anyhow::Result<Self> {
         let synapse = Synapse::start().await;
         let bot = synapse.person("partyline").await;
         let ravi = synapse.person("ravi").await;
@@ -44,7 +45,7 @@ impl Rooms {
             ..twilio::Options::default()
         })
         .await?;
-        let daemon = Daemon::new()?;
+        let daemon = Daemon::new(binary)?;
         twilio.set_webhook_url(Some(&daemon.url("/webhooks/twilio")));
         let mut groups = Vec::new();
         for number in 0..ROOMS {

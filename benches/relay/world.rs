@@ -1,5 +1,7 @@
 //! Simulated platforms, groups on them, and the daemon between.
 
+use std::path::Path;
+
 use anyhow::{Context, ensure};
 use partyline::contacts::{ContactStore, SledContacts};
 use partyline_core::{Clock, Contact, SystemClock};
@@ -48,7 +50,11 @@ pub(crate) struct Group {
 impl World {
     /// So many groups, at least those that are spoken in, and so many contacts beside their
     /// members.
-    pub(crate) async fn new(groups: usize, contacts: usize) -> anyhow::Result<Self> {
+    pub(crate) async fn new(
+        binary: Option<&Path>,
+        groups: usize,
+        contacts: usize,
+    ) -> anyhow::Result<Self> {
         let twilio = twilio::Simulator::start(twilio::Options {
             senders: vec![SENDER.to_owned()],
             keep_messages: KEPT,
@@ -61,7 +67,7 @@ impl World {
         })
         .await?;
         let person = slack.add_user("Ada Bell", None);
-        let daemon = Daemon::new()?;
+        let daemon = Daemon::new(binary)?;
         twilio.set_webhook_url(Some(&daemon.url("/webhooks/twilio")));
         let (by_hand, live) = (Vec::new(), Vec::new());
         let mut world = Self { twilio, slack, daemon, person, by_hand, live, texts: 0 };

@@ -7,16 +7,19 @@
 //!
 //! | tree | key | value |
 //! |---|---|---|
-//! | `contacts` | the contact's key | the contact as JSON |
-//! | `names` | the name, lower case, from each of its words on; 0; the contact's key | |
-//! | `teams` | the team, lower case; 0; the contact's key | |
+//! | `contacts.2` | the contact's key | the contact as JSON |
+//! | `names.2` | the name, lower case, from each of its words on; 0; the contact's key | |
+//! | `teams.2` | the team, lower case; 0; the contact's key | |
 //! | `meta` | `count` | how many contacts there are, big-endian |
 //! | | `version` | the version of these trees, big-endian |
 //!
-//! All four change in one transaction. Neither a name nor a key holds a 0 (see `checked`).
+//! The first three keep their entries in blocks (see `blocks`). All four change in one transaction.
+//! Neither a name nor a key holds a 0 (see `checked`).
 
+mod blocks;
 mod examine;
 mod index;
+mod migrate;
 mod open;
 #[cfg(test)]
 mod tests;
@@ -31,10 +34,11 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use metrics::counter;
 use partyline_core::{Contact, mask};
-use sled::{IVec, Tree};
+use sled::Tree;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{CONTACT_LIMIT, ContactStore, Listener, PAGE_LIMIT, StoreError, checked};
+use blocks::Blocks;
 pub use examine::Disorder;
 use writer::{Job, Row, Writer};
 
@@ -57,9 +61,9 @@ pub struct SledContacts {
 /// The four trees.
 #[derive(Clone)]
 struct Trees {
-    contacts: Tree,
-    names: Tree,
-    teams: Tree,
+    contacts: Blocks,
+    names: Blocks,
+    teams: Blocks,
     meta: Tree,
 }
 
@@ -86,7 +90,9 @@ impl SledContacts {
     /// # Errors
     /// Likewise.
     pub fn get_now(&self, key: &str) -> Result<Option<Contact>, StoreError> {
-        let Some(value) = self.trees.contacts.get(key).map_err(failed)? else { return Ok(None) };
+        let Some(value) = self.trees.contacts.get(key.as_bytes()).map_err(failed)? else {
+            return Ok(None);
+        };
         parse(&value).map(Some).map_err(|why| StoreError::Damaged { key: key.to_owned(), why })
     }
 
@@ -102,7 +108,7 @@ impl SledContacts {
     }
 
     /// The contacts under these keys, as far as they are there and can be read.
-    fn fetch(&self, keys: impl Iterator<Item = IVec>) -> Result<Vec<Contact>, StoreError> {
+    fn fetch(&self, keys: impl Iterator<Item = Vec<u8>>) -> Result<Vec<Contact>, StoreError> {
         let mut contacts = Vec::new();
         for key in keys {
             if let Some(value) = self.trees.contacts.get(&key).map_err(failed)? {
@@ -151,11 +157,11 @@ impl ContactStore for SledContacts {
     async fn find(&self, prefix: &str, limit: usize) -> Result<Vec<Contact>, StoreError> {
         let mut seen = HashSet::new();
         let mut keys = Vec::new();
-        for entry in self.trees.names.scan_prefix(index::lower(prefix)).keys() {
+        for entry in self.trees.names.beginning(index::lower(prefix).as_bytes()) {
             if keys.len() >= limit.min(PAGE_LIMIT) {
                 break;
             }
-            let entry = entry.map_err(failed)?;
+            let (entry, _) = entry.map_err(failed)?;
             // A name whose words begin alike is in the index several times.
             if let Some(key) = index::key_of(&entry)
                 && seen.insert(key.clone())
@@ -168,7 +174,8 @@ impl ContactStore for SledContacts {
 
     async fn with_key(&self, prefix: &str, limit: usize) -> Result<Vec<Contact>, StoreError> {
         let mut contacts = Vec::new();
-        for entry in self.trees.contacts.scan_prefix(prefix).take(limit.min(PAGE_LIMIT)) {
+        let entries = self.trees.contacts.beginning(prefix.as_bytes());
+        for entry in entries.take(limit.min(PAGE_LIMIT)) {
             let (key, value) = entry.map_err(failed)?;
             contacts.extend(readable(&key, &value));
         }
@@ -182,13 +189,11 @@ impl ContactStore for SledContacts {
         limit: usize,
     ) -> Result<Vec<Contact>, StoreError> {
         let prefix = index::entry(&index::lower(team), "");
-        let from = match after {
-            Some(key) => Bound::Excluded(index::entry(&index::lower(team), key)),
-            None => Bound::Included(prefix.clone()),
-        };
+        let last = after.map(|key| index::entry(&index::lower(team), key));
+        let from = last.as_deref().map_or(Bound::Included(&prefix[..]), Bound::Excluded);
         let mut keys = Vec::new();
-        for entry in self.trees.teams.range::<Vec<u8>, _>((from, Bound::Unbounded)).keys() {
-            let entry = entry.map_err(failed)?;
+        for entry in self.trees.teams.range(from) {
+            let (entry, _) = entry.map_err(failed)?;
             if keys.len() >= limit.min(PAGE_LIMIT) || !entry.starts_with(&prefix) {
                 break;
             }
@@ -202,8 +207,8 @@ impl ContactStore for SledContacts {
         let mut teams = Vec::new();
         let mut from = prefix.clone();
         while teams.len() < limit.min(PAGE_LIMIT) {
-            let Some(entry) = self.trees.teams.range(from..).keys().next() else { break };
-            let entry = entry.map_err(failed)?;
+            let next = self.trees.teams.range(Bound::Included(&from)).next();
+            let Some((entry, _)) = next.transpose().map_err(failed)? else { break };
             let Some(team) = index::text_of(&entry).filter(|_| entry.starts_with(&prefix)) else {
                 break;
             };
@@ -217,7 +222,7 @@ impl ContactStore for SledContacts {
     async fn page(&self, after: Option<&str>, limit: usize) -> Result<Vec<Contact>, StoreError> {
         let from = after.map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_bytes()));
         let mut contacts = Vec::new();
-        for entry in self.trees.contacts.range::<&[u8], _>((from, Bound::Unbounded)) {
+        for entry in self.trees.contacts.range(from) {
             if contacts.len() >= limit.min(PAGE_LIMIT) {
                 break;
             }

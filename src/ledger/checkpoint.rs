@@ -3,12 +3,13 @@
 //! By itself SQLite does that inside the commit that makes the log too long: everybody who waits
 //! for that commit waits for two more fsyncs and a thousand pages. Here a thread with a connection
 //! of its own copies the pages while the writer goes on. A log to which something is always added
-//! never ends by that alone, so the writer copies what little is left between two commits, once the
-//! log has grown long; then SQLite begins it anew.
+//! never ends by that alone. So once it has grown long the thread copies again, and again what came
+//! meanwhile, until little is left; that the writer copies between two commits, and SQLite begins
+//! the log anew.
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use rusqlite::Connection;
@@ -16,18 +17,23 @@ use rusqlite::Connection;
 use super::LedgerError;
 use super::threads::spawn;
 
-/// How many rows are changed between two rounds: each changes a page or two.
-const ROWS: u64 = 4000;
-/// How long the log may grow before the writer ends it, in pages of 4 KiB: 32 MiB.
-const LONG: i64 = 8192;
+/// How many rows are changed between two rounds. What is changed again and again meanwhile is
+/// copied once.
+const ROWS: u64 = 16_000;
+/// How long the log may grow before it is ended, in pages of 4 KiB: 64 MiB.
+const LONG: i64 = 16_384;
+/// As little as this the writer copies in a few milliseconds, in pages.
+const LITTLE: i64 = 256;
+/// How often the thread copies what came meanwhile before the writer takes over all the same.
+const AGAIN: u32 = 6;
 
 /// The writer's side: counts what it writes, and has it folded.
 pub(super) struct Checkpoints {
     /// Rows changed at the last round.
     folded: u64,
     rounds: SyncSender<()>,
-    /// How long the log was at the end of the last round, in pages.
-    log: Arc<AtomicI64>,
+    /// The log is long, and the thread has left little of it.
+    to_end: Arc<AtomicBool>,
 }
 
 impl Checkpoints {
@@ -35,21 +41,26 @@ impl Checkpoints {
     pub(super) fn start(path: &Path, writer: &Connection) -> Result<Self, LedgerError> {
         writer.pragma_update(None, "wal_autocheckpoint", 0)?;
         let connection = super::connect(path)?;
-        let log = Arc::new(AtomicI64::new(0));
+        let to_end = Arc::new(AtomicBool::new(false));
         let (rounds, round) = sync_channel(1);
-        let length = Arc::clone(&log);
+        let ended = Arc::clone(&to_end);
         spawn("ledger-folder", move || {
             while round.recv().is_ok() {
-                length.store(fold(&connection), Ordering::Relaxed);
+                let mut log = fold(&connection);
+                for _ in 0..AGAIN {
+                    if log.length > LONG && log.left > LITTLE {
+                        log = fold(&connection);
+                    }
+                }
+                ended.store(log.length > LONG, Ordering::Relaxed);
             }
         })?;
-        Ok(Self { folded: 0, rounds, log })
+        Ok(Self { folded: 0, rounds, to_end })
     }
 
     /// To be called by the writer after each commit, on its connection.
     pub(super) fn committed(&mut self, writer: &Connection) {
-        if self.log.load(Ordering::Relaxed) > LONG {
-            self.log.store(0, Ordering::Relaxed);
+        if self.to_end.swap(false, Ordering::Relaxed) {
             fold(writer);
         }
         let changed = writer.total_changes();
@@ -61,14 +72,26 @@ impl Checkpoints {
     }
 }
 
-/// Copies what can be copied without waiting for anybody. Answers how long the log is, in pages.
-fn fold(connection: &Connection) -> i64 {
+/// The log after a round.
+#[derive(Clone, Copy, Default)]
+struct Log {
+    /// How long it is, in pages.
+    length: i64,
+    /// How much of it is not copied.
+    left: i64,
+}
+
+/// Copies what can be copied without waiting for anybody.
+fn fold(connection: &Connection) -> Log {
     let fold = || {
-        connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |row| row.get(1))
+        connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |row| {
+            let (length, copied): (i64, i64) = (row.get(1)?, row.get(2)?);
+            Ok(Log { length, left: length - copied })
+        })
     };
     fold().unwrap_or_else(|error: rusqlite::Error| {
         // The next round tries again; meanwhile the log is longer than it need be.
         tracing::warn!(%error, "the ledger's log could not be folded into the database");
-        0
+        Log::default()
     })
 }

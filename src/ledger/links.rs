@@ -1,5 +1,7 @@
 //! Links and participants.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use partyline_core::{Address, Link, Place};
 use rusqlite::params;
@@ -167,6 +169,22 @@ impl Ledger {
                     )?
                     .execute([&conversation, &sid])
                     .map(drop)
+            })
+            .await
+    }
+
+    /// The conversations of which members are known.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn conversations_with_members(&self) -> Result<HashSet<Place>, LedgerError> {
+        self.threads
+            .read(|connection| {
+                connection
+                    .prepare_cached("SELECT DISTINCT conversation FROM participants")?
+                    .query_map([], |row| row.get::<_, String>(0))?
+                    .filter_map(|place| place.map(|place| place.parse().ok()).transpose())
+                    .collect()
             })
             .await
     }

@@ -1,7 +1,6 @@
 //! The entries of the secondary trees.
 
 use partyline_core::Contact;
-use sled::IVec;
 
 /// The key of `meta` under which the number of contacts stands.
 pub(super) const COUNT: &[u8] = b"count";
@@ -31,9 +30,9 @@ pub(super) fn entry(text: &str, key: &str) -> Vec<u8> {
 }
 
 /// The contact's key in an entry.
-pub(super) fn key_of(entry: &IVec) -> Option<IVec> {
+pub(super) fn key_of(entry: &[u8]) -> Option<Vec<u8>> {
     let end = entry.iter().rposition(|&byte| byte == END)?;
-    Some(entry.subslice(end + 1, entry.len() - end - 1))
+    Some(entry[end + 1..].to_vec())
 }
 
 /// The text in an entry.

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use sled::{Db, Error};
 
 use super::super::StoreError;
+use super::blocks::Blocks;
+use super::migrate::{CONTACTS, NAMES, TEAMS, VERSION, forget, migrate};
 use super::{Trees, index};
 
 /// The file that says that a store was made here, so that one which lost everything is not taken
@@ -17,9 +19,24 @@ const MADE: &str = "made";
 /// go of it in this time.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The version of the trees. Whoever changes what is in them counts it up, and teaches `try_open`
-/// to bring an older one up to date.
-const VERSION: u64 = 1;
+/// Why the store cannot be opened.
+enum Refused {
+    Sled(Error),
+    /// A newer program wrote this version.
+    Newer(u64),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Sled(error)
+    }
+}
+
+impl From<std::io::Error> for Refused {
+    fn from(error: std::io::Error) -> Self {
+        Self::Sled(error.into())
+    }
+}
 
 /// Opens or makes the store. Its pages are not read through: a million contacts take seconds. A
 /// contact that turns out to be damaged when it is read is told then, and `partyline doctor` reads
@@ -30,62 +47,47 @@ pub(super) fn open(folder: &Path, cache_bytes: u64) -> Result<(Db, Trees), Store
     loop {
         // sled panics on some kinds of damage instead of saying so.
         let opened = catch_unwind(AssertUnwindSafe(|| try_open(folder, cache_bytes)))
-            .unwrap_or_else(|_| Err(damaged()));
+            .unwrap_or_else(|_| Err(damaged().into()));
         match opened {
-            Err(error) if is_locked(&error) && began.elapsed() < PATIENCE => {
+            Err(Refused::Sled(error)) if is_locked(&error) && began.elapsed() < PATIENCE => {
                 std::thread::sleep(PATIENCE / 100);
             }
             opened => {
-                let (db, trees) =
-                    opened.map_err(|error| StoreError::Open(sentence(folder, &error)))?;
-                check_version(folder, &trees)?;
-                return Ok((db, trees));
+                return opened.map_err(|refused| StoreError::Open(sentence(folder, &refused)));
             }
         }
     }
 }
 
-fn try_open(folder: &Path, cache_bytes: u64) -> Result<(Db, Trees), Error> {
+fn try_open(folder: &Path, cache_bytes: u64) -> Result<(Db, Trees), Refused> {
     let db = sled::Config::new()
         .path(folder)
         .cache_capacity(cache_bytes)
         // The writer flushes; a second one beside it would only take time.
         .flush_every_ms(None)
         .open()?;
-    let trees = Trees {
-        contacts: db.open_tree("contacts")?,
-        names: db.open_tree("names")?,
-        teams: db.open_tree("teams")?,
-        meta: db.open_tree("meta")?,
-    };
-    match trees.meta.get(index::COUNT)? {
-        Some(_) => {}
+    let meta = db.open_tree("meta")?;
+    match meta.get(index::COUNT)? {
+        // Before there were versions, it was the first.
+        Some(_) => match meta.get(index::VERSION)?.map_or(1, |version| index::read_count(&version))
+        {
+            VERSION => {}
+            found if found > VERSION => return Err(Refused::Newer(found)),
+            _ => migrate(&db)?,
+        },
         // sled takes a file that it cannot make sense of for an empty one.
-        None if folder.join(MADE).exists() => return Err(damaged()),
+        None if folder.join(MADE).exists() => return Err(damaged().into()),
         None => {
-            trees.meta.insert(index::COUNT, &0u64.to_be_bytes())?;
+            meta.insert(index::VERSION, &VERSION.to_be_bytes())?;
+            meta.insert(index::COUNT, &0u64.to_be_bytes())?;
             db.flush()?;
             std::fs::File::create(folder.join(MADE))?.sync_all()?;
         }
     }
+    forget(&db)?;
+    let open = |name| db.open_tree(name).map(Blocks::new);
+    let trees = Trees { contacts: open(CONTACTS)?, names: open(NAMES)?, teams: open(TEAMS)?, meta };
     Ok((db, trees))
-}
-
-/// Refuses a newer program's store, and marks one from before there were versions.
-fn check_version(folder: &Path, trees: &Trees) -> Result<(), StoreError> {
-    let failed = |error: Error| StoreError::Open(sentence(folder, &error));
-    let found = trees.meta.get(index::VERSION).map_err(failed)?;
-    match found.map(|version| index::read_count(&version)) {
-        Some(found) if found > VERSION => Err(StoreError::Open(format!(
-            "The contact store in {} was written by a newer partyline (version {found}, this one knows {VERSION}): run the newer program.",
-            folder.display()
-        ))),
-        Some(_) => Ok(()),
-        None => {
-            trees.meta.insert(index::VERSION, &VERSION.to_be_bytes()).map_err(failed)?;
-            trees.meta.flush().map(drop).map_err(failed)
-        }
-    }
 }
 
 const fn damaged() -> Error {
@@ -96,8 +98,16 @@ fn is_locked(error: &Error) -> bool {
     matches!(error, Error::Io(io) if io.to_string().contains("could not acquire lock"))
 }
 
-fn sentence(folder: &Path, error: &Error) -> String {
+fn sentence(folder: &Path, refused: &Refused) -> String {
     let folder = folder.display();
+    let error = match refused {
+        Refused::Sled(error) => error,
+        Refused::Newer(found) => {
+            return format!(
+                "The contact store in {folder} was written by a newer partyline (version {found}, this one knows {VERSION}): run the newer program."
+            );
+        }
+    };
     match error {
         error if is_locked(error) => format!(
             "The contact store in {folder} is open in another process: stop that one first, or give this one a store of its own (store.url)."

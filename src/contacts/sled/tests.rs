@@ -83,6 +83,16 @@ async fn opened_after(spoil: impl FnOnce(std::fs::File, u64)) -> Option<String> 
     SledContacts::open(folder.path(), CACHE).err().map(|error| error.to_string())
 }
 
+fn insert(blocks: &Blocks, key: &[u8], value: &[u8]) {
+    let mut edit = blocks.edit();
+    edit.insert(key, value).unwrap();
+    blocks.tree().apply_batch(edit.batch().unwrap()).unwrap();
+}
+
+fn keys(blocks: &Blocks) -> BTreeSet<Vec<u8>> {
+    blocks.range(Bound::Unbounded).map(|entry| entry.unwrap().0).collect()
+}
+
 fn noise(length: u64) -> Vec<u8> {
     (0..length).map(|n| (n * 31 % 251) as u8).collect()
 }
@@ -104,7 +114,7 @@ async fn a_contact_that_cannot_be_read_holds_up_no_other() {
     let store = open(folder.path());
     let both = ["+14155550100", "+14155550101"].map(|key| contact(key, "Somebody", None));
     store.put(both.to_vec()).await.unwrap();
-    store.trees.contacts.insert("+14155550100", b"{\"key\":").unwrap();
+    insert(&store.trees.contacts, b"+14155550100", b"{\"key\":");
     let error = store.get("+14155550100").await.unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }));
     assert!(!error.to_string().contains("+14155550100"), "{error}");
@@ -116,19 +126,70 @@ async fn a_contact_that_cannot_be_read_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn a_store_without_a_version_is_marked_and_a_newer_one_is_refused() {
+async fn a_newer_store_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
-    store.put(vec![contact("+14155550100", "Maya", None)]).await.unwrap();
-    // As 0.1.0 left it.
-    store.trees.meta.remove(index::VERSION).unwrap();
-    drop(store);
-    let store = open(folder.path());
-    assert_eq!(store.get_now("+14155550100").unwrap().unwrap().name, "Maya");
     store.trees.meta.insert(index::VERSION, &99u64.to_be_bytes()).unwrap();
     drop(store);
     let told = SledContacts::open(folder.path(), CACHE).err().expect("a fault").to_string();
-    assert!(told.contains("newer partyline (version 99, this one knows 1)"), "{told}");
+    assert!(told.contains("newer partyline (version 99, this one knows 2)"), "{told}");
+}
+
+/// A store as version 1 left it, each entry one of sled's.
+fn old_store(folder: &Path, contacts: &[Contact]) -> sled::Db {
+    let db = sled::open(folder).unwrap();
+    let [of_contacts, of_names, of_teams, meta] =
+        ["contacts", "names", "teams", "meta"].map(|name| db.open_tree(name).unwrap());
+    for contact in contacts {
+        let json = serde_json::to_vec(contact).unwrap();
+        of_contacts.insert(contact.key.as_bytes(), json).unwrap();
+        for entry in index::names(contact) {
+            of_names.insert(entry, &[]).unwrap();
+        }
+        index::team(contact).map(|entry| of_teams.insert(entry, &[]).unwrap());
+    }
+    meta.insert(index::COUNT, &(contacts.len() as u64).to_be_bytes()).unwrap();
+    db
+}
+
+fn many() -> Vec<Contact> {
+    let one = |n: usize| {
+        let team = (!n.is_multiple_of(3)).then(|| format!("Team {}", n % 7));
+        contact(
+            &format!("+1415555{n:04}"),
+            &format!("Maya {} Lopez", n * 7919 % 2000),
+            team.as_deref(),
+        )
+    };
+    (0..2000).map(one).collect()
+}
+
+#[tokio::test]
+async fn a_store_of_version_1_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    // The first had none written down.
+    drop(old_store(folder.path(), &many()));
+    // A kill while it is brought up to date leaves it half done.
+    let db = old_store(folder.path(), &[]);
+    db.open_tree("meta").unwrap().insert(index::COUNT, &2000u64.to_be_bytes()).unwrap();
+    db.open_tree("meta").unwrap().insert(index::VERSION, &1u64.to_be_bytes()).unwrap();
+    db.open_tree(migrate::NAMES).unwrap().insert("", "half of it").unwrap();
+    drop(db);
+    for _ in 0..2 {
+        let store = open(folder.path());
+        assert!(store.examine(false).unwrap().is_none());
+        assert_eq!(store.count().await.unwrap(), 2000);
+        let all = many();
+        for some in all.chunks(1000) {
+            assert_eq!(store.page(Some(&some[0].key), 999).await.unwrap(), some[1..]);
+        }
+        assert_eq!(store.find("lopez", 1000).await.unwrap().len(), 1000);
+        assert_eq!(store.find("maya 1711 l", 9).await.unwrap().len(), 1);
+        assert_eq!(store.teams("", 9).await.unwrap().len(), 7);
+        assert_eq!(store.trees.contacts.tree().name(), migrate::CONTACTS.as_bytes());
+    }
+    let names = sled::open(folder.path()).unwrap().tree_names();
+    assert!(!names.iter().any(|name| name == b"contacts"), "{names:?}");
 }
 
 #[tokio::test]
@@ -138,10 +199,12 @@ async fn disorder_in_the_trees_is_found_and_mended() {
     let ravi = contact("+14155550101", "Ravi Anand", Some("day"));
     store.put(vec![contact("+14155550100", "Maya", None), ravi.clone()]).await.unwrap();
     assert!(store.examine(false).unwrap().is_none());
-    store.trees.contacts.insert("+14155550102", b"{\"key\":").unwrap();
-    store.trees.names.insert(index::entry("nobody", "+14155550199"), &[]).unwrap();
-    store.trees.names.insert(index::entry("ravioli", "+14155550101"), &[]).unwrap();
-    store.trees.teams.remove(index::team(&ravi).unwrap()).unwrap();
+    insert(&store.trees.contacts, b"+14155550102", b"{\"key\":");
+    insert(&store.trees.names, &index::entry("nobody", "+14155550199"), &[]);
+    insert(&store.trees.names, &index::entry("ravioli", "+14155550101"), &[]);
+    let mut edit = store.trees.teams.edit();
+    edit.remove(&index::team(&ravi).unwrap()).unwrap();
+    store.trees.teams.tree().apply_batch(edit.batch().unwrap()).unwrap();
     store.trees.meta.insert(index::COUNT, &7u64.to_be_bytes()).unwrap();
     let expected = Disorder { unreadable: 1, unfound: 1, stray: 2, miscounted: 5 };
     assert_eq!(store.examine(false).unwrap(), expected);
@@ -198,12 +261,10 @@ proptest! {
             let kept: Vec<_> = model.values().cloned().collect();
             assert_eq!(store.page(None, 100).await.unwrap(), kept);
             let entries: BTreeSet<_> = kept.iter().flat_map(index::names).collect();
-            let in_tree: BTreeSet<_> =
-                store.trees.names.iter().keys().map(|key| key.unwrap().to_vec()).collect();
+            let in_tree = keys(&store.trees.names);
             assert_eq!(in_tree, entries);
             let teams: BTreeSet<_> = kept.iter().filter_map(index::team).collect();
-            let in_tree: BTreeSet<_> =
-                store.trees.teams.iter().keys().map(|key| key.unwrap().to_vec()).collect();
+            let in_tree = keys(&store.trees.teams);
             assert_eq!(in_tree, teams);
         });
     }

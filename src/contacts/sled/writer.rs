@@ -5,13 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use metrics::counter;
 use partyline_core::Contact;
-use sled::Db;
-use sled::transaction::{
-    ConflictableTransactionError, TransactionError, Transactional, TransactionalTree,
-};
+use sled::transaction::{TransactionError, Transactional};
+use sled::{Db, Error};
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::{Change, Listener, StoreError};
+use super::blocks::Edit;
 use super::{Trees, failed, index};
 use crate::crash::{Point, point};
 
@@ -104,74 +103,93 @@ impl Writer {
         // Of several contacts under one key in a step, the last one counts.
         let last: HashMap<&str, &Row> =
             rows.iter().map(|row| (row.contact.key.as_str(), row)).collect();
-        self.transaction(|trees| {
-            let mut fresh = 0;
-            for row in last.values() {
-                let contact = row.contact.as_ref();
-                let before = trees.contacts.insert(contact.key.as_bytes(), row.json.as_slice())?;
-                match before {
-                    Some(before) => trees.remove_entries(&before)?,
-                    None => fresh += 1,
-                }
-                for entry in index::names(contact) {
-                    trees.names.insert(entry, &[])?;
-                }
-                if let Some(entry) = index::team(contact) {
-                    trees.teams.insert(entry, &[])?;
-                }
-            }
-            trees.add_to_count(fresh)
-        })
+        let mut edits = self.trees.edit();
+        last.into_values().try_for_each(|row| edits.put(row)).map_err(failed)?;
+        edits.apply()
     }
 
     fn remove(&self, key: &str) -> Result<bool, StoreError> {
-        self.transaction(|trees| {
-            let Some(before) = trees.contacts.remove(key.as_bytes())? else { return Ok(false) };
-            trees.remove_entries(&before)?;
-            trees.add_to_count(-1)?;
-            Ok(true)
-        })
-    }
-
-    fn transaction<T>(
-        &self,
-        work: impl Fn(&InTransaction<'_>) -> Result<T, ConflictableTransactionError>,
-    ) -> Result<T, StoreError> {
-        let Trees { contacts, names, teams, meta } = &self.trees;
-        (contacts, names, teams, meta)
-            .transaction(|(contacts, names, teams, meta)| {
-                work(&InTransaction { contacts, names, teams, meta })
-            })
-            .map_err(|error: TransactionError| failed(error))
+        let mut edits = self.trees.edit();
+        if !edits.remove(key).map_err(failed)? {
+            return Ok(false);
+        }
+        edits.apply()?;
+        Ok(true)
     }
 }
 
-/// The trees within a transaction.
-struct InTransaction<'a> {
-    contacts: &'a TransactionalTree,
-    names: &'a TransactionalTree,
-    teams: &'a TransactionalTree,
-    meta: &'a TransactionalTree,
+impl Trees {
+    /// Begins a change of all trees.
+    pub(super) fn edit(&self) -> Edits<'_> {
+        let (contacts, names, teams) = (self.contacts.edit(), self.names.edit(), self.teams.edit());
+        Edits { trees: self, contacts, names, teams, count: 0 }
+    }
 }
 
-impl InTransaction<'_> {
+/// A change of the trees, made in one transaction when it is applied.
+pub(super) struct Edits<'a> {
+    trees: &'a Trees,
+    pub(super) contacts: Edit<'a>,
+    pub(super) names: Edit<'a>,
+    pub(super) teams: Edit<'a>,
+    /// By how much it changes the number of contacts.
+    pub(super) count: i64,
+}
+
+impl Edits<'_> {
+    fn put(&mut self, row: &Row) -> Result<(), Error> {
+        let contact = row.contact.as_ref();
+        match self.contacts.insert(contact.key.as_bytes(), &row.json)? {
+            Some(before) => self.remove_entries(&before)?,
+            None => self.count += 1,
+        }
+        for entry in index::names(contact) {
+            self.names.insert(&entry, &[])?;
+        }
+        if let Some(entry) = index::team(contact) {
+            self.teams.insert(&entry, &[])?;
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, key: &str) -> Result<bool, Error> {
+        let Some(before) = self.contacts.remove(key.as_bytes())? else { return Ok(false) };
+        self.count -= 1;
+        self.remove_entries(&before)?;
+        Ok(true)
+    }
+
     /// Removes what the secondary trees have of a contact as it was kept. One that cannot be read
     /// leaves its entries behind: they lead to whatever is under its key.
-    fn remove_entries(&self, before: &[u8]) -> Result<(), ConflictableTransactionError> {
+    fn remove_entries(&mut self, before: &[u8]) -> Result<(), Error> {
         let Ok(contact) = serde_json::from_slice::<Contact>(before) else { return Ok(()) };
         for entry in index::names(&contact) {
-            self.names.remove(entry)?;
+            self.names.remove(&entry)?;
         }
         if let Some(entry) = index::team(&contact) {
-            self.teams.remove(entry)?;
+            self.teams.remove(&entry)?;
         }
         Ok(())
     }
 
-    fn add_to_count(&self, change: i64) -> Result<(), ConflictableTransactionError> {
-        let count = self.meta.get(index::COUNT)?.map_or(0, |count| index::read_count(&count));
-        let count = count.saturating_add_signed(change);
-        self.meta.insert(index::COUNT, &count.to_be_bytes())?;
-        Ok(())
+    /// Makes the change. It is not durable before a flush.
+    pub(super) fn apply(self) -> Result<(), StoreError> {
+        let Trees { contacts, names, teams, meta } = self.trees;
+        let batches = [self.contacts, self.names, self.teams].map(Edit::batch);
+        let [in_contacts, in_names, in_teams] = batches;
+        let in_contacts = in_contacts.map_err(failed)?;
+        let (in_names, in_teams) = (in_names.map_err(failed)?, in_teams.map_err(failed)?);
+        let count = self.count;
+        (contacts.tree(), names.tree(), teams.tree(), meta)
+            .transaction(|(contacts, names, teams, meta)| {
+                contacts.apply_batch(&in_contacts)?;
+                names.apply_batch(&in_names)?;
+                teams.apply_batch(&in_teams)?;
+                let before = meta.get(index::COUNT)?.map_or(0, |count| index::read_count(&count));
+                let after = before.saturating_add_signed(count);
+                meta.insert(index::COUNT, &after.to_be_bytes())?;
+                Ok(())
+            })
+            .map_err(|error: TransactionError| failed(error))
     }
 }

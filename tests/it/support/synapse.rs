@@ -167,6 +167,7 @@ impl Synapse {
             "bcrypt_rounds": 4,
             "rc_message": messages,
             "rc_registration": fast,
+            "rc_room_creation": fast,
             "rc_login": { "address": fast, "account": fast, "failed_attempts": fast },
             "rc_joins": { "local": fast, "remote": fast },
             "rc_joins_per_room": fast,
