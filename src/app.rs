@@ -34,6 +34,7 @@ use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
 use crate::links::Links;
 use crate::members;
+use crate::naming::Naming;
 use crate::networks::Networks;
 use crate::operations::Operations;
 use crate::operator::Operator;
@@ -91,6 +92,7 @@ pub async fn run(
         lanes: Keyed::new(tasks.clone()),
         commands: Keyed::new(tasks.clone()),
         reads: Keyed::new(tasks.clone()),
+        names: Keyed::new(tasks.clone()),
         polls: polls(config),
         comparisons: comparisons(config),
     };
@@ -127,6 +129,7 @@ pub async fn run(
     let desk = Arc::new(desk(config, &ledger, &links, &contacts, &networks, &alerts, &clock));
     Operations::start(desk.clone(), wakers.clone(), stop.clone(), guard.clone()).await?;
     point(Point::StartCommands);
+    Naming::start(ledger.clone(), links.clone(), networks.clone(), &wakers, stop.clone()).await?;
     let catch_up = CatchUp::new(
         door.clone(),
         ledger.clone(),

@@ -70,7 +70,7 @@ impl Command {
 }
 
 /// What the commands are called that change nothing.
-const READING: &[&str] = &["list", "show", "find", "import", "export", "audit", "status", "help"];
+const READING: &[&str] = &["list", "show", "find", "export", "audit", "status", "help"];
 
 impl std::fmt::Debug for Command {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -317,6 +317,7 @@ pub async fn carry_out(
 /// The arguments as the audit shows them: of what is set to a value, only what is set.
 fn subject(words: &[Word]) -> String {
     let shown = words.iter().map(|word| match word.text.split_once('=') {
+        _ if word.is_block => "…".to_owned(),
         Some((key, _)) => format!("{key}=…"),
         None => word.text.clone(),
     });
@@ -331,7 +332,7 @@ fn shown(command: &Command, given: &BTreeMap<String, Vec<String>>) -> String {
     for (name, values) in given {
         for value in values {
             let value = match (kind(name), value.split_once('=')) {
-                (Some(Kind::Text), _) => "…".to_owned(),
+                (Some(Kind::Text | Kind::File), _) => "…".to_owned(),
                 (Some(Kind::Pair), Some((key, _))) => format!("{key}=…"),
                 _ => value.clone(),
             };

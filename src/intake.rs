@@ -39,6 +39,8 @@ pub struct Wakers {
     pub commands: Arc<Keyed<Place>>,
     /// Places to read back.
     pub reads: Arc<Keyed<Place>>,
+    /// Conversations after which their rooms are to be named.
+    pub names: Arc<Keyed<Place>>,
     /// Told of what is said to conversations, where they have to be asked for answers.
     pub polls: Option<Arc<Polls>>,
     /// Told of what is said in Slack's rooms, which are compared with their histories.
@@ -64,6 +66,9 @@ impl Wakers {
         }
         for place in accepted.gaps {
             self.reads.wake(place);
+        }
+        for place in accepted.renamed {
+            self.names.wake(place);
         }
     }
 }

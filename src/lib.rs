@@ -20,6 +20,7 @@ pub mod ledger;
 pub mod lifecycle;
 pub mod links;
 pub mod members;
+pub mod naming;
 pub mod networks;
 pub mod operations;
 pub mod operator;

@@ -8,6 +8,7 @@
 mod adding;
 mod archive;
 mod change;
+mod contact;
 mod create;
 mod link;
 mod membership;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use partyline_core::{Action, Address, CommandLine, ConversationChange, Happening, Network, Place};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::{self, Desk, Outcome};
@@ -30,6 +32,7 @@ use crate::ledger::{
     PendingCommand,
 };
 use crate::poison::{Guard, PANICS, Poison};
+pub use contact::ContactChange;
 pub use create::{NewGroup, RoomWish};
 use work::{Done, Stop, Work};
 
@@ -101,6 +104,20 @@ pub enum Operation {
         /// Its variables.
         variables: BTreeMap<String, String>,
     },
+    /// Changes a contact.
+    Contact {
+        /// What becomes of it.
+        change: ContactChange,
+        /// What is said once it is done.
+        answer: String,
+    },
+    /// Takes contacts over from a file.
+    Import {
+        /// What is in it.
+        file: String,
+        /// Only say what would change.
+        dry_run: bool,
+    },
     /// Asks which templates there are.
     ListTemplates,
     /// Shows the template of this SID or name.
@@ -143,6 +160,8 @@ impl Operation {
             Self::Notify { group, template, variables } => {
                 template::notify(work, &group, &template, &variables).await
             }
+            Self::Contact { change, answer } => contact::change(work, change, answer).await,
+            Self::Import { file, dry_run } => contact::import(work, file, dry_run).await,
             Self::ListTemplates => template::list(work).await,
             Self::ShowTemplate(reference) => template::show(work, &reference).await,
         }
@@ -230,11 +249,15 @@ impl Operations {
         done: Done,
         audit: Option<AuditEntry>,
     ) -> Result<(), LedgerError> {
-        let Done { ended, answer, changes, owed, replaces, about: _ } = done;
+        let Done { ended, answer, changes, owed, replaces, about, mut details } = done;
         let audit = audit.map(|entry| AuditEntry { ended, said: answer.clone(), ..entry });
         let mut ending = Ending { owed, changes: changes.clone(), audit, answered: None };
         if line.by.network == Network::Operator {
-            ending.answered = Some(Answered { ended, said: answer, details: None });
+            if let Some(group) = about {
+                details.insert("group".to_owned(), group.id().into());
+            }
+            let details = Some(details).filter(|details| !details.is_empty()).map(Value::Object);
+            ending.answered = Some(Answered { ended, said: answer, details });
         } else {
             let mut answer = Owed::answer(&line.answer, self.desk.clock.now(), answer);
             if let Action::Answer { replaces: shown, .. } = &mut answer.action {
@@ -332,9 +355,10 @@ impl Begun {
         work: &mut Work<'_>,
     ) -> Result<Option<(Done, Option<AuditEntry>)>, LedgerError> {
         let ended = self.operation.run(work).await;
-        let Some(done) = work.ended(ended)? else { return Ok(None) };
+        let Some(mut done) = work.ended(ended)? else { return Ok(None) };
+        done.about = done.about.or(self.conversation);
         let audit = AuditEntry {
-            conversation: done.about.clone().or(self.conversation),
+            conversation: done.about.clone(),
             subject: self.subject,
             ..audited(work.command, work.line, &self.what)
         };

@@ -237,7 +237,8 @@ mod tests {
         let wakers = Wakers {
             lanes: Keyed::new(tasks.clone()),
             commands: Keyed::new(tasks.clone()),
-            reads: Keyed::new(tasks),
+            reads: Keyed::new(tasks.clone()),
+            names: Keyed::new(tasks),
             polls: None,
             comparisons: None,
         };

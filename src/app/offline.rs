@@ -50,6 +50,7 @@ pub async fn offline(config: &Config) -> anyhow::Result<Offline> {
         lanes: Keyed::new(lifecycle.tasks.clone()),
         commands: Keyed::new(lifecycle.tasks.clone()),
         reads: Keyed::new(lifecycle.tasks.clone()),
+        names: Keyed::new(lifecycle.tasks.clone()),
         polls: None,
         comparisons: None,
     };

@@ -18,6 +18,7 @@ use tokio::io::AsyncReadExt;
 
 use super::Failed;
 use crate::config::Config;
+use crate::contacts::import::Tally;
 use road::Road;
 
 /// Rows that are asked for at a time.
@@ -195,42 +196,61 @@ async fn import(
     };
     let file = tokio::fs::File::open(path).await;
     let file = file.with_context(|| format!("{path} cannot be read"))?;
-    let size = file.metadata().await.map_or(0, |metadata| metadata.len());
     let format = format.map(|format| format!("&format={}", encoded(&format))).unwrap_or_default();
     let target = format!("contacts/import?dry_run={dry_run}{format}");
-    let answer = road.send("POST", &target, Some(poured(file, size)), None).await?;
-    let tally: Value = serde_json::from_slice(&whole(answer).await?)?;
+    let answer = road.send("POST", &target, Some(poured(file)), None).await?;
+    let tally = told(answer).await?;
     if as_json {
-        writeln!(out, "{tally}")?;
+        writeln!(out, "{}", serde_json::to_string(&tally)?)?;
     } else {
-        write!(out, "{}", shown::tally(&tally, dry_run))?;
+        writeln!(out, "{}", tally.in_words(dry_run, usize::MAX))?;
     }
-    match tally["wrong"].as_u64() {
-        Some(0) | None => Ok(()),
-        Some(wrong) => Err(anyhow!("{wrong} lines could not be taken over; the others were.")),
+    match (tally.wrong, dry_run) {
+        (0, _) => Ok(()),
+        (wrong, false) => Err(anyhow!("{wrong} could not be taken over; the others were.")),
+        (wrong, true) => Err(anyhow!("{wrong} could not be taken over; the others could.")),
     }
 }
 
-/// A file as a body, a piece at a time, with how far it is on the standard error stream.
-fn poured(file: tokio::fs::File, size: u64) -> Body {
-    let state = (file, 0_u64, 0_u64);
-    let pieces =
-        futures_util::stream::try_unfold(state, move |(mut file, read, told)| async move {
-            let mut piece = vec![0; 64 * 1024];
-            let count = file.read(&mut piece).await?;
-            if count == 0 {
-                return Ok::<_, std::io::Error>(None);
+/// What became of an import; while it goes on, the standard error stream says how far it is.
+async fn told(answer: Body) -> anyhow::Result<Tally> {
+    let cut = "the import was cut short: see that the daemon runs, then give the file again";
+    let mut pieces = answer.into_data_stream();
+    let mut line = Vec::new();
+    let mut shown = false;
+    while let Some(piece) = pieces.next().await {
+        for byte in piece.context(cut)? {
+            if byte != b'\n' {
+                line.push(byte);
+                continue;
             }
-            piece.truncate(count);
-            let read = read + count as u64;
-            let percent = (read * 100).checked_div(size).unwrap_or(100);
-            // Small files are over before anybody wonders.
-            if size > 4 << 20 && percent > told {
-                let line = format!("\r{percent} % read");
-                let _ = std::io::stderr().write_all(line.as_bytes());
+            let told: Value = serde_json::from_slice(&line).context(cut)?;
+            line.clear();
+            if let Some(read) = told["progress"]["read"].as_u64() {
+                shown = true;
+                let _ = write!(std::io::stderr(), "\r{read} read");
+                continue;
             }
-            Ok(Some((bytes::Bytes::from(piece), (file, read, percent.max(told)))))
-        });
+            if shown {
+                let _ = writeln!(std::io::stderr());
+            }
+            if let Some(why) = told["problem"]["detail"].as_str() {
+                bail!("{why}");
+            }
+            return serde_json::from_value(told["done"].clone()).context(cut);
+        }
+    }
+    bail!("{cut}");
+}
+
+/// A file as a body, a piece at a time.
+fn poured(file: tokio::fs::File) -> Body {
+    let pieces = futures_util::stream::try_unfold(file, |mut file| async move {
+        let mut piece = vec![0; 64 * 1024];
+        let count = file.read(&mut piece).await?;
+        piece.truncate(count);
+        Ok::<_, std::io::Error>((count > 0).then(|| (bytes::Bytes::from(piece), file)))
+    });
     Body::from_stream(pieces.boxed())
 }
 

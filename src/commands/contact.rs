@@ -12,6 +12,7 @@ use super::grammar::is_quote;
 use super::{Argument, Call, Command, Kind, Outcome};
 use crate::contacts::StoreError;
 use crate::ledger::LedgerError;
+use crate::operations::{ContactChange, Operation};
 use crate::policy::{Right, parse_address};
 
 pub(super) use exchange::{EXPORT, IMPORT};
@@ -75,7 +76,7 @@ async fn add(call: Call) -> Result<Outcome, LedgerError> {
         meta: BTreeMap::new(),
         updated: call.desk.clock.now(),
     });
-    put(&call, contact).await
+    Ok(put(&call, contact))
 }
 
 async fn change(call: Call) -> Result<Outcome, LedgerError> {
@@ -89,7 +90,7 @@ async fn change(call: Call) -> Result<Outcome, LedgerError> {
             "Nothing is to be changed: write --name, --team, --meta or --picture.".into(),
         ));
     }
-    put(&call, contact).await
+    Ok(put(&call, contact))
 }
 
 async fn remove(call: Call) -> Result<Outcome, LedgerError> {
@@ -97,12 +98,14 @@ async fn remove(call: Call) -> Result<Outcome, LedgerError> {
         Ok(contact) => contact,
         Err(sentence) => return Ok(Outcome::Refused(sentence)),
     };
-    call.desk.contacts.store().remove(&contact.key).await.map_err(failed)?;
-    Ok(Outcome::Answer(format!("{} ({}) is forgotten.", contact.name, contact.key)))
+    Ok(Outcome::Operation(Operation::Contact {
+        answer: format!("{} ({}) is forgotten.", contact.name, contact.key),
+        change: ContactChange::Remove(contact.key),
+    }))
 }
 
 /// Keeps a contact with what the arguments say of it.
-async fn put(call: &Call, mut contact: Contact) -> Result<Outcome, LedgerError> {
+fn put(call: &Call, mut contact: Contact) -> Outcome {
     let arguments = &call.arguments;
     if let Some(name) = arguments.one("name") {
         name.clone_into(&mut contact.name);
@@ -120,18 +123,16 @@ async fn put(call: &Call, mut contact: Contact) -> Result<Outcome, LedgerError> 
         None => {}
         Some(Ok(url)) if matches!(url.scheme(), "http" | "https") => contact.picture = Some(url),
         Some(_) => {
-            return Ok(Outcome::Refused(
+            return Outcome::Refused(
                 "--picture takes the address of a picture: https://example.com/maya.png.".into(),
-            ));
+            );
         }
     }
     contact.updated = call.desk.clock.now();
-    let said = format!("{} is {} now.", contact.key, contact.name);
-    match call.desk.contacts.store().put(vec![contact]).await {
-        Ok(()) => Ok(Outcome::Answer(said)),
-        Err(StoreError::Invalid(sentence)) => Ok(Outcome::Refused(format!("{sentence}."))),
-        Err(error) => Err(failed(error)),
-    }
+    Outcome::Operation(Operation::Contact {
+        answer: format!("{} is {} now.", contact.key, contact.name),
+        change: ContactChange::Put(Box::new(contact)),
+    })
 }
 
 /// The address that the first argument means.

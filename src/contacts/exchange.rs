@@ -90,7 +90,9 @@ impl std::fmt::Debug for Draft {
 }
 
 /// What is wrong with a record, for whoever has the file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema, thiserror::Error)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema, thiserror::Error,
+)]
 #[error("line {line}: {why}")]
 pub struct Wrong {
     /// The line on which it stands, from 1.

@@ -5,13 +5,14 @@
 //! file can be taken over again, and what is there already is the same.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::io::Read;
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 use partyline_core::Contact;
 use rlibphonenumber::Region;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::exchange::{self, Draft, Format, Wrong};
@@ -38,7 +39,7 @@ pub struct Rules {
 }
 
 /// What became of the records of a file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Tally {
     /// Numbers that were read; a record can have several.
     pub read: u64,
@@ -57,7 +58,7 @@ pub struct Tally {
 }
 
 /// A contact that is new or changes.
-#[derive(Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Planned {
     /// The line of the file.
     pub line: u64,
@@ -227,6 +228,38 @@ fn merged(
 }
 
 impl Tally {
+    /// How it went, in a line.
+    #[must_use]
+    pub fn summed_up(&self, dry_run: bool) -> String {
+        let (new, changed) =
+            if dry_run { ("would be new", "would change") } else { ("new", "changed") };
+        format!(
+            "{} {new}, {} {changed}, {} the same, {} wrong.",
+            self.new, self.changed, self.same, self.wrong
+        )
+    }
+
+    /// How it went: what is new or changed and what is wrong, as far as it is told one by one and
+    /// at most `most` lines of each, and the sum.
+    #[must_use]
+    pub fn in_words(&self, dry_run: bool, most: usize) -> String {
+        let mut text = String::new();
+        for change in self.changes.iter().take(most) {
+            let was = change.was.as_ref().map(|was| format!(" (was {was})")).unwrap_or_default();
+            let Planned { line, number, name, .. } = change;
+            let _ = writeln!(text, "line {line}: {number} {name}{was}");
+        }
+        let more = (self.new + self.changed).saturating_sub(self.changes.len().min(most) as u64);
+        if more > 0 {
+            let _ = writeln!(text, "… and {more} more");
+        }
+        for fault in self.faults.iter().take(most) {
+            let _ = writeln!(text, "line {}: not taken: {}", fault.line, fault.why);
+        }
+        text.push_str(&self.summed_up(dry_run));
+        text
+    }
+
     fn fault(&mut self, wrong: Wrong) {
         self.wrong += 1;
         if self.faults.len() < TOLD {

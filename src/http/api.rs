@@ -17,6 +17,7 @@ mod contacts;
 mod extract;
 mod groups;
 mod guard;
+mod import;
 mod links;
 mod page;
 mod problem;
@@ -110,7 +111,7 @@ fn described() -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .routes(routes!(groups::notify))
         .routes(routes!(contacts::list, contacts::put))
         .routes(routes!(contacts::show, contacts::remove))
-        .routes(routes!(transfer::import))
+        .routes(routes!(import::import))
         .routes(routes!(transfer::export))
         .routes(routes!(links::list, links::tie))
         .routes(routes!(links::untie))

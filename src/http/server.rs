@@ -28,7 +28,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 pub use patience::Waits;
-use patience::{Patient, Turn};
+use patience::{Answering, Patient, Turn};
 
 use crate::lifecycle::Lifecycle;
 
@@ -114,7 +114,12 @@ fn connection<S>(
     service: S,
 ) -> http1::Connection<
     TokioIo<Patient>,
-    impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + use<S>,
+    impl Service<
+        Request<Incoming>,
+        Response = hyper::Response<Answering>,
+        Error = Infallible,
+        Future: Send,
+    > + use<S>,
 >
 where
     S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send>,
@@ -125,9 +130,8 @@ where
         turn.ours();
         let (turn, answer) = (turn.clone(), service.call(request));
         async move {
-            let answer = answer.await;
-            turn.answered();
-            answer
+            let answer = answer.await?;
+            Ok::<_, Infallible>(answer.map(|body| Answering::new(body, turn)))
         }
     });
     http.serve_connection(TokioIo::new(stream), service)

@@ -5,11 +5,10 @@
 
 use jiff::Timestamp;
 use partyline_core::Place;
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::threads::Writing;
-use super::{Ledger, LedgerError, timestamp};
+use super::{Ledger, LedgerError, from_json, timestamp, to_json};
 
 /// The longest text in a row, in characters: an audit is a list and no archive.
 const TEXT_LIMIT: usize = 500;
@@ -52,7 +51,7 @@ impl Ended {
 }
 
 /// A row on its way into the audit.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
     /// Who: a person's id.
     pub by: String,
@@ -120,13 +119,12 @@ impl std::fmt::Debug for AuditEntry {
 
 /// Adds a row, within the commit of what it tells of.
 pub(super) fn append(
-    writing: &Writing<'_>,
+    connection: &Connection,
     entry: &AuditEntry,
     now: i64,
 ) -> Result<(), rusqlite::Error> {
     let cut = |text: &str| text.chars().take(TEXT_LIMIT).collect::<String>();
-    writing
-        .connection
+    connection
         .prepare_cached(
             "INSERT INTO audit (at, by, name, place, what, conversation, subject, ended, said)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -145,14 +143,73 @@ pub(super) fn append(
         .map(drop)
 }
 
+/// Something that was begun, until it has ended.
+#[derive(Debug)]
+#[must_use = "its row is in the audit only once it is accomplished"]
+pub struct Undertaking {
+    number: i64,
+    entry: AuditEntry,
+}
+
+/// Puts into the audit what a program that ended had begun.
+pub(super) fn interrupted(connection: &mut Connection, now: i64) -> Result<(), rusqlite::Error> {
+    let tx = connection.transaction()?;
+    let begun: Vec<String> = tx
+        .prepare("SELECT entry FROM begun ORDER BY id")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for entry in &begun {
+        let said = "The program ended in the middle of it: what it had done by then stands.";
+        let entry = from_json::<AuditEntry>(entry)?;
+        append(&tx, &AuditEntry { ended: Ended::Failed, said: said.to_owned(), ..entry }, now)?;
+    }
+    tx.execute("DELETE FROM begun", [])?;
+    tx.commit()
+}
+
 impl Ledger {
-    /// Adds a row of its own: for what takes effect elsewhere.
+    /// Notes what is about to be done that takes effect outside of the ledger. Its row is in the
+    /// audit once it is [`Ledger::accomplish`]ed; if the program ends before that, then at the next
+    /// start, as one that failed.
     ///
     /// # Errors
-    /// It was not added.
-    pub async fn audit(&self, entry: AuditEntry) -> Result<(), LedgerError> {
-        let now = self.now_ms();
-        self.threads.write(move |writing| append(writing, &entry, now)).await
+    /// It was not noted: it must not be done.
+    pub async fn undertake(&self, entry: AuditEntry) -> Result<Undertaking, LedgerError> {
+        let noted = entry.clone();
+        let number = self
+            .threads
+            .write(move |writing| {
+                writing
+                    .connection
+                    .prepare_cached("INSERT INTO begun (entry) VALUES (?1)")?
+                    .execute([to_json(&noted)?])?;
+                Ok(writing.connection.last_insert_rowid())
+            })
+            .await?;
+        Ok(Undertaking { number, entry })
+    }
+
+    /// It has ended like this: its row goes into the audit.
+    ///
+    /// # Errors
+    /// The row is not there yet; it will be at the next start, as one that failed.
+    pub async fn accomplish(
+        &self,
+        undertaking: Undertaking,
+        ended: Ended,
+        said: String,
+    ) -> Result<(), LedgerError> {
+        let Undertaking { number, entry } = undertaking;
+        let (entry, now) = (AuditEntry { ended, said, ..entry }, self.now_ms());
+        self.threads
+            .write(move |writing| {
+                writing
+                    .connection
+                    .prepare_cached("DELETE FROM begun WHERE id = ?1")?
+                    .execute([number])?;
+                append(writing.connection, &entry, now)
+            })
+            .await
     }
 
     /// The rows of a group, or all, newest first: those before the number `before`, at most

@@ -136,7 +136,7 @@ impl Ledger {
                     answers::put(writing, number, answered, now)?;
                 }
                 if let Some(entry) = &ending.audit {
-                    audit::append(writing, entry, now)?;
+                    audit::append(writing.connection, entry, now)?;
                 }
                 point(Point::CommandFinishing);
                 Ok(accepted)

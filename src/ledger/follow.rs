@@ -8,7 +8,8 @@ use partyline_core::{
 };
 use rusqlite::params;
 
-use super::groups::{self, Before};
+use super::groups::{self, Before, Group};
+use super::naming;
 use super::parked::{self, QueueChange, Selection};
 use super::threads::Writing;
 use super::{Accepted, Entry, Owed};
@@ -25,7 +26,14 @@ pub(super) fn follow(
     let event = &entry.event;
     let sentence = match &event.happening {
         Happening::Conversation { state, info, .. } => {
-            conversation(writing, event, *state, info.as_deref())?
+            let before = conversation(writing, event, *state, info.as_deref())?;
+            if let (Some(before), Some(info)) = (&before.0, info)
+                && !entry.tell.is_empty()
+                && naming::owe(writing, before, info)?
+            {
+                accepted.renamed.push(event.place.clone());
+            }
+            before.1
         }
         Happening::Room { change } => room(writing, entry, change, accepted)?,
         Happening::Message { speaker, .. } if event.place.is_conversation() => {
@@ -47,6 +55,11 @@ pub(super) fn follow(
         _ => None,
     };
     let Some(sentence) = sentence else { return Ok(Vec::new()) };
+    let itself = std::slice::from_ref(&event.place);
+    let told = match &event.happening {
+        Happening::Room { change: RoomChange::Renamed(_) } => itself,
+        _ => &entry.tell,
+    };
     let notice = |to: &Place| Owed {
         to: to.clone(),
         from: event.place.clone(),
@@ -54,7 +67,7 @@ pub(super) fn follow(
         at: super::timestamp(now),
         action: Action::Notice { text: Text::plain(sentence.clone()) },
     };
-    Ok(entry.tell.iter().map(notice).collect())
+    Ok(told.iter().map(notice).collect())
 }
 
 fn heard(
@@ -75,18 +88,19 @@ fn heard(
         .map(drop)
 }
 
+/// Follows a conversation: what it was before, and what its rooms are told.
 fn conversation(
     writing: &Writing<'_>,
     event: &Event,
     state: ConversationState,
     info: Option<&ConversationInfo>,
-) -> Sql<Option<String>> {
+) -> Sql<(Option<Before>, Option<String>)> {
     if state == ConversationState::Removed {
         let was_there = groups::forget(writing, &event.place)?;
-        return Ok(was_there.then(|| {
+        return Ok((None, was_there.then(|| {
             "This group was deleted at Twilio: nothing that is written here reaches anybody. `group unlink` unties this room."
                 .to_owned()
-        }));
+        })));
     }
     let before = match info {
         Some(info) => {
@@ -95,8 +109,9 @@ fn conversation(
         }
         None => groups::note_state(writing, &event.place, state, event.at)?,
     };
-    let Some(before) = before else { return Ok(None) };
-    Ok(renamed(&before, info).or_else(|| moved(&before, state)))
+    let told =
+        before.as_ref().and_then(|before| renamed(before, info).or_else(|| moved(before, state)));
+    Ok((before, told))
 }
 
 fn renamed(before: &Before, info: Option<&ConversationInfo>) -> Option<String> {
@@ -118,6 +133,24 @@ fn moved(before: &Before, state: ConversationState) -> Option<String> {
     Some(sentence.to_owned())
 }
 
+/// What a room hears that is not called like its group any more. Nobody knows who renamed it, so it is
+/// not known whether they may rename the group.
+fn strayed(group: &Group, name: &str) -> Option<String> {
+    // As far as platforms let the bridge write a group's name: in Slack in small letters, with hyphens.
+    let letters = |name: &str| -> String {
+        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    let (room, own) = (letters(name), letters(group.name()));
+    // What was too long for the room was cut.
+    let same = room == own || (!room.is_empty() && own.starts_with(&room) && name.len() >= 80);
+    (!same).then(|| {
+        format!(
+            "This room is called \"{name}\" now, and its group is \"{}\" still. `group rename \"{name}\"` gives the group this name too.",
+            group.name()
+        )
+    })
+}
+
 fn room(
     writing: &Writing<'_>,
     entry: &Entry,
@@ -130,7 +163,7 @@ fn room(
         Some(group) => groups::by_place(writing.connection, &group.to_string())?,
         None => None,
     };
-    if group.is_some_and(|group| group.info.state != ConversationState::Active) {
+    if group.as_ref().is_some_and(|group| group.info.state != ConversationState::Active) {
         return Ok(None);
     }
     let network = place.network();
@@ -147,6 +180,7 @@ fn room(
             parked::apply(writing, &missed, accepted)?;
             Some(format!("The room {place} is open again. What it missed is sent now."))
         }
-        RoomChange::Joined | RoomChange::Renamed(_) => None,
+        RoomChange::Renamed(name) => group.and_then(|group| strayed(&group, name)),
+        RoomChange::Joined => None,
     })
 }

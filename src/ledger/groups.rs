@@ -74,6 +74,7 @@ pub enum GroupChange {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Before {
     pub(super) name: Option<String>,
+    pub(super) description: Option<String>,
     pub(super) state: String,
 }
 
@@ -303,9 +304,12 @@ pub(super) fn note(writing: &Writing<'_>, info: &ConversationInfo) -> Sql<Option
     let updated = info.updated.or(info.created).unwrap_or(Timestamp::UNIX_EPOCH);
     let before = writing
         .connection
-        .prepare_cached("SELECT name, state, updated FROM groups WHERE conversation = ?1")?
+        .prepare_cached(
+            "SELECT name, description, state, updated FROM groups WHERE conversation = ?1",
+        )?
         .query_row([&place], |row| {
-            Ok((Before { name: row.get(0)?, state: row.get(1)? }, row.get::<_, i64>(2)?))
+            let before = Before { name: row.get(0)?, description: row.get(1)?, state: row.get(2)? };
+            Ok((before, row.get::<_, i64>(3)?))
         })
         .optional()?;
     // Hooks tell thousandths of a second, lists do not.
@@ -354,10 +358,12 @@ pub(super) fn note_state(
 /// Forgets a group and who was in it. Whether it was there.
 pub(super) fn forget(writing: &Writing<'_>, place: &Place) -> Sql<bool> {
     let place = place.to_string();
-    writing
-        .connection
-        .prepare_cached("DELETE FROM participants WHERE conversation = ?1")?
-        .execute([&place])?;
+    for sql in [
+        "DELETE FROM participants WHERE conversation = ?1",
+        "DELETE FROM unnamed WHERE conversation = ?1",
+    ] {
+        writing.connection.prepare_cached(sql)?.execute([&place])?;
+    }
     let gone = writing
         .connection
         .prepare_cached("DELETE FROM groups WHERE conversation = ?1")?

@@ -29,6 +29,8 @@ pub struct Accepted {
     pub gaps: Vec<Place>,
     /// Places with a command to carry out.
     pub commands: Vec<Place>,
+    /// Conversations after which their rooms are to be named.
+    pub renamed: Vec<Place>,
 }
 
 impl Ledger {

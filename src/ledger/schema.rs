@@ -7,7 +7,7 @@ use crate::crash::{Point, point};
 
 /// What each version of the ledger adds to the one before it. Never change a step that was
 /// released: add one.
-const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8];
+const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9];
 
 const STEP_1: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -232,6 +232,18 @@ const STEP_8: &str = "
 ALTER TABLE places ADD COLUMN floor INTEGER;
 UPDATE places SET floor = ordinal WHERE place LIKE 'slack:%';
 ALTER TABLE deliveries ADD COLUMN overtaken INTEGER NOT NULL DEFAULT 0;
+";
+
+/// Groups after which their rooms are still to be named (`name`) or described (`description`); and what
+/// was begun that takes effect outside of the ledger, as the row that the audit gets of it.
+const STEP_9: &str = "
+CREATE TABLE unnamed (
+    conversation TEXT PRIMARY KEY,
+    name INTEGER NOT NULL,
+    description INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE begun (id INTEGER PRIMARY KEY, entry TEXT NOT NULL) STRICT;
 ";
 
 /// The version of the ledger that this program writes.

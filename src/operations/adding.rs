@@ -8,7 +8,7 @@ use partyline_core::{Address, Channel, ConversationState, Place, Reason, Speaker
 use partyline_core::{MemberInfo, Network};
 use serde::{Deserialize, Serialize};
 
-use super::work::{Stop, Work};
+use super::work::{Done, Stop, Work};
 use crate::crash::{Point, point};
 use crate::policy::{Assignment, assign};
 
@@ -37,6 +37,13 @@ pub(super) struct Plan {
 pub(super) struct Added {
     pub(super) added: Vec<Address>,
     pub(super) refused: Vec<String>,
+}
+
+impl Added {
+    /// The account of it for programs: who was added, and why who was not.
+    pub(super) fn told(&self, done: Done) -> Done {
+        done.with("added", &self.added).with("refused", &self.refused)
+    }
 }
 
 /// Plans who is added to `group` (`None`: to one that is not made yet), whose members are

@@ -64,7 +64,7 @@ pub(super) async fn archive(
             trouble.join(" ")
         ));
     }
-    Ok(Done::changed(answer, changes))
+    Ok(Done::changed(answer, changes).with("rooms", rooms).with("refused", trouble))
 }
 
 /// Tells the members, and waits until that has left: once the group is put away, it would bring
@@ -133,7 +133,7 @@ pub(super) async fn unarchive(work: &mut Work<'_>, group: &Group) -> Result<Done
             place.id()
         ));
     }
-    Ok(Done::changed(answer, changes))
+    Ok(Done::changed(answer, changes).with("rooms", tied).with("refused", trouble))
 }
 
 pub(super) async fn delete(work: &mut Work<'_>, group: &Group) -> Result<Done, Stop> {

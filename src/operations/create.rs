@@ -130,7 +130,8 @@ pub(super) async fn run(work: &mut Work<'_>, new: &NewGroup) -> Result<Done, Sto
         let (person, role) = (new.by.clone(), Role::Manager(group.clone()));
         changes.push(Change::Role(RoleChange::Grant { person, role, by: new.by.to_string() }));
     }
-    Ok(Done { answer, changes, owed, about: Some(group), ..Done::default() })
+    let done = Done { answer, changes, owed, about: Some(group), ..Done::default() };
+    Ok(added.told(done).with("name", &new.name).with("room", &room))
 }
 
 /// Everything that can be known before anything is made.
@@ -185,7 +186,7 @@ async fn take_back(
     let why = added.refused.join("; ");
     let answer = format!("\"{name}\" was not made, since nobody could be added: {why}.");
     let forget = Change::Group(GroupChange::Forget(group.clone()));
-    Ok(Done { ended: Ended::Refused, ..Done::changed(answer, vec![forget]) })
+    Ok(added.told(Done { ended: Ended::Refused, ..Done::changed(answer, vec![forget]) }))
 }
 
 /// The room, or why there is none.

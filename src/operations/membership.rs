@@ -58,7 +58,7 @@ pub(super) async fn add(
         }
     }
     answer.truncate(answer.trim_end().len());
-    Ok(Done::answered(answer))
+    Ok(added.told(Done::answered(answer)).with("present", &plan.there))
 }
 
 /// Takes these out of a group: all of them, or, where one is not found, nobody.
@@ -82,7 +82,7 @@ pub(super) async fn remove(
         }
     };
     let manage = work.manage()?;
-    let (mut gone, mut left) = (Vec::new(), Vec::new());
+    let (mut gone, mut left, mut removed) = (Vec::new(), Vec::new(), Vec::new());
     for (sid, name, address) in going {
         match work.attempt(|| manage.remove_member(group, &sid)).await {
             Ok(()) => {
@@ -91,6 +91,7 @@ pub(super) async fn remove(
                     work.desk().contacts.names().forget_member(group, address);
                 }
                 gone.push(name);
+                removed.push(address);
             }
             Err(Stop::Platform(failure)) => {
                 let outage = failure.verdict != Verdict::Never;
@@ -110,7 +111,7 @@ pub(super) async fn remove(
     if !left.is_empty() {
         let _ = write!(answer, " Still in it: {}. Give the command again later.", left.join("; "));
     }
-    Ok(Done::answered(answer))
+    Ok(Done::answered(answer).with("removed", removed).with("refused", left))
 }
 
 /// The participants that are meant, each with SID, name and address.

@@ -173,7 +173,9 @@ pub(super) async fn notify(
         answer: format!("\"{}\" goes to {} members: {who}.", template.name, phones.len()),
         owed,
         ..Done::default()
-    })
+    }
+    .with("template", &template.sid)
+    .with("members", &phones))
 }
 
 /// `template list`.

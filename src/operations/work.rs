@@ -9,7 +9,7 @@ use partyline_core::{
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::Operations;
@@ -35,6 +35,8 @@ pub(crate) struct Done {
     pub(super) replaces: Option<MessageId>,
     /// The group that it was about, where the words do not say it: one that was made.
     pub(super) about: Option<Place>,
+    /// The same account as the answer, for programs.
+    pub(super) details: Map<String, Value>,
 }
 
 impl Done {
@@ -50,6 +52,12 @@ impl Done {
 
     pub(super) fn changed(answer: impl Into<String>, changes: Vec<Change>) -> Self {
         Self { answer: answer.into(), changes, ..Self::default() }
+    }
+
+    /// The same with one more thing that programs are told.
+    pub(super) fn with(mut self, key: &str, value: impl Serialize) -> Self {
+        self.details.insert(key.to_owned(), serde_json::to_value(value).unwrap_or_default());
+        self
     }
 }
 

@@ -1,5 +1,8 @@
 //! The admin API of the real daemon.
 
+mod import;
+mod writes;
+
 use std::process::{Command, Stdio};
 
 use reqwest::{Method, StatusCode};
@@ -364,10 +367,9 @@ async fn the_api_is_as_its_description_says() {
         .arg(world.daemon.url("/api/v1/openapi.json").as_str())
         .args(["--header", &format!("Authorization: Bearer {TOKEN}")])
         .args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,unsupported_method,ignored_auth"])
-        .args(["--phases", "examples,coverage,fuzzing"])
+        .args(["--phases", "examples,coverage,fuzzing,stateful"])
         .args(["--max-examples", "8", "--seed", "1", "--request-timeout", "20"])
-        .args(["--exclude-path-regex", "/tokens$|/import$", "--no-color"])
-        .args(["--max-time", "60"])
+        .args(["--no-color", "--max-time", "90"])
         .current_dir(folder.path())
         .output()
         .await

@@ -61,6 +61,18 @@ async fn contacts_are_found_changed_and_forgotten() {
         ("contact remove +14155550102", "Ben Carter (+14155550102) is forgotten."),
         ("contact remove +14155550102", "is no contact"),
         ("contact import", "partyline contacts import FILE"),
+        (
+            "contact import --dry-run ```\nnumber,name,team\n+14155550102,\"Ben \"\"B\"\" Carter\",Day\n12,Nobody,\n```",
+            "line 2: +14155550102 Ben \"B\" Carter\nline 3: not taken",
+        ),
+        ("contact show +14155550102", "is no contact"),
+        (
+            "contact import ```csv\nnumber;name\n+14155550102;Ben\n```",
+            "line 2: +14155550102 Ben\n1 new, 0 changed, 0 the same, 0 wrong.",
+        ),
+        ("contact import ```number,name", "missing its partner"),
+        ("contact import ```nothing of a file```", "cannot be taken over"),
+        ("contact remove +14155550102", "Ben (+14155550102) is forgotten."),
         ("contact export", "partyline contacts export FILE"),
     ] {
         let answer = world.command(&group.channel, &admin, line).await;

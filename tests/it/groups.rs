@@ -1,5 +1,6 @@
 //! Groups, run from a Slack channel: made, named, filled, put away, deleted.
 
+use partyline_slack::simulator as slack;
 use partyline_twilio::simulator as twilio;
 use serde_json::Value;
 
@@ -314,6 +315,7 @@ async fn what_is_changed_elsewhere_is_followed_and_told() {
     world.daemon.start().await;
     let admin = world.admin.clone();
 
+    world.slack.fault(slack::Fault::RateLimited(1), "conversations.rename", slack::Dose::Next(1));
     change_at_twilio(&world, &group.conversation, "By a hook", true).await;
     world.wait_for_posts(&group.channel, 1).await;
     change_at_twilio(&world, &group.conversation, "By the list", false).await;
@@ -323,6 +325,14 @@ async fn what_is_changed_elsewhere_is_followed_and_told() {
         let expected = format!("This group is called \"{name}\" now.");
         assert_eq!(world.channel(&group.channel)[at].1, expected);
     }
+    // The room is called like it, although Slack would not have it at first; the other one stays as
+    // it was, since there cannot be two of a name.
+    let began = std::time::Instant::now();
+    while named_channel(&world, "by-the-list") != Some(group.channel.clone()) {
+        assert!(began.elapsed() < PATIENCE, "{:?}\n{}", world.slack.channels(), world.daemon.log());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(named_channel(&world, "second"), Some(second.clone()));
     let other = world.twilio.create_conversation("Made in the console").await.unwrap();
     let began = std::time::Instant::now();
     loop {
@@ -350,6 +360,30 @@ async fn what_is_changed_elsewhere_is_followed_and_told() {
     world.slack.join(&second, &world.slack.options().identity.user);
     world.wait_for_posts(&second, 3).await;
     assert_eq!(world.channel(&second)[2].1, "meanwhile");
+    world.daemon.wait_until_settled().await;
+}
+
+/// Who renamed a channel, Slack does not tell: the group keeps its name, and the room hears how to
+/// give it the new one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_is_renamed_hears_how_its_group_is_called() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    world.daemon.start().await;
+    let admin = world.admin.clone();
+    world.slack.rename(&group.channel, "autumn");
+    world.wait_for_posts(&group.channel, 1).await;
+    let told = world.channel(&group.channel).pop().unwrap().1;
+    assert!(told.contains("This room is called \"autumn\" now"), "{told}");
+    assert!(told.contains("`group rename \"autumn\"`"), "{told}");
+    let renamed = world.command(&group.channel, &admin, "group rename \"Autumn\"").await;
+    assert!(renamed.contains("is called \"Autumn\" now."), "{renamed}");
+    // What is the group's name, as Slack takes it, is no news.
+    world.command(&group.channel, &admin, "group rename \"Winter, at last\"").await;
+    assert_eq!(named_channel(&world, "winter-at-last"), Some(group.channel.clone()));
+    group.phones[0].say(&group.conversation, "hi").await.unwrap();
+    world.wait_for_posts(&group.channel, 2).await;
+    assert_eq!(world.channel(&group.channel)[1].1, "hi");
     world.daemon.wait_until_settled().await;
 }
 
@@ -407,6 +441,8 @@ async fn killed_at_any_step_an_operation_is_completed_once() {
         ("group.room=return", "group unarchive \"Team 4\"", "It is tied to slack:"),
         ("group.state=return", "group delete \"Team 5\" \"Team 5\"", "is deleted"),
         ("command.finish=return", "group delete \"Team 6\" \"Team 6\"", "is deleted"),
+        ("contact.flushed=return", "contact add +14155550599 Zoe", "+14155550599 is Zoe now."),
+        ("contact.flushed=return", "contact remove zoe", "Zoe (+14155550599) is forgotten."),
     ] {
         let answer = killed(&mut world, &office, point, line).await;
         assert!(answer.contains(expected), "{point} {line}: {answer}\n{}", world.daemon.log());

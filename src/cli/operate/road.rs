@@ -19,6 +19,9 @@ use crate::config::Config;
 use crate::control::Caller;
 use crate::store::Folder;
 
+/// What answers are taken: where one can tell how far it is, that too.
+const ACCEPTED: &str = "application/json, application/x-ndjson";
+
 /// The way to the admin API.
 pub(super) enum Road {
     /// To a running daemon.
@@ -64,7 +67,8 @@ impl Road {
             Self::Daemon(client) => {
                 let mut request = client
                     .request(method, format!("http://partyline{path}"))
-                    .header("partyline-by", by());
+                    .header("partyline-by", by())
+                    .header(header::ACCEPT, ACCEPTED);
                 if let Some(kind) = kind {
                     request = request.header(header::CONTENT_TYPE, kind);
                 }
@@ -77,8 +81,11 @@ impl Road {
                 (answer.status(), Body::new(reqwest::Body::from(answer)))
             }
             Self::Store(offline) => {
-                let mut request =
-                    Request::builder().method(method).uri(path).header("partyline-by", by());
+                let mut request = Request::builder()
+                    .method(method)
+                    .uri(path)
+                    .header("partyline-by", by())
+                    .header(header::ACCEPT, ACCEPTED);
                 if let Some(kind) = kind {
                     request = request.header(header::CONTENT_TYPE, kind);
                 }

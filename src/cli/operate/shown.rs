@@ -1,6 +1,4 @@
-//! Rows and tallies, as people read them.
-
-use std::fmt::Write as _;
+//! Rows, as people read them.
 
 use serde_json::Value;
 
@@ -28,40 +26,4 @@ pub(super) fn line(row: &Value) -> String {
         line.extend(text.chars().map(|c| if c.is_control() { ' ' } else { c }));
     }
     line
-}
-
-/// What became of an import.
-pub(super) fn tally(tally: &Value, dry_run: bool) -> String {
-    let count = |name: &str| tally[name].as_u64().unwrap_or_default();
-    let rows = |name: &str| tally[name].as_array().cloned().unwrap_or_default();
-    let mut text = String::new();
-    for change in rows("changes") {
-        let was = change["was"].as_str().map(|was| format!(" (was {was})")).unwrap_or_default();
-        let _ = writeln!(
-            text,
-            "line {}: {} {}{was}",
-            change["line"],
-            change["number"].as_str().unwrap_or_default(),
-            change["name"].as_str().unwrap_or_default()
-        );
-    }
-    let more = (count("new") + count("changed")).saturating_sub(rows("changes").len() as u64);
-    if more > 0 {
-        let _ = writeln!(text, "… and {more} more");
-    }
-    for fault in rows("faults") {
-        let why = fault["why"].as_str().unwrap_or_default();
-        let _ = writeln!(text, "line {}: not taken: {why}", fault["line"]);
-    }
-    let (new, changed) =
-        if dry_run { ("would be new", "would change") } else { ("new", "changed") };
-    let _ = writeln!(
-        text,
-        "{} {new}, {} {changed}, {} the same, {} wrong.",
-        count("new"),
-        count("changed"),
-        count("same"),
-        count("wrong")
-    );
-    text
 }

@@ -30,6 +30,8 @@ pub enum Kind {
     Name,
     /// Some words. As the last of a command's words, it is all that is left of the line.
     Text,
+    /// A small file: all of a code block.
+    File,
     /// A template: its SID or name.
     Template,
     /// `key=value`.
@@ -52,6 +54,7 @@ impl Kind {
             Self::Number => "NUMBER".into(),
             Self::Name => "NAME".into(),
             Self::Text => "TEXT".into(),
+            Self::File => "FILE".into(),
             Self::Template => "TEMPLATE".into(),
             Self::Pair => "k=v".into(),
             Self::Choice(words) => words.join("|"),
@@ -98,6 +101,7 @@ impl Kind {
             }
             Self::Name => limited(value, "name", LONGEST_NAME),
             Self::Text => limited(value, "text", LONGEST_TEXT),
+            Self::File => limited(value, "file", LONGEST_LIST),
             // A flag's value can be a whole list.
             Self::Who => limited(value, "list", LONGEST_LIST),
             _ => limited(value, "word", LONGEST_NAME),

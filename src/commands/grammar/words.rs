@@ -16,7 +16,12 @@ pub struct Word {
     separators: Vec<usize>,
     /// It begins a line.
     begins_line: bool,
+    /// It is a code block.
+    pub(in crate::commands) is_block: bool,
 }
+
+/// What a code block begins and ends with.
+const FENCE: &str = "```";
 
 impl Word {
     /// A word as a program gives it: nothing in it means anything.
@@ -65,9 +70,18 @@ pub fn parse_words(line: &str) -> Result<Vec<Word>, GrammarError> {
     let mut word: Option<Word> = None;
     let (mut closing, mut begins_line) = (None, false);
     let chars: Vec<char> = line.chars().collect();
+    let mut behind_block = 0;
     for (at, &c) in chars.iter().enumerate() {
+        if at < behind_block {
+            continue;
+        }
         let fresh = || Word { begins_line, ..Word::default() };
         match c {
+            '`' if closing.is_none() && word.is_none() && begins(&chars[at..], FENCE) => {
+                let (text, length) = block(&chars[at..]).ok_or(GrammarError::Quote)?;
+                words.push(Word { text, quoted: true, is_block: true, ..fresh() });
+                behind_block = at + length;
+            }
             c if closing.is_some_and(|closes: fn(char) -> bool| closes(c)) => closing = None,
             c if closing.is_some() => word.get_or_insert_with(fresh).text.push(c),
             c if is_double(c) => {
@@ -101,6 +115,24 @@ pub fn parse_words(line: &str) -> Result<Vec<Word>, GrammarError> {
     }
     words.extend(word);
     Ok(words)
+}
+
+fn begins(chars: &[char], with: &str) -> bool {
+    with.chars().enumerate().all(|(at, c)| chars.get(at) == Some(&c))
+}
+
+/// What is in the code block that begins here, without the language that may stand in its first line,
+/// and how many characters it takes in all.
+fn block(chars: &[char]) -> Option<(String, usize)> {
+    let end = (FENCE.len()..chars.len()).find(|at| begins(&chars[*at..], FENCE))?;
+    let text: String = chars[FENCE.len()..end].iter().collect();
+    let text = match text.split_once('\n') {
+        Some((first, rest)) if matches!(first.trim(), "" | "csv" | "vcard" | "vcf" | "text") => {
+            rest
+        }
+        _ => &text,
+    };
+    Some((text.to_owned(), end + FENCE.len()))
 }
 
 /// Whether it can begin or end quoted words.

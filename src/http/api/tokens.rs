@@ -85,10 +85,9 @@ pub(super) async fn make(
         (Rank::Manager, _) => return Err(unfit("group is a SID: CH and 32 hexadecimal digits.")),
     };
     let valid = Duration::from_secs(json.ttl_seconds.into());
-    let granted = api.twilio.grant_access(&json.identity, &access, valid).await;
-    let conversation = match access {
+    let conversation = match &access {
         Access::Admin => None,
-        Access::Manager(group) => Some(group),
+        Access::Manager(group) => Some(group.clone()),
     };
     let entry = AuditEntry {
         by: caller.by.to_string(),
@@ -96,14 +95,18 @@ pub(super) async fn make(
         from: Place::new(Network::Operator, "tokens"),
         what: "token make".to_owned(),
         conversation,
-        subject: json.identity,
-        ended: if granted.is_ok() { Ended::Done } else { Ended::Failed },
-        said: match &granted {
-            Ok(token) => format!("{}, until {:.0}", token.role, token.expires),
-            Err(failure) => failure.sentence.clone(),
-        },
+        subject: json.identity.clone(),
+        ended: Ended::Failed,
+        said: String::new(),
     };
-    api.operator.desk().ledger.audit(entry).await?;
+    let ledger = &api.operator.desk().ledger;
+    let undertaking = ledger.undertake(entry).await?;
+    let granted = api.twilio.grant_access(&json.identity, &access, valid).await;
+    let (ended, said) = match &granted {
+        Ok(token) => (Ended::Done, format!("{}, until {:.0}", token.role, token.expires)),
+        Err(failure) => (Ended::Failed, failure.sentence.clone()),
+    };
+    ledger.accomplish(undertaking, ended, said).await?;
     match granted {
         Ok(token) => Ok(Json(Token {
             token: token.token.expose_secret().to_owned(),

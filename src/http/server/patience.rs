@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
@@ -60,8 +62,8 @@ impl Turn {
         self.0.store(Self::OURS, Ordering::Relaxed);
     }
 
-    /// Its answer is there.
-    pub(super) fn answered(&self) {
+    /// Its answer has been made, to its end.
+    fn answered(&self) {
         self.0.store(Self::ANSWERED, Ordering::Relaxed);
     }
 
@@ -72,6 +74,45 @@ impl Turn {
     /// Whether an answer was given since this was asked last.
     fn was_answered(&self) -> bool {
         self.0.compare_exchange(Self::ANSWERED, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+/// An answer's body, until whose end it is our turn: one that is made bit by bit may take its time,
+/// and so may the request that it answers.
+pub(super) struct Answering {
+    body: axum::body::Body,
+    turn: Arc<Turn>,
+}
+
+impl Answering {
+    pub(super) fn new(body: axum::body::Body, turn: Arc<Turn>) -> Self {
+        Self { body, turn }
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.turn.answered();
+    }
+}
+
+impl Body for Answering {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
