@@ -41,6 +41,7 @@ use crate::operator::Operator;
 use crate::poison::{CALM, Guard};
 use crate::process;
 use crate::store::Folder;
+use crate::ticks::Ticker;
 
 use bridges::{Bridges, receive, slack_calls};
 pub use bridges::{bases, probes, twilio};
@@ -93,6 +94,7 @@ pub async fn run(
         commands: Keyed::new(tasks.clone()),
         reads: Keyed::new(tasks.clone()),
         names: Keyed::new(tasks.clone()),
+        ticks: Arc::default(),
         polls: polls(config),
         comparisons: comparisons(config),
     };
@@ -125,6 +127,14 @@ pub async fn run(
     .start()
     .await?;
     point(Point::StartLanes);
+    let ticker = Ticker::new(
+        ledger.clone(),
+        networks.clone(),
+        contacts.names().clone(),
+        wakers.clone(),
+        config.relay.ticks,
+    );
+    tasks.spawn(ticker.run(stop.clone()));
     let alerts = Arc::new(Board::default());
     let desk = Arc::new(desk(config, &ledger, &links, &contacts, &networks, &alerts, &clock));
     Operations::start(desk.clone(), wakers.clone(), stop.clone(), guard.clone()).await?;

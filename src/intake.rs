@@ -13,6 +13,7 @@ use partyline_core::{
     Address, Cursor, Event, EventKey, Happening, Incoming, Intake, Lateness, Lost, MemberChange,
     Network, NotStored, Place, Stored,
 };
+use tokio::sync::Notify;
 
 use crate::alerts::Signs;
 use crate::catchup::{Polls, words};
@@ -41,6 +42,8 @@ pub struct Wakers {
     pub reads: Arc<Keyed<Place>>,
     /// Conversations after which their rooms are to be named.
     pub names: Arc<Keyed<Place>>,
+    /// Told when there is news of how far messages came.
+    pub ticks: Arc<Notify>,
     /// Told of what is said to conversations, where they have to be asked for answers.
     pub polls: Option<Arc<Polls>>,
     /// Told of what is said in Slack's rooms, which are compared with their histories.
@@ -63,6 +66,9 @@ impl Wakers {
         }
         for place in accepted.commands {
             self.commands.wake(place);
+        }
+        if accepted.ticks {
+            self.ticks.notify_one();
         }
         for place in accepted.gaps {
             self.reads.wake(place);

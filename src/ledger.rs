@@ -37,6 +37,7 @@ mod members;
 mod missed;
 mod naming;
 mod parked;
+mod receipts;
 mod remember;
 mod roles;
 mod runs;
@@ -46,6 +47,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod ticks;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -79,6 +81,7 @@ pub use runs::Past;
 pub use schema::SCHEMA;
 pub use status::Counts;
 use threads::Threads;
+pub use ticks::{Phone, Receipt, TickNews};
 
 /// The ledger. Cheap to clone; all clones are the same ledger.
 #[derive(Clone)]
@@ -237,9 +240,10 @@ impl Owed {
     pub fn lane(&self) -> Lane {
         match self.action {
             Action::Answer { .. } => Lane { place: self.to.clone(), answers: true },
-            Action::Post { .. } | Action::Notice { .. } | Action::Template { .. } => {
-                Lane::of(self.to.clone())
-            }
+            Action::Post { .. }
+            | Action::Notice { .. }
+            | Action::Remark { .. }
+            | Action::Template { .. } => Lane::of(self.to.clone()),
         }
     }
 }

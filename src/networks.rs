@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use partyline_core::{
-    Deliver, Groups, Manage, Network, Profiles, Proof, Ranks, ReadBack, Revise, Rooms, Watch,
-    WatchState,
+    Deliver, Groups, Manage, Network, Profiles, Proof, Ranks, ReadBack, Revise, Rooms, Ticks,
+    Watch, WatchState,
 };
 
 use crate::route::Limits;
@@ -28,6 +28,8 @@ pub struct Powers {
     pub rooms: Option<Arc<dyn Rooms>>,
     /// Shows how something is getting on.
     pub revise: Option<Arc<dyn Revise>>,
+    /// Shows how far messages came.
+    pub ticks: Option<Arc<dyn Ticks>>,
     /// Tells who stands above others there, where the configuration asks for it.
     pub ranks: Option<Arc<dyn Ranks>>,
     /// Tells how the network is doing.

@@ -1,9 +1,11 @@
 //! Decisions, as pure functions of what they decide about.
 
+mod delivery;
 mod numbers;
 mod permission;
 mod senders;
 
+pub use delivery::{is_failure, tick, told, why};
 pub use numbers::{NotANumber, parse_address};
 pub use permission::{Right, Standing, may};
 pub use senders::{Assignment, Unserved, assign};

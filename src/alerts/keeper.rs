@@ -239,6 +239,7 @@ mod tests {
             commands: Keyed::new(tasks.clone()),
             reads: Keyed::new(tasks.clone()),
             names: Keyed::new(tasks),
+            ticks: Arc::default(),
             polls: None,
             comparisons: None,
         };

@@ -51,6 +51,7 @@ pub async fn offline(config: &Config) -> anyhow::Result<Offline> {
         commands: Keyed::new(lifecycle.tasks.clone()),
         reads: Keyed::new(lifecycle.tasks.clone()),
         names: Keyed::new(lifecycle.tasks.clone()),
+        ticks: Arc::default(),
         polls: None,
         comparisons: None,
     };

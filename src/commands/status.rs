@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use partyline_core::{Network, Proof};
+use jiff::SignedDuration;
+use partyline_core::{Network, Proof, Tick};
 
 use super::{Call, Command, Outcome};
 use crate::ledger::LedgerError;
@@ -10,6 +11,9 @@ use crate::policy::{Right, may};
 
 /// Conversations without a room that are named; the rest are counted.
 const NAMED: u32 = 10;
+
+/// The span of which it is told how far messages came.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 pub(super) const STATUS: Command = Command {
     words: "status",
@@ -30,6 +34,11 @@ async fn status(call: Call) -> Result<Outcome, LedgerError> {
             for (place, name) in [(&conversation, "the phones"), (&call.room, "this room")] {
                 let (waiting, parked) = desk.ledger.place_counts(place).await?;
                 let _ = writeln!(text, "For {name}: {waiting} waiting, {parked} parked.");
+            }
+            let day_ago = desk.clock.now().saturating_sub(DAY).unwrap_or_default();
+            let counts = desk.ledger.tick_counts(&call.room, day_ago).await?;
+            if !counts.is_empty() {
+                let _ = writeln!(text, "Said here in the last 24 hours: {}.", how_far(&counts));
             }
         }
         None => {
@@ -86,6 +95,20 @@ async fn for_admins(call: &Call, prefix: &str, text: &mut String) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// How far messages came: `12 on all phones, 1 not for everybody`.
+fn how_far(counts: &[(Tick, u64)]) -> String {
+    let words = |(tick, count): &(Tick, u64)| {
+        let how = match tick {
+            Tick::Sent => "on their way",
+            Tick::Delivered => "on all phones",
+            Tick::Read => "read by all",
+            Tick::Failed => "not delivered to everybody",
+        };
+        format!("{count} {how}")
+    };
+    counts.iter().map(words).collect::<Vec<_>>().join(", ")
 }
 
 fn in_words(inbound: &Proof, outbound: &Proof) -> String {

@@ -30,6 +30,8 @@ pub struct Relay {
     pub catch_up_age: Duration,
     /// So many of the newest messages of a place that were missed are relayed.
     pub catch_up_messages: usize,
+    /// Whether a message shows how far it came on the members' phones.
+    pub ticks: bool,
 }
 
 /// The longest pattern, in characters: it takes its share of the 1600 that Twilio allows.
@@ -95,7 +97,9 @@ impl Relay {
             forms::duration(Duration::from_secs(1), Duration::from_secs(10 * 366 * 86_400)),
         );
         let catch_up_messages = section.number("catch_up_messages", 500, 0..=1_000_000);
+        let ticks = section.choice("ticks", &[("shown", true), ("off", false)]);
         Ok(Self {
+            ticks: ticks?,
             attribution: attribution?,
             gap_wait: gap_wait?,
             retention: retention?,

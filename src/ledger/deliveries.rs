@@ -10,6 +10,7 @@ use super::cursors::place_id;
 use super::heads::{Found, Row};
 use super::intake::{insert_owed, map_message, note_own};
 use super::mark::key_of;
+use super::receipts;
 use super::{Accepted, Lane, Ledger, LedgerError, Owed, from_json, timestamp};
 use crate::crash::{Point, point};
 
@@ -248,8 +249,9 @@ impl Ledger {
             .threads
             .write(move |writing| {
                 let mut accepted = Accepted::default();
+                let mut event = None;
                 for number in &numbers {
-                    let event: i64 = writing
+                    let of: i64 = writing
                         .connection
                         .prepare_cached(
                             "UPDATE deliveries
@@ -259,9 +261,13 @@ impl Ledger {
                         .query_row([number], |row| row.get(0))?;
                     let Some(id) = &sent.id else { continue };
                     let row = place_id(writing, &place)?;
-                    map_message(writing, row, id, event, Some(*number))?;
+                    map_message(writing, row, id, of, Some(*number))?;
+                    event = Some(of);
                 }
                 if let Some(id) = sent.id.as_ref().filter(|_| place.is_conversation()) {
+                    if let Some(event) = event {
+                        receipts::claim(writing, id, event, now, &mut accepted)?;
+                    }
                     note_own(writing, &place, id, sent.ordinal, now, &mut accepted)?;
                 }
                 point(Point::LaneSettling);

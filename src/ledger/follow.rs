@@ -41,17 +41,6 @@ pub(super) fn follow(
             heard(writing, &event.place, participant, &speaker.id.id, event.at)?;
             None
         }
-        Happening::Receipt { participant: Some(participant), status, error, .. } => {
-            let status = serde_json::to_value(status).unwrap_or_default();
-            writing
-                .connection
-                .prepare_cached(
-                    "UPDATE participants SET status = ?3, error = ?4
-                     WHERE conversation = ?1 AND sid = ?2",
-                )?
-                .execute(params![event.place.to_string(), participant, status.as_str(), error])?;
-            None
-        }
         _ => None,
     };
     let Some(sentence) = sentence else { return Ok(Vec::new()) };

@@ -12,6 +12,8 @@ pub(super) const BATCH: i64 = 500;
 pub(super) enum Old {
     Answers,
     Audit,
+    /// Receipts of messages that never became known.
+    Orphans,
     Profiles,
     Unparsed,
 }
@@ -26,6 +28,10 @@ impl Old {
             Self::Audit => {
                 "DELETE FROM audit WHERE id IN
                      (SELECT id FROM audit WHERE at < ?1 ORDER BY at LIMIT ?2)"
+            }
+            Self::Orphans => {
+                "DELETE FROM receipts WHERE event = 0 AND at < ?1 AND message IN
+                     (SELECT message FROM receipts WHERE event = 0 AND at < ?1 LIMIT ?2)"
             }
             Self::Profiles => {
                 "DELETE FROM profiles WHERE key IN
@@ -87,8 +93,9 @@ impl Ledger {
             .await
     }
 
-    /// Deletes rows of the audit older than this, and answers to the operator's commands older than
-    /// that, a bounded number at a time; whether there may be more.
+    /// Deletes rows of the audit older than this, and answers to the operator's commands and receipts
+    /// of messages that nobody knows older than that, a bounded number at a time; whether there may
+    /// be more.
     ///
     /// # Errors
     /// Nothing was deleted.
@@ -100,8 +107,12 @@ impl Ledger {
         let (audit, answers) = (self.before(audit), self.before(answers));
         self.threads
             .write(move |writing| {
-                let rows = Old::Audit.delete(writing.connection, audit)?;
-                Ok(Old::Answers.delete(writing.connection, answers)? || rows)
+                let rows = [
+                    Old::Audit.delete(writing.connection, audit)?,
+                    Old::Answers.delete(writing.connection, answers)?,
+                    Old::Orphans.delete(writing.connection, answers)?,
+                ];
+                Ok(rows.contains(&true))
             })
             .await
     }

@@ -10,6 +10,7 @@ use super::follow::follow;
 use super::heads::{News, Row};
 use super::holds::drain;
 use super::mark::{Key, mark};
+use super::receipts;
 use super::threads::Writing;
 use super::{Entry, Lane, Ledger, LedgerError, Order, Owed, to_json};
 use crate::crash::{Point, point};
@@ -31,6 +32,8 @@ pub struct Accepted {
     pub commands: Vec<Place>,
     /// Conversations after which their rooms are to be named.
     pub renamed: Vec<Place>,
+    /// There is news of how far messages came.
+    pub ticks: bool,
 }
 
 impl Ledger {
@@ -110,6 +113,9 @@ pub(super) fn note_own(
 
 fn accept_one(writing: &Writing<'_>, entry: &Entry, now: i64, accepted: &mut Accepted) -> Sql<()> {
     let event = &entry.event;
+    if receipts::take(writing, event, now, accepted)? {
+        return Ok(());
+    }
     let place = PlaceRow::of(writing, &event.place)?;
     if entry.order == Order::CursorOnly {
         return move_cursor(writing, place.id, None, event.happening.message());

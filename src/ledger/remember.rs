@@ -104,6 +104,8 @@ impl Ledger {
                 for sql in [
                     "DELETE FROM deliveries WHERE event = ?1",
                     "DELETE FROM messages WHERE event = ?1",
+                    "DELETE FROM receipts WHERE event = ?1",
+                    "DELETE FROM ticks WHERE event = ?1",
                     "DELETE FROM events WHERE id = ?1",
                 ] {
                     let mut delete = connection.prepare_cached(sql)?;

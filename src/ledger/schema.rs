@@ -7,7 +7,8 @@ use crate::crash::{Point, point};
 
 /// What each version of the ledger adds to the one before it. Never change a step that was
 /// released: add one.
-const STEPS: &[&str] = &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9];
+const STEPS: &[&str] =
+    &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9, STEP_10];
 
 const STEP_1: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -244,6 +245,36 @@ CREATE TABLE unnamed (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE begun (id INTEGER PRIMARY KEY, entry TEXT NOT NULL) STRICT;
+";
+
+/// Receipts, one row a message and member, and the ticks that they come to. A receipt of event 0 is
+/// of a message that is not known yet. `rank` is how far the message came, `told` whether people
+/// were told that it failed. `news` counts what came of a message, which is looked at when it is
+/// `due`: `tick` is what it comes to, `shown` what the room shows, `handle` how that is taken away.
+const STEP_10: &str = "
+CREATE TABLE receipts (
+    event INTEGER NOT NULL,
+    message TEXT NOT NULL,
+    participant TEXT NOT NULL,
+    rank INTEGER NOT NULL,
+    error INTEGER,
+    at INTEGER NOT NULL,
+    told INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (event, message, participant)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ticks (
+    event INTEGER PRIMARY KEY,
+    news INTEGER NOT NULL,
+    due INTEGER,
+    tick TEXT,
+    shown TEXT,
+    handle TEXT,
+    place TEXT,
+    at INTEGER
+) STRICT;
+CREATE INDEX ticks_due ON ticks (due) WHERE due IS NOT NULL;
+CREATE INDEX ticks_at ON ticks (place, at) WHERE place IS NOT NULL;
 ";
 
 /// The version of the ledger that this program writes.

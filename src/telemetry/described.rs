@@ -19,6 +19,7 @@ const COUNTERS: &[Described] = &[
         "partyline_hook_in_doubt_total",
         "Members' messages let through without a name, which was not in memory",
     ),
+    ("partyline_failures_told_total", "Members whom a message did not reach, told in the room"),
     ("partyline_http_accept_failed_total", "Connections that the system could not give, by try"),
     (
         "partyline_http_cut_off_total",
@@ -51,6 +52,7 @@ const COUNTERS: &[Described] = &[
     ("partyline_slack_unclear_total", "What came from Slack and was not understood, by way"),
     ("partyline_slack_unknown_errors_total", "Answers of Slack with an error that is not known"),
     ("partyline_slack_unstored_total", "Envelopes that were not stored, so not acknowledged"),
+    ("partyline_ticks_total", "Ticks on messages by network, tick and outcome"),
     ("partyline_twilio_webhooks_total", "Twilio's webhooks by event and outcome"),
     ("partyline_unparsed_total", "What came and was kept unread, by network and way"),
     ("partyline_webhooks_not_stored_total", "Webhooks answered with 503: they were not stored"),

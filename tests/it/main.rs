@@ -25,4 +25,5 @@ mod silence;
 mod stores;
 mod strangers;
 mod support;
+mod ticks;
 mod unknown;

@@ -3,6 +3,7 @@
 mod groups;
 pub(crate) mod hall;
 mod missed;
+mod ticks;
 
 use partyline_core::{Clock, SystemClock};
 use serde_json::Value;

@@ -78,6 +78,17 @@ pub enum Action {
         /// What it says.
         text: Text,
     },
+    /// The bridge itself says something about one message: in its thread, where the platform has
+    /// threads, otherwise in reply to it.
+    Remark {
+        /// The message.
+        about: MessageId,
+        /// The message that began the thread, where it stands in one already.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        thread: Option<MessageId>,
+        /// What it says.
+        text: Text,
+    },
     /// An approved template is sent, with its variables filled in: to members on phones only.
     Template {
         /// `HX…`.

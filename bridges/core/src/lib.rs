@@ -29,6 +29,7 @@ mod link;
 mod rooms;
 mod seldom;
 mod text;
+mod ticks;
 mod traits;
 mod verdict;
 
@@ -51,6 +52,7 @@ pub use link::Link;
 pub use rooms::{NewRoom, Revise, Rooms};
 pub use seldom::Seldom;
 pub use text::{Mark, MarkKind, Text, split_words};
+pub use ticks::{Tick, Ticked, Ticks};
 pub use traits::{
     Cursor, Deliver, Incoming, Intake, Lost, NotStored, Profile, Profiles, Proof, Ranks, ReadBack,
     Stored, Watch, WatchState,

@@ -9,7 +9,7 @@
 //! | `inbound`, `message` | events → ours (pure) |
 //! | `outbound` | ours → content (pure) |
 //! | `text` | bodies, names, HTML (pure) |
-//! | `client`, `history`, `rooms` | requests |
+//! | `client`, `history`, `rooms`, `ticks` | requests |
 //! | `error` | answers → verdicts (pure) |
 //! | `health` | how the network is doing |
 //!
@@ -32,6 +32,7 @@ mod rooms;
 mod session;
 mod sync;
 mod text;
+mod ticks;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};

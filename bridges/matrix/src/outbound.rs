@@ -57,7 +57,10 @@ pub(crate) fn contents(outgoing: &[Outgoing]) -> Value {
     }
     let lines = outgoing.iter().filter_map(|outgoing| match &outgoing.action {
         Action::Post { name, content, .. } => Some(Line::new(name, content, &outgoing.lead())),
-        Action::Notice { .. } | Action::Template { .. } | Action::Answer { .. } => None,
+        Action::Notice { .. }
+        | Action::Remark { .. }
+        | Action::Template { .. }
+        | Action::Answer { .. } => None,
     });
     let (bodies, html): (Vec<_>, Vec<_>) = lines.map(|line| (line.body, line.html)).unzip();
     let mut message = written(&bodies.join("\n"), &html.join("<br>"));
@@ -83,6 +86,11 @@ pub(crate) fn content(outgoing: &Outgoing) -> Value {
             post(*origin, name, picture.as_ref(), content, &outgoing.lead())
         }
         Action::Notice { text } => notice(text),
+        Action::Remark { about, text, .. } => {
+            let mut said = notice(text);
+            reply(&mut said, about.as_str());
+            said
+        }
         Action::Answer { to, text, replaces } => answer(to, text, replaces.as_ref()),
         // Templates go to phones; what a room is to see of one is a notice of its own.
         Action::Template { sid, .. } => notice(&Text::plain(format!("[template {sid}]"))),

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use crate::client::{Client, Span};
 use crate::inbound::Reader;
 use crate::threads::Threads;
-use crate::{ts, wire};
+use crate::{outbound, ts, wire};
 
 /// The most messages that are read back at once, which bounds the memory; of more, the oldest, so
 /// that whoever reads on from the last of them gets the rest.
@@ -57,7 +57,7 @@ type InOrder = BTreeMap<u64, (Event, Bytes)>;
 
 /// Looks for the post of a delivery, by the id in its metadata.
 pub(crate) async fn find(client: &Client, outgoing: &Outgoing) -> Result<Option<Sent>, Failure> {
-    let (channel, thread) = ts::parts(&outgoing.to);
+    let (channel, thread) = outbound::place(outgoing);
     let earliest = outgoing.earliest();
     let earliest = earliest.saturating_sub(CLOCKS_DIFFER).unwrap_or(earliest);
     let oldest = ts::from_ordinal(ts::at(earliest));

@@ -12,6 +12,7 @@
 //! | `socket` | the socket transport |
 //! | `connector`, `client` | the Web API, by way of slack-morphism |
 //! | `rates` | turns to post |
+//! | `ticks` | how far messages came, as reactions |
 //! | `rooms` | channels made, named, archived; answers changed in place |
 //! | `history` | reading back, and looking up posts whose answer was lost |
 //! | `profiles`, `gestures` | names; sendings that Slack listed twice |
@@ -40,6 +41,7 @@ mod signature;
 mod socket;
 mod text;
 mod threads;
+mod ticks;
 mod ts;
 mod watch;
 mod webhooks;

@@ -24,14 +24,15 @@ pub(crate) const LIMIT: usize = TEXT_LIMIT - PART_ROOM;
 /// Nothing in it can ping (`parse` none, `link_names` off, everything escaped) or make Slack
 /// fetch what a link leads to (unfurling off).
 pub(crate) fn post(outgoing: &Outgoing) -> Option<SlackApiChatPostMessageRequest> {
+    let (channel, thread) = place(outgoing);
     let (text, name, picture) = match &outgoing.action {
         Action::Post { name, picture, content, part, .. } => {
             (time(outgoing) + &said(content, *part), shown_name(name), picture.as_ref())
         }
         Action::Notice { text } => (text::write(text), None, None),
+        Action::Remark { text, .. } => (text::write(text), None, None),
         Action::Answer { .. } | Action::Template { .. } => return None,
     };
-    let (channel, thread) = ts::parts(&outgoing.to);
     let content = SlackMessageContent::new()
         .with_text(text)
         .with_metadata(wire::metadata(outgoing.id.as_str()));
@@ -46,6 +47,17 @@ pub(crate) fn post(outgoing: &Outgoing) -> Option<SlackApiChatPostMessageRequest
             .with_unfurl_links(false)
             .with_unfurl_media(false),
     )
+}
+
+/// The channel, and the thread in it, that a delivery goes to.
+pub(crate) fn place(outgoing: &Outgoing) -> (&str, Option<&str>) {
+    let (channel, within) = ts::parts(&outgoing.to);
+    let thread = match &outgoing.action {
+        // Slack threads have one level: the message that began it stands for all in it.
+        Action::Remark { about, thread, .. } => Some(thread.as_ref().unwrap_or(about).as_str()),
+        _ => None,
+    };
+    (channel, within.or(thread))
 }
 
 /// The answer to a command, for whoever gave it only.

@@ -25,7 +25,9 @@ pub(crate) fn message(outgoing: &Outgoing, pattern: &Attribution) -> Result<NewM
         Action::Post { origin, name, content, .. } => {
             post(*origin, name, content, &outgoing.lead(), pattern)
         }
-        Action::Notice { text } => (None, text.plain.clone(), Ours::default()),
+        Action::Notice { text } | Action::Remark { text, .. } => {
+            (None, text.plain.clone(), Ours::default())
+        }
         Action::Answer { .. } | Action::Template { .. } => {
             return Err(Failure::never(
                 Reason::Refused,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use partyline_twilio::simulator::{Message, Receipt, ReceiptStatus};
 
 use super::Sources;
+use crate::policy;
 use crate::sandbox::cast::MEMBERS;
 
 /// How far it came, the worst first.
@@ -71,19 +72,10 @@ pub(super) fn of<'a>(
     all
 }
 
-/// What a receipt's error code says to a person (TwiML and Conversations error dictionary,
-/// twilio.com/docs/api/errors).
+/// What a receipt's error code says to a person.
 fn why(receipt: &Receipt) -> Option<String> {
-    match receipt.error_code {
-        0 => None,
-        63016 => Some(
-            "63016: the 24-hour window is closed; only an approved template arrives until the \
-             member writes again"
-                .to_owned(),
-        ),
-        21610 => Some("21610: the member opted out".to_owned()),
-        code => Some(format!("Twilio's error {code}")),
-    }
+    let code = Some(receipt.error_code).filter(|code| *code != 0)?;
+    Some(format!("{code}: {}", policy::why(Some(code))))
 }
 
 /// The ticks in words: `Ben: delivered, Aiko: sent`.

@@ -1,0 +1,319 @@
+//! What is to be shown and told of how far messages came; see [`crate::ticks`].
+
+use jiff::{SignedDuration, Timestamp};
+use partyline_core::{MessageId, Place, ReceiptStatus, Tick, Ticked};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::intake::insert_owed;
+use super::mark::key_of;
+use super::receipts::{SETTLING, status};
+use super::{Accepted, Ledger, LedgerError, Owed, timestamp};
+
+type Sql<T> = Result<T, rusqlite::Error>;
+
+/// News of something that was said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TickNews {
+    /// The event, in the ledger.
+    pub event: i64,
+    /// How much news there has been of it.
+    pub number: i64,
+    /// Where it was said.
+    pub place: Place,
+    /// Its id there.
+    pub message: MessageId,
+    /// The message that began its thread, if it stands in one.
+    pub thread: Option<MessageId>,
+    /// When it was said.
+    pub at: Timestamp,
+    /// The name or address of whoever said it, as the event had it: an id of its network.
+    pub speaker: Option<String>,
+    /// The conversation that it was said in, or is relayed to.
+    pub conversation: Place,
+    /// Its messages there: several where it went in parts.
+    pub parts: usize,
+    /// Where it stands besides, with its ids there.
+    pub copies: Vec<(Place, MessageId)>,
+    /// What became of it on the phones.
+    pub receipts: Vec<Receipt>,
+    /// The participants who have a phone.
+    pub members: Vec<Phone>,
+    /// What it shows now.
+    pub shown: Option<Ticked>,
+}
+
+/// What became of one message on one phone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The message in the conversation.
+    pub message: MessageId,
+    /// The participant (`MB…`).
+    pub participant: String,
+    /// What became of it.
+    pub status: ReceiptStatus,
+    /// Twilio's error code.
+    pub error: Option<u32>,
+    /// Whether people were told that it failed.
+    pub told: bool,
+}
+
+/// A member of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phone {
+    /// The participant (`MB…`).
+    pub participant: String,
+    /// The address, in its canonical form.
+    pub address: String,
+    /// The name in the participant's attributes.
+    pub name: Option<String>,
+}
+
+impl Ledger {
+    /// When there is news of a message to be looked at next.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn next_tick(&self) -> Result<Option<Timestamp>, LedgerError> {
+        self.threads
+            .read(|connection| {
+                connection
+                    .prepare_cached("SELECT min(due) FROM ticks WHERE due IS NOT NULL")?
+                    .query_row([], |row| row.get::<_, Option<i64>>(0))
+                    .map(|due| due.map(timestamp))
+            })
+            .await
+    }
+
+    /// News that is to be looked at by now, oldest first, at most `limit`. Of what too little is known
+    /// to show anything, there is no news any more.
+    ///
+    /// # Errors
+    /// The ledger could not be read or written.
+    pub async fn tick_news(&self, limit: u32) -> Result<Vec<TickNews>, LedgerError> {
+        let now = self.now_ms();
+        let read: Vec<(i64, Option<TickNews>)> = self
+            .threads
+            .read(move |connection| {
+                let due: Vec<(i64, i64, Option<Ticked>)> = connection
+                    .prepare_cached(
+                        "SELECT event, news, shown, handle FROM ticks
+                         WHERE due <= ?1 ORDER BY due LIMIT ?2",
+                    )?
+                    .query_map(params![now, limit], |row| {
+                        let shown: Option<String> = row.get(2)?;
+                        let tick = shown.as_deref().and_then(Tick::named);
+                        let handle = row.get(3)?;
+                        Ok((row.get(0)?, row.get(1)?, tick.map(|tick| Ticked { tick, handle })))
+                    })?
+                    .collect::<Result<_, _>>()?;
+                let read =
+                    |(event, number, shown)| Ok((event, news(connection, event, number, shown)?));
+                due.into_iter().map(read).collect()
+            })
+            .await?;
+        let unknown = read.iter().filter(|(_, news)| news.is_none());
+        let unknown: Vec<i64> = unknown.map(|(event, _)| *event).collect();
+        if !unknown.is_empty() {
+            self.threads
+                .write(move |writing| {
+                    let mut forget =
+                        writing.connection.prepare_cached("DELETE FROM ticks WHERE event = ?1")?;
+                    unknown.iter().try_for_each(|event| forget.execute([event]).map(drop))
+                })
+                .await?;
+        }
+        Ok(read.into_iter().filter_map(|(_, news)| news).collect())
+    }
+
+    /// These receipts were told, with what the rooms are owed for it.
+    ///
+    /// # Errors
+    /// Nothing was noted.
+    pub async fn tell_failed(
+        &self,
+        event: i64,
+        receipts: Vec<Receipt>,
+        notices: Vec<Owed>,
+    ) -> Result<Accepted, LedgerError> {
+        let now = self.now_ms();
+        self.threads
+            .write(move |writing| {
+                let mut accepted = Accepted::default();
+                let mut told = writing.connection.prepare_cached(
+                    "UPDATE receipts SET told = 1
+                     WHERE event = ?1 AND message = ?2 AND participant = ?3",
+                )?;
+                for receipt in &receipts {
+                    told.execute(params![event, receipt.message.as_str(), receipt.participant])?;
+                }
+                for notice in &notices {
+                    let position = Some(writing.next_position());
+                    let key = key_of(writing, event)?;
+                    insert_owed(writing, event, &key, notice, position, now)?;
+                    accepted.wake(notice.lane());
+                }
+                Ok(accepted)
+            })
+            .await
+    }
+
+    /// A piece of news was looked at: what the message comes to, what it shows now, and when it is
+    /// to be looked at again although nothing new came.
+    ///
+    /// # Errors
+    /// Nothing was noted.
+    pub async fn ticked(
+        &self,
+        news: &TickNews,
+        tick: Option<Tick>,
+        shown: Option<Ticked>,
+        again: Option<SignedDuration>,
+    ) -> Result<(), LedgerError> {
+        let (event, number, at) = (news.event, news.number, news.at.as_millisecond());
+        let place = news.place.to_string();
+        let soon = self.now_ms() + SETTLING;
+        let again = again.map(|wait| {
+            self.now_ms().saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX))
+        });
+        self.threads
+            .write(move |writing| {
+                // What came meanwhile is looked at in its turn.
+                let shown = shown.as_ref();
+                writing
+                    .connection
+                    .prepare_cached(
+                        "UPDATE ticks SET tick = ?3, shown = ?4, handle = ?5, at = ?6, place = ?7,
+                             due = CASE WHEN news = ?2 THEN ?8 ELSE ?9 END
+                         WHERE event = ?1",
+                    )?
+                    .execute(params![
+                        event,
+                        number,
+                        tick.map(Tick::name),
+                        shown.map(|shown| shown.tick.name()),
+                        shown.and_then(|shown| shown.handle.as_deref()),
+                        at,
+                        place,
+                        again,
+                        soon
+                    ])
+                    .map(drop)
+            })
+            .await
+    }
+
+    /// How many of the messages that were said in a place since then came how far.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn tick_counts(
+        &self,
+        place: &Place,
+        since: Timestamp,
+    ) -> Result<Vec<(Tick, u64)>, LedgerError> {
+        let place = place.to_string();
+        self.threads
+            .read(move |connection| {
+                let counts: Vec<(String, u64)> = connection
+                    .prepare_cached(
+                        "SELECT tick, count(*) FROM ticks
+                         WHERE place = ?1 AND at >= ?2 AND tick IS NOT NULL GROUP BY tick",
+                    )?
+                    .query_map(params![place, since.as_millisecond()], |row| {
+                        Ok((row.get(0)?, row.get(1)?))
+                    })?
+                    .collect::<Result<_, _>>()?;
+                let of = |tick: Tick| {
+                    let found = counts.iter().find(|(name, _)| name == tick.name());
+                    found.map(|(_, count)| (tick, *count))
+                };
+                Ok(Tick::ALL.into_iter().filter_map(of).collect())
+            })
+            .await
+    }
+}
+
+fn news(
+    connection: &Connection,
+    event: i64,
+    number: i64,
+    shown: Option<Ticked>,
+) -> Sql<Option<TickNews>> {
+    let said: Option<(i64, Option<String>, Option<String>)> = connection
+        .prepare_cached(
+            "SELECT at, event ->> '$.happening.content.thread', event ->> '$.happening.speaker.id.id'
+             FROM events WHERE id = ?1",
+        )?
+        .query_row([event], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((at, thread, speaker)) = said else { return Ok(None) };
+    let (mut origin, mut copies, mut parts) = (None, Vec::new(), Vec::new());
+    let mut messages = connection.prepare_cached(
+        "SELECT places.place, message, delivery IS NULL FROM messages
+         JOIN places ON places.id = messages.place WHERE messages.event = ?1",
+    )?;
+    let mut rows = messages.query([event])?;
+    while let Some(row) = rows.next()? {
+        let Ok(place) = row.get::<_, String>(0)?.parse::<Place>() else { continue };
+        let message = MessageId::new(row.get::<_, String>(1)?);
+        let is_origin: bool = row.get(2)?;
+        if place.is_conversation() {
+            parts.push(place.clone());
+        }
+        if is_origin {
+            origin = Some((place, message));
+        } else if !place.is_conversation() {
+            copies.push((place, message));
+        }
+    }
+    let (Some((place, message)), Some(conversation)) = (origin, parts.first().cloned()) else {
+        return Ok(None);
+    };
+    Ok(Some(TickNews {
+        event,
+        number,
+        place,
+        message,
+        thread: thread.map(MessageId::new),
+        at: timestamp(at),
+        speaker,
+        parts: parts.len(),
+        copies,
+        receipts: receipts(connection, event)?,
+        members: members(connection, &conversation)?,
+        conversation,
+        shown,
+    }))
+}
+
+fn receipts(connection: &Connection, event: i64) -> Sql<Vec<Receipt>> {
+    connection
+        .prepare_cached(
+            "SELECT message, participant, rank, error, told FROM receipts WHERE event = ?1",
+        )?
+        .query_map([event], |row| {
+            Ok(Receipt {
+                message: MessageId::new(row.get::<_, String>(0)?),
+                participant: row.get(1)?,
+                status: status(row.get(2)?),
+                error: row.get(3)?,
+                told: row.get(4)?,
+            })
+        })?
+        .collect()
+}
+
+fn members(connection: &Connection, conversation: &Place) -> Sql<Vec<Phone>> {
+    connection
+        .prepare_cached(
+            "SELECT sid, address, name FROM participants
+             WHERE conversation = ?1 AND address IS NOT NULL AND address NOT LIKE 'client:%'",
+        )?
+        .query_map([conversation.to_string()], |row| {
+            Ok(Phone { participant: row.get(0)?, address: row.get(1)?, name: row.get(2)? })
+        })?
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! Receipts and what they come to.
+
+use partyline_core::{Event, EventKey, Happening, Sent};
+use proptest::prelude::*;
+
+use super::super::tests::{conversation, entry, open, room};
+use super::super::{Entry, Lane, Order};
+use super::*;
+
+fn receipt(message: &str, status: ReceiptStatus) -> Entry {
+    let mut entry = entry(&conversation(), 0, &room(), Order::Arrival);
+    entry.owed.clear();
+    entry.event = Event {
+        key: EventKey::new(format!("DY1/{status:?}")),
+        place: conversation(),
+        at: Timestamp::UNIX_EPOCH,
+        ordinal: None,
+        happening: Happening::Receipt {
+            message: MessageId::new(message),
+            participant: Some("MB1".to_owned()),
+            status,
+            error: None,
+        },
+    };
+    entry
+}
+
+/// Something that was said in the room and stands in the conversation as IM9.
+async fn said(ledger: &Ledger, early: &[ReceiptStatus]) {
+    let from_room = entry(&room(), 7, &conversation(), Order::Arrival);
+    ledger.accept(vec![from_room]).await.unwrap();
+    let waiting = ledger.waiting(&Lane::of(conversation()), 1).await.unwrap();
+    for status in early {
+        ledger.accept(vec![receipt("IM9", *status)]).await.unwrap();
+    }
+    let sent = Sent { id: Some(MessageId::new("IM9")), ordinal: Some(1) };
+    ledger.settle(&waiting[0], sent).await.unwrap();
+}
+
+/// All news that there is, due or not.
+async fn news(ledger: &Ledger) -> Vec<TickNews> {
+    ledger
+        .threads
+        .write(|writing| writing.connection.execute("UPDATE ticks SET due = 0 WHERE due > 0", []))
+        .await
+        .unwrap();
+    ledger.tick_news(10).await.unwrap()
+}
+
+#[tokio::test]
+async fn news_that_comes_while_it_is_looked_at_is_looked_at_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    said(&ledger, &[]).await;
+    ledger.accept(vec![receipt("IM9", ReceiptStatus::Sent)]).await.unwrap();
+    let looked_at = news(&ledger).await.remove(0);
+    assert_eq!((&looked_at.place, looked_at.message.as_str()), (&room(), "IM7"));
+    ledger.accept(vec![receipt("IM9", ReceiptStatus::Delivered)]).await.unwrap();
+    let shown = Ticked { tick: Tick::Sent, handle: None };
+    ledger.ticked(&looked_at, Some(Tick::Sent), Some(shown.clone()), None).await.unwrap();
+    let again = news(&ledger).await;
+    assert_eq!(again.len(), 1);
+    assert_eq!(again[0].receipts[0].status, ReceiptStatus::Delivered);
+    assert_eq!(again[0].shown, Some(shown));
+    ledger.ticked(&again[0], Some(Tick::Delivered), None, None).await.unwrap();
+    assert_eq!(news(&ledger).await, []);
+    assert_eq!(ledger.next_tick().await.unwrap(), None);
+    let counts = ledger.tick_counts(&room(), Timestamp::UNIX_EPOCH).await.unwrap();
+    assert_eq!(counts, [(Tick::Delivered, 1)]);
+}
+
+#[tokio::test]
+async fn what_is_told_is_not_told_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    said(&ledger, &[ReceiptStatus::Failed]).await;
+    let looked_at = news(&ledger).await.remove(0);
+    assert!(!looked_at.receipts[0].told);
+    let told = looked_at.receipts.clone();
+    ledger.tell_failed(looked_at.event, told, Vec::new()).await.unwrap();
+    // A repeat, or an older one, is no news.
+    for status in [ReceiptStatus::Failed, ReceiptStatus::Sent] {
+        let repeat = ledger.accept(vec![receipt("IM9", status)]).await.unwrap();
+        assert_eq!((repeat.fresh, repeat.repeats, repeat.ticks), (0, 1, false));
+    }
+    assert!(news(&ledger).await[0].receipts[0].told);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+    #[test]
+    fn receipts_in_any_order_come_to_the_same(
+        all in Just(vec![ReceiptStatus::Sent, ReceiptStatus::Delivered, ReceiptStatus::Read])
+            .prop_shuffle(),
+        early in 0usize..4,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let ledger = open(&folder);
+            said(&ledger, &all[..early]).await;
+            for status in &all[early..] {
+                ledger.accept(vec![receipt("IM9", *status)]).await.unwrap();
+            }
+            let news = news(&ledger).await;
+            assert_eq!(news.len(), 1);
+            let statuses: Vec<_> = news[0].receipts.iter().map(|one| one.status).collect();
+            assert_eq!(statuses, [ReceiptStatus::Read]);
+        });
+    }
+}

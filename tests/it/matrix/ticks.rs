@@ -1,0 +1,51 @@
+//! Ticks and remarks in a Matrix room.
+
+use serde_json::Value;
+use tokio::time::{Duration, Instant, sleep};
+
+use super::hall::Hall;
+use crate::support::PATIENCE;
+
+/// The keys of the bot's reactions on an event that stand there now.
+fn reactions(history: &[Value], bot: &str, event: &str) -> Vec<String> {
+    let on = |one: &&Value| {
+        one["sender"] == bot
+            && one["type"] == "m.reaction"
+            && one["content"]["m.relates_to"]["event_id"] == event
+    };
+    let keys = history.iter().filter(on);
+    keys.filter_map(|one| Some(one["content"]["m.relates_to"]["key"].as_str()?.to_owned()))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_sees_how_far_its_messages_came_and_whom_they_do_not_reach() {
+    let mut hall = Hall::new().await;
+    let (group, room) = hall.group("spring-launch", &["+14155550101"]).await;
+    hall.world.daemon.start().await;
+    let wait = async |event: &str, key: &str| {
+        let began = Instant::now();
+        loop {
+            let history = hall.ravi.history(&room).await;
+            let shown = reactions(&history, &hall.bot.id, event);
+            if shown == [key] {
+                return history;
+            }
+            assert!(began.elapsed() < PATIENCE, "{shown:?}\n{}", hall.world.daemon.log());
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let said = hall.ravi.say(&room, "hello there").await;
+    wait(&said, "✅").await;
+    group.phones[0].read_all();
+    wait(&said, "👀").await;
+
+    group.phones[0].close_window();
+    let said = hall.ravi.say(&room, "are you there").await;
+    let history = wait(&said, "⚠️").await;
+    let about = |one: &&Value| one["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == *said;
+    let told = history.iter().find(about).expect("a reply");
+    let told = told["content"]["body"].as_str().expect("words");
+    assert!(told.starts_with("Not delivered to +1 415-555-0101: WhatsApp takes"), "{told}");
+    hall.world.daemon.wait_until_settled().await;
+}

@@ -1,0 +1,110 @@
+//! What the people in a room learn of how far their messages came.
+
+use partyline_slack::simulator as slack;
+
+use crate::support::{PATIENCE, World};
+
+/// The names of the reactions on the last thing that a person said in a channel.
+fn reactions(slack: &slack::Simulator, channel: &str) -> Vec<String> {
+    let messages = slack.messages(channel);
+    let said = messages.iter().rev().find(|one| matches!(one.author, slack::Author::User(_)));
+    said.into_iter().flat_map(|said| &said.reactions).map(|one| one.name.clone()).collect()
+}
+
+async fn wait_for_reactions(world: &World, channel: &str, expected: &[&str]) {
+    let shown = |slack: &slack::Simulator| (reactions(slack, channel) == expected).then_some(());
+    if let Err(error) = world.slack.wait_for("reactions", PATIENCE, shown).await {
+        panic!("{error}: {:?}\n{}", reactions(&world.slack, channel), world.daemon.log())
+    }
+}
+
+/// What stands in the thread under the message with this text.
+fn beside(slack: &slack::Simulator, channel: &str, text: &str) -> Vec<String> {
+    let messages = slack.messages(channel);
+    let head = messages.iter().find(|one| one.text == text).expect("it was said").ts;
+    let replies = messages.iter().filter(|one| one.thread_ts == Some(head) && one.ts != head);
+    replies.map(|one| one.text.clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_shows_how_far_it_came() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101", "+14155550102"]).await;
+    world.daemon.start().await;
+    group.phones[1].switch(false);
+    world.slack.user_says(&group.channel, &world.admin, "who is there").unwrap();
+    wait_for_reactions(&world, &group.channel, &["heavy_check_mark"]).await;
+    group.phones[1].switch(true);
+    wait_for_reactions(&world, &group.channel, &["white_check_mark"]).await;
+    for phone in &group.phones {
+        phone.read_all();
+    }
+    wait_for_reactions(&world, &group.channel, &["eyes"]).await;
+    let status = world.command(&group.channel, &world.admin, "status").await;
+    assert!(status.contains("Said here in the last 24 hours: 1 read by all."), "{status}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_message_does_not_reach_is_told_beside_it_once() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101", "+14155550102"]).await;
+    world.daemon.start().await;
+    let admin = world.admin.clone();
+    world.command(&group.channel, &admin, "contact add +14155550101 \"Maya Lopez\"").await;
+    group.phones[0].close_window();
+    world.slack.user_says(&group.channel, &admin, "see you at ten").unwrap();
+    world.wait_for_inbox(&group.phones[1], 1).await;
+    // Whatever it knew of receipts by now, it has on its disk.
+    world.daemon.kill();
+    world.twilio.idle().await;
+    world.daemon.start().await;
+    world.slack.user_says(&group.channel, &admin, "and once more").unwrap();
+    wait_for_reactions(&world, &group.channel, &["warning"]).await;
+    world.daemon.wait_until_settled().await;
+    let told = beside(&world.slack, &group.channel, "and once more");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("Not delivered to Maya Lopez: WhatsApp takes free words"),
+        "{told:?}"
+    );
+    assert!(told[0].contains("`notify TEMPLATE`"), "{told:?}");
+
+    // And what the other phone says.
+    group.phones[1].say(&group.conversation, "I am on my way").await.unwrap();
+    world
+        .slack
+        .wait_for("a remark", PATIENCE, |slack| {
+            let said =
+                slack.messages(&group.channel).iter().any(|one| one.text == "I am on my way");
+            (said && !beside(slack, &group.channel, "I am on my way").is_empty()).then_some(())
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", world.daemon.log()));
+    let told = beside(&world.slack, &group.channel, "I am on my way");
+    assert!(told[0].contains("said was not delivered to Maya Lopez: "), "{told:?}");
+}
+
+/// A receipt that was acknowledged is told of, whenever the daemon is killed: the hook that brought
+/// it is not repeated.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_known_when_it_is_killed_is_told_after_the_start() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    world.daemon.start().await;
+    group.phones[0].set_unreachable(Some(30003));
+    world.slack.user_says(&group.channel, &world.admin, "are you there").unwrap();
+    let failed = "partyline_twilio_webhooks_total{event=\"onDeliveryUpdated\",outcome=\"event\"}";
+    let began = std::time::Instant::now();
+    while world.daemon.metric(failed).await.unwrap_or_default() < 1.0 {
+        assert!(began.elapsed() < PATIENCE, "no receipt\n{}", world.daemon.log());
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    world.twilio.idle().await;
+    world.daemon.kill();
+    world.daemon.start().await;
+    wait_for_reactions(&world, &group.channel, &["warning"]).await;
+    world.daemon.wait_until_settled().await;
+    let told = beside(&world.slack, &group.channel, "are you there");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("switched off or out of reach"), "{told:?}");
+}
