@@ -14,7 +14,7 @@ use super::life::{End, Insists, Life};
 use crate::support::{Group, PATIENCE, World};
 
 /// How long a life lasts at most if its fail point is not reached.
-const LONGEST_LIFE: Duration = Duration::from_secs(15);
+const LONGEST_LIFE: Duration = PATIENCE;
 
 /// Commands that are under way at once, at most.
 const COMMANDS: usize = 4;
