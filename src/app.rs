@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
-use partyline_core::{Clock, Intake, Link, Network};
+use partyline_core::{Clock, Forms, Intake, Link, Network};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
@@ -24,9 +24,10 @@ use crate::contacts::{Contacts, SledContacts};
 use crate::control;
 use crate::crash::{Point, point};
 use crate::directory::Directory;
+use crate::forms::CommandForms;
 use crate::http::api::{self, Api};
 use crate::http::server::{self, Bounds, Waits};
-use crate::http::{self, Bodies, Rooms};
+use crate::http::{self, Bodies, Rooms, SlackSide};
 use crate::intake::{self, Door, Wakers};
 use crate::keyed::Keyed;
 use crate::lanes::{self, Lanes};
@@ -157,7 +158,8 @@ pub async fn run(
         Directory::new(ledger.clone(), links.clone(), door.clone(), bridges.twilio.clone());
     tasks.spawn(until(stop.clone(), directory.keep(config.twilio.groups_interval)));
     let intake: Arc<dyn Intake> = Arc::new(door);
-    receive(&bridges, slack_calls(config), &intake, &lifecycle).await?;
+    let forms: Arc<dyn Forms> = Arc::new(CommandForms::new(desk.clone()));
+    receive(&bridges, slack_calls(config), &intake, &forms, &lifecycle).await?;
     point(Point::StartReceive);
     let caller = alerts::client().context("no HTTP client could be made")?;
     watch::probe(config, &caller, &bridges, &networks, &lifecycle);
@@ -179,7 +181,11 @@ pub async fn run(
     answer_the_command_line(&store, &contacts, admin(None), &lifecycle);
     let rooms = Rooms {
         twilio: bridges.twilio.clone(),
-        slack: bridges.slack.clone().filter(|_| slack_calls(config)),
+        slack: bridges
+            .slack
+            .clone()
+            .filter(|_| slack_calls(config))
+            .map(|bridge| SlackSide { bridge, forms }),
         intake,
         names: contacts.names().clone(),
         links,

@@ -8,6 +8,7 @@ mod archive;
 mod audit;
 mod contact;
 mod create;
+mod dm;
 mod find;
 mod grammar;
 mod group;
@@ -25,7 +26,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use partyline_core::{Address, Clock, CommandLine, Given, Network, PersonId, Place};
+use partyline_core::{Address, Button, Clock, CommandLine, Given, Network, PersonId, Place};
 
 use crate::alerts::Board;
 use crate::contacts::Contacts;
@@ -35,9 +36,10 @@ use crate::networks::Networks;
 use crate::operations::Operation;
 use crate::policy::{Right, Standing, may};
 pub(crate) use contact::suggestion;
+pub(crate) use create::{addresses, can_be_tied};
 use grammar::Leading;
 pub use grammar::{Argument, Arguments, Count, GrammarError, Kind, Stands, Word, parse_words};
-pub(crate) use group::members;
+pub(crate) use group::{members, state_in_words};
 
 /// A row of the table.
 pub struct Command {
@@ -98,6 +100,7 @@ pub static TABLE: &[Command] = &[
     notify::NOTIFY,
     notify::LIST,
     notify::SHOW,
+    dm::DM,
     contact::ADD,
     contact::CHANGE,
     contact::SHOW,
@@ -174,6 +177,9 @@ pub enum Outcome {
     Answer(String),
     /// Nothing was done: what is wrong with what was asked.
     Refused(String),
+    /// Nothing was done yet: it is asked whether it is to be. What stands in the text can be typed,
+    /// and where the platform has buttons, pressed.
+    Question(String, Vec<Button>),
     /// Nothing was done: who asked may not ask for it.
     Denied(String),
     /// This answer, and a change of what the ledger keeps.
@@ -259,7 +265,7 @@ pub async fn carry_out(
     };
     let (command, arguments, subject) = match &line.given {
         Some(Given::Named(given)) => {
-            let Some(command) = TABLE.iter().find(|command| command.words == line.line) else {
+            let Some(command) = row(&line.line) else {
                 return Ok(nothing(format!("There is no command \"{}\" yet.", line.line)));
             };
             (command, grammar::named(command, given), shown(command, given))
@@ -294,11 +300,7 @@ pub async fn carry_out(
     };
     let standing = crate::roles::standing(&desk, &line.by, &room, about.as_ref()).await?;
     let outcome = match (arguments, group) {
-        _ if !may(standing, command.right) => Outcome::Denied(format!(
-            "You may not use `{prefix} {}`: it is for {}.",
-            command.words,
-            command.right.in_words()
-        )),
+        _ if !may(standing, command.right) => Outcome::Denied(denial(&prefix, command)),
         (Err(error), _) => Outcome::Refused(format!(
             "{error} Write: `{prefix} {} {}`, for example: `{prefix} {}`",
             command.words,
@@ -312,6 +314,30 @@ pub async fn carry_out(
         }
     };
     Ok(Carried { outcome, command: Some(command), group: about, subject })
+}
+
+/// What whoever may not give a command is told.
+pub(crate) fn denial(prefix: &str, command: &Command) -> String {
+    format!("You may not use `{prefix} {}`: it is for {}.", command.words, command.right.in_words())
+}
+
+/// The row of these words.
+pub(crate) fn row(words: &str) -> Option<&'static Command> {
+    TABLE.iter().find(|command| command.words == words)
+}
+
+/// The row that a line names, with nothing behind its words.
+pub(crate) fn without_arguments(line: &str) -> Option<&'static Command> {
+    let words = parse_words(line).ok()?;
+    let (command, rest) = find(&words)?;
+    (!words.is_empty() && rest.is_empty()).then_some(command)
+}
+
+/// Checks one argument by itself; the error is a sentence.
+pub(crate) fn check(command: &Command, name: &str, value: &str) -> Result<(), String> {
+    let argument = command.arguments.iter().find(|argument| argument.name == name);
+    let Some(argument) = argument else { return Err(format!("There is no \"{name}\" here.")) };
+    argument.kind.check(value).map(drop).map_err(|error| error.to_string())
 }
 
 /// The arguments as the audit shows them: of what is set to a value, only what is set.

@@ -26,7 +26,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
-use partyline_core::{Incoming, Intake, NotStored, Seldom};
+use partyline_core::{Forms, Incoming, Intake, NotStored, Seldom};
 use partyline_slack::Slack;
 use partyline_twilio::Twilio;
 use tokio::sync::Semaphore;
@@ -49,7 +49,7 @@ pub struct Rooms {
     /// Twilio's side.
     pub twilio: Arc<Twilio>,
     /// Slack's side, where Slack calls us.
-    pub slack: Option<Arc<Slack>>,
+    pub slack: Option<SlackSide>,
     /// The door in.
     pub intake: Arc<dyn Intake>,
     /// Names in memory, for the hook that puts them in front of messages.
@@ -68,6 +68,15 @@ pub struct Rooms {
     pub turns: Semaphore,
     /// What bodies may take.
     pub bodies: Bodies,
+}
+
+/// What answers Slack's calls.
+#[derive(Clone)]
+pub struct SlackSide {
+    /// The bridge.
+    pub bridge: Arc<Slack>,
+    /// What is asked in forms.
+    pub forms: Arc<dyn Forms>,
 }
 
 /// What the platforms call, and `/live`.
@@ -111,18 +120,26 @@ async fn store(rooms: &Rooms, incoming: Incoming) -> Response {
         let _turn = rooms.turns.acquire().await;
         rooms.intake.accept(incoming).await
     };
+    match answered_in_time(rooms, work).await {
+        Ok(_) => StatusCode::OK.into_response(),
+        Err(refused) => refused,
+    }
+}
+
+/// What a platform's call came to; 503 where what it brought could not be stored, or not in time.
+async fn answered_in_time<T>(
+    rooms: &Rooms,
+    work: impl Future<Output = Result<T, NotStored>>,
+) -> Result<T, Response> {
     let stored = tokio::time::timeout(PATIENCE, work).await;
     let stored = stored.unwrap_or_else(|_| Err(NotStored("it took too long".to_owned())));
     point(Point::WebhookAnswer);
-    match stored {
-        Ok(_) => StatusCode::OK.into_response(),
-        Err(error) => {
-            static UNSTORED: Seldom = Seldom::new();
-            if let Some(more) = UNSTORED.due(rooms.ledger.now()) {
-                tracing::error!(%error, more, "a webhook was not acknowledged: the platform has to repeat it");
-            }
-            metrics::counter!("partyline_webhooks_not_stored_total").increment(1);
-            refuse(StatusCode::SERVICE_UNAVAILABLE, "it could not be stored; try again")
+    stored.map_err(|error| {
+        static UNSTORED: Seldom = Seldom::new();
+        if let Some(more) = UNSTORED.due(rooms.ledger.now()) {
+            tracing::error!(%error, more, "a webhook was not acknowledged: the platform has to repeat it");
         }
-    }
+        metrics::counter!("partyline_webhooks_not_stored_total").increment(1);
+        refuse(StatusCode::SERVICE_UNAVAILABLE, "it could not be stored; try again")
+    })
 }

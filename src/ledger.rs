@@ -41,6 +41,7 @@ mod receipts;
 mod remember;
 mod roles;
 mod runs;
+mod said;
 mod schema;
 mod soundness;
 mod status;
@@ -231,7 +232,12 @@ impl Owed {
             from: to.place.clone(),
             speaker: None,
             at,
-            action: Action::Answer { to: to.clone(), text: Text::plain(text), replaces: None },
+            action: Action::Answer {
+                to: to.clone(),
+                text: Text::plain(text),
+                replaces: None,
+                buttons: Vec::new(),
+            },
         }
     }
 

@@ -12,6 +12,7 @@ pub mod control;
 pub mod crash;
 pub mod directory;
 pub mod doctor;
+pub mod forms;
 pub mod http;
 pub mod intake;
 pub mod keyed;

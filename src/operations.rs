@@ -10,6 +10,7 @@ mod archive;
 mod change;
 mod contact;
 mod create;
+mod direct;
 mod link;
 mod membership;
 mod template;
@@ -34,6 +35,8 @@ use crate::ledger::{
 use crate::poison::{Guard, PANICS, Poison};
 pub use contact::ContactChange;
 pub use create::{NewGroup, RoomWish};
+pub use direct::Direct;
+pub(crate) use direct::takes_free_words;
 use work::{Done, Stop, Work};
 
 /// Steps on the platforms. Written down before the first step, so that what is begun is gone on
@@ -118,6 +121,8 @@ pub enum Operation {
         /// Only say what would change.
         dry_run: bool,
     },
+    /// Writes to one person alone.
+    Direct(Box<Direct>),
     /// Asks which templates there are.
     ListTemplates,
     /// Shows the template of this SID or name.
@@ -162,6 +167,7 @@ impl Operation {
             }
             Self::Contact { change, answer } => contact::change(work, change, answer).await,
             Self::Import { file, dry_run } => contact::import(work, file, dry_run).await,
+            Self::Direct(direct) => direct::run(work, &direct).await,
             Self::ListTemplates => template::list(work).await,
             Self::ShowTemplate(reference) => template::show(work, &reference).await,
         }
@@ -249,7 +255,7 @@ impl Operations {
         done: Done,
         audit: Option<AuditEntry>,
     ) -> Result<(), LedgerError> {
-        let Done { ended, answer, changes, owed, replaces, about, mut details } = done;
+        let Done { ended, answer, changes, owed, replaces, about, mut details, buttons } = done;
         let audit = audit.map(|entry| AuditEntry { ended, said: answer.clone(), ..entry });
         let mut ending = Ending { owed, changes: changes.clone(), audit, answered: None };
         if line.by.network == Network::Operator {
@@ -260,8 +266,8 @@ impl Operations {
             ending.answered = Some(Answered { ended, said: answer, details });
         } else {
             let mut answer = Owed::answer(&line.answer, self.desk.clock.now(), answer);
-            if let Action::Answer { replaces: shown, .. } = &mut answer.action {
-                *shown = replaces;
+            if let Action::Answer { replaces: shown, buttons: below, .. } = &mut answer.action {
+                (*shown, *below) = (replaces, buttons);
             }
             ending.owed.insert(0, answer);
         }
@@ -321,6 +327,7 @@ impl Operations {
         let done = match carried.outcome {
             Outcome::Answer(answer) => Some(Done::changed(answer, Vec::new())),
             Outcome::Refused(answer) => Some(Done::said(answer)),
+            Outcome::Question(answer, buttons) => Some(Done { buttons, ..Done::said(answer) }),
             Outcome::Denied(answer) => Some(Done { ended: Ended::Denied, ..Done::said(answer) }),
             Outcome::Change(change, answer) => Some(Done::changed(answer, vec![change])),
             Outcome::LookUp(_) => Some(Done::said("There is no such group.")),

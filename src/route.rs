@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use partyline_core::{Action, Content, Event, Happening, Network, Part, Place, Speaker};
 
 use crate::ledger::Owed;
@@ -106,15 +107,16 @@ fn said(
         .into_iter()
         .flat_map(|to| {
             let limit = limits.get(&to.network()).copied().unwrap_or(usize::MAX);
-            posts(event, speaker, content, &to, limit)
+            posts((&event.place, event.at), speaker, content, &to, limit)
         })
         .collect();
     Route::Keep { owed, unlinked: false }
 }
 
-/// A message to one destination: one post, or numbered parts where it is too long for one.
-fn posts(
-    event: &Event,
+/// A message to one destination: one post, or numbered parts where it is too long for one. It was
+/// said in a place at a time.
+pub(crate) fn posts(
+    (from, at): (&Place, Timestamp),
     speaker: &Speaker,
     content: &Content,
     to: &Place,
@@ -122,11 +124,11 @@ fn posts(
 ) -> Vec<Owed> {
     let post = |content: Content, part: Option<Part>| Owed {
         to: to.clone(),
-        from: event.place.clone(),
+        from: from.clone(),
         speaker: Some(speaker.clone()),
-        at: event.at,
+        at,
         action: Action::Post {
-            origin: event.place.network(),
+            origin: speaker.id.network,
             name: String::new(),
             picture: None,
             content,
@@ -159,7 +161,6 @@ fn posts(
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
     use partyline_core::{EventKey, Link, MessageId};
     use proptest::prelude::*;
 

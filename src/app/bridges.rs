@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use partyline_core::{Clock, Intake, Network, SystemClock, Watch};
+use partyline_core::{Clock, Forms, Intake, Network, SystemClock, Watch};
 use partyline_matrix::Matrix;
 use partyline_slack::Slack;
 use partyline_twilio::Twilio;
@@ -155,6 +155,7 @@ pub(super) async fn receive(
     bridges: &Bridges,
     called: bool,
     intake: &Arc<dyn Intake>,
+    forms: &Arc<dyn Forms>,
     lifecycle: &Lifecycle,
 ) -> anyhow::Result<()> {
     if let Some(slack) = bridges.slack.clone() {
@@ -163,10 +164,11 @@ pub(super) async fn receive(
             // daemon may have missed something.
             intake.reconnected(Network::Slack, None).await?;
         }
-        let (intake, stop) = (intake.clone(), lifecycle.stop.clone());
+        let (intake, forms, stop) = (intake.clone(), forms.clone(), lifecycle.stop.clone());
         lifecycle.tasks.spawn(always("Slack", stop.clone(), move || {
             let (slack, intake, stop) = (slack.clone(), intake.clone(), stop.clone());
-            async move { slack.run(intake, stop).await }
+            let forms = forms.clone();
+            async move { slack.run(intake, forms, stop).await }
         }));
     }
     if let Some(matrix) = bridges.matrix.clone() {

@@ -118,18 +118,19 @@ mod tests {
     }
 
     #[test]
-    fn for_http_it_has_all_three_addresses() {
+    fn for_http_it_has_all_its_addresses() {
         for url in ["https://b.test", "https://b.test/"] {
             let text = manifest("/wa", Some(&url.parse().unwrap()));
             for line in [
                 "      url: https://b.test/webhooks/slack/commands\n",
                 "    request_url: https://b.test/webhooks/slack/events\n",
                 "    request_url: https://b.test/webhooks/slack/interactivity\n",
+                "    message_menu_options_url: https://b.test/webhooks/slack/interactivity\n",
                 "  socket_mode_enabled: false\n",
             ] {
                 assert!(text.contains(line), "{line} in {text}");
             }
-            assert!(!text.contains("# request_url"), "{text}");
+            assert!(!text.contains("_url: https://bridge.example.com"), "{text}");
         }
     }
 }

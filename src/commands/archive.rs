@@ -1,6 +1,6 @@
 //! `group archive`, `group unarchive`, `group delete`.
 
-use partyline_core::ConversationState;
+use partyline_core::{Button, ConversationState, Press};
 
 use super::{Argument, Call, Command, Kind, Outcome};
 use crate::ledger::{Group, fold};
@@ -90,9 +90,22 @@ fn delete(call: &Call) -> Result<Outcome, Outcome> {
         Some(repeated) => Err(Outcome::Refused(format!(
             "\"{repeated}\" is not the name of this group, which is \"{name}\". Nothing was deleted; {again} does it."
         ))),
-        None => Err(Outcome::Refused(format!(
-            "This deletes \"{name}\" with all that was said in it at Twilio, for good. To do so, repeat its name: {again}. `{prefix} group archive {sid}` only puts it away."
-        ))),
+        None => {
+            let words = ["group", "delete", sid, name].map(ToOwned::to_owned).to_vec();
+            Err(Outcome::Question(
+                format!(
+                    "This deletes \"{name}\" with all that was said in it at Twilio, for good. To do so, repeat its name: {again}. `{prefix} group archive {sid}` only puts it away."
+                ),
+                vec![
+                    Button { label: "Delete it".into(), danger: true, press: Press::Give(words) },
+                    Button {
+                        label: "Keep it".into(),
+                        danger: false,
+                        press: Press::Say(format!("\"{name}\" stays. Nothing was deleted.")),
+                    },
+                ],
+            ))
+        }
     }
 }
 

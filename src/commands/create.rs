@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use partyline_core::{Address, Network, Place};
 
 use super::find::person;
-use super::{Argument, Call, Command, Kind, Outcome};
+use super::{Argument, Call, Command, Desk, Kind, Outcome};
 use crate::ledger::LedgerError;
 use crate::operations::{NewGroup, Operation, RoomWish};
 use crate::policy::{Right, parse_address};
@@ -19,10 +19,10 @@ pub(super) const CREATE: Command = Command {
         Argument::flag("member", Kind::Who).any(),
         Argument::flag("template", Kind::Template),
         Argument::flag("set", Kind::Pair).any(),
-        Argument::flag("room", Kind::Choice(&["here", "new", "none"])),
+        Argument::flag("room", Kind::ChoiceOrRoom(&["here", "new", "none"])),
     ],
     right: Right::Admin,
-    help: "Makes a group with these members, and ties it to this room, to a new one, or to none. A template invites the members, --set fills its variables.",
+    help: "Makes a group with these members, and ties it to this room, to a new one, to ROOM, or to none. A template invites the members, --set fills its variables.",
     examples: &[
         "group create \"Spring launch\" --member +14155550101 --member \"Maya Lopez\"",
         "group create \"Spring launch\" --member +14155550101 --template team_notice --set 1=Maya --room new",
@@ -41,15 +41,22 @@ async fn create(call: &Call) -> Result<Result<Outcome, String>, LedgerError> {
         }
         Some("here") => RoomWish::Here,
         Some("new") => RoomWish::New,
-        Some(_) => RoomWish::None,
-        None if call.desk.links.knows(&call.room) || is_direct(&call.room) => RoomWish::New,
-        None => RoomWish::Here,
+        Some("none") => RoomWish::None,
+        Some(room) => match room.parse() {
+            Ok(room) => RoomWish::Room(room),
+            Err(_) => RoomWish::None,
+        },
+        None if can_be_tied(&call.desk, &call.room) => RoomWish::Here,
+        None => RoomWish::New,
     };
-    if room == RoomWish::Here
-        && let Some(tied) = call.desk.links.conversation(&call.room)
-    {
+    let wanted = match &room {
+        RoomWish::Here => Some(&call.room),
+        RoomWish::Room(room) => Some(room),
+        RoomWish::New | RoomWish::None => None,
+    };
+    if let Some(tied) = wanted.and_then(|room| call.desk.links.conversation(room)) {
         return Ok(Err(format!(
-            "This room is tied to {} already: `--room new` makes another one, `--room none` none.",
+            "That room is tied to {} already: `--room new` makes another one, `--room none` none.",
             tied.id()
         )));
     }
@@ -77,9 +84,10 @@ async fn create(call: &Call) -> Result<Result<Outcome, String>, LedgerError> {
     })))))
 }
 
-/// A direct message is no room for a group.
-fn is_direct(room: &Place) -> bool {
-    room.network() == Network::Slack && room.id().starts_with('D')
+/// Whether a room can be tied to a group: it is not yet, and is no direct message.
+pub(crate) fn can_be_tied(desk: &Desk, room: &Place) -> bool {
+    let direct = room.network() == Network::Slack && room.id().starts_with('D');
+    !direct && !desk.links.knows(room)
 }
 
 /// Everybody who was named, each name looked up. A value can hold several, with commas between.
@@ -87,13 +95,19 @@ pub(super) async fn people(
     call: &Call,
     texts: &[String],
 ) -> Result<Result<Vec<Address>, String>, LedgerError> {
+    let found = addresses(&call.desk, &texts.join("\n")).await?;
+    Ok(found.map_err(|wrong| format!("{wrong} Nothing was changed.")))
+}
+
+/// The same for one text; the error says whom it does not find.
+pub(crate) async fn addresses(
+    desk: &Desk,
+    text: &str,
+) -> Result<Result<Vec<Address>, String>, LedgerError> {
     let mut found = Vec::new();
     let mut wrong = Vec::new();
-    for text in texts.iter().flat_map(|text| text.split([',', ';', '\n'])).map(str::trim) {
-        if text.is_empty() {
-            continue;
-        }
-        match person(&call.desk, text).await? {
+    for text in text.split([',', ';', '\n']).map(str::trim).filter(|text| !text.is_empty()) {
+        match person(desk, text).await? {
             Ok(person) => found.push(person.address),
             Err(sentence) => wrong.push(sentence),
         }
@@ -106,7 +120,7 @@ pub(super) async fn people(
     if more > 0 {
         wrong.push(format!("And {more} more."));
     }
-    Ok(Err(format!("{} Nothing was changed.", wrong.join(" "))))
+    Ok(Err(wrong.join(" ")))
 }
 
 /// The sender that was named with `--sender`.

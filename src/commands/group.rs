@@ -146,7 +146,7 @@ pub(crate) fn members(count: impl Into<u64>) -> String {
     if count == 1 { "1 member".into() } else { format!("{count} members") }
 }
 
-pub(super) const fn state_in_words(state: ConversationState) -> &'static str {
+pub(crate) const fn state_in_words(state: ConversationState) -> &'static str {
     match state {
         ConversationState::Initializing => "being made",
         ConversationState::Active => "active",

@@ -50,10 +50,12 @@ pub struct NewGroup {
 }
 
 /// Which room a new group has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RoomWish {
     /// The one in which it is made.
     Here,
+    /// This one.
+    Room(Place),
     /// A new one on the same network.
     New,
     /// None.
@@ -143,6 +145,11 @@ async fn decide(work: &Work<'_>, new: &NewGroup) -> Result<Result<Decided, Strin
             Err(sentence) => return Ok(Err(sentence)),
         },
     };
+    if let Some(room) = adopted(work, new)
+        && let Err(why) = readable(work, &room).await?
+    {
+        return Ok(Err(format!("No group was made, since {room} cannot be its room: {why}")));
+    }
     let named = new.sender.as_ref().map(std::slice::from_ref);
     let pool = named.unwrap_or(&work.desk().senders);
     let plan = match adding::plan(work, None, &[], &new.members, pool).await? {
@@ -154,6 +161,27 @@ async fn decide(work: &Work<'_>, new: &NewGroup) -> Result<Result<Decided, Strin
         return Ok(Err(format!("No group was made, since nobody could be in it: {why}.")));
     }
     Ok(Ok(Decided { plan, template }))
+}
+
+/// The room that there is already, and that becomes the group's.
+fn adopted(work: &Work<'_>, new: &NewGroup) -> Option<Place> {
+    match &new.room {
+        RoomWish::Here => Some(work.command.event.place.clone()),
+        RoomWish::Room(room) => Some(room.clone()),
+        RoomWish::New | RoomWish::None => None,
+    }
+}
+
+/// Whether the bridge is in a room, so that it can be tied; otherwise why not.
+async fn readable(work: &Work<'_>, room: &Place) -> Result<Result<(), String>, Stop> {
+    let Some(powers) = work.desk().networks.get(room.network()) else {
+        return Ok(Err(format!("{} is not configured here.", room.network())));
+    };
+    match work.attempt(|| powers.read_back.read_back(room, None)).await {
+        Ok(_) => Ok(Ok(())),
+        Err(Stop::Platform(failure)) => Ok(Err(failure.sentence)),
+        Err(stop) => Err(stop),
+    }
 }
 
 /// The name by which a second try finds what the first has made.
@@ -195,10 +223,11 @@ async fn room(
     new: &NewGroup,
 ) -> Result<(Option<Place>, Option<String>), Stop> {
     let here = work.command.event.place.clone();
-    match new.room {
-        RoomWish::None => return Ok((None, None)),
-        RoomWish::Here => return Ok((Some(here), None)),
-        RoomWish::New => {}
+    if let Some(room) = adopted(work, new) {
+        return Ok((Some(room), None));
+    }
+    if new.room == RoomWish::None {
+        return Ok((None, None));
     }
     if let Some(room) = work.marked::<Place>("room") {
         return Ok((Some(room), None));

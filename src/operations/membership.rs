@@ -243,6 +243,11 @@ fn about(member: &Member, name: &str, now: Timestamp) -> String {
 }
 
 /// Whether WhatsApp takes free words for a member who was last heard then.
+pub(super) fn window_is_open(heard: Timestamp, now: Timestamp) -> bool {
+    (WINDOW - now.duration_since(heard)).is_positive()
+}
+
+/// The same in words.
 fn window(heard: Option<Timestamp>, now: Timestamp) -> String {
     let Some(heard) = heard else { return "has not written yet: templates only".into() };
     let left = WINDOW - now.duration_since(heard);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use partyline_core::{
-    CommandLine, Failure, Groups, Manage, MessageId, Network, Place, Reason, Verdict,
+    Button, CommandLine, Failure, Groups, Manage, MessageId, Network, Place, Reason, Verdict,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,8 @@ pub(crate) struct Done {
     pub(super) about: Option<Place>,
     /// The same account as the answer, for programs.
     pub(super) details: Map<String, Value>,
+    /// What can be done by pressing it, under the answer.
+    pub(super) buttons: Vec<Button>,
 }
 
 impl Done {

@@ -39,6 +39,7 @@ const COUNTERS: &[Described] = &[
     ("partyline_read_back_total", "Pieces read back after a gap or a start, by network"),
     ("partyline_slack_calls_total", "Calls of Slack's Web API by method and outcome"),
     ("partyline_slack_events_total", "What came from Slack by name and way"),
+    ("partyline_slack_forms_total", "Slack's forms by what became of them"),
     ("partyline_slack_odd_fields_total", "Fields in Slack's JSON that were not as expected"),
     ("partyline_slack_odd_frames_total", "WebSocket frames from Slack that were not text"),
     ("partyline_slack_rate_limited_total", "Hours' limits of events that Slack told of"),

@@ -10,6 +10,7 @@ mod contacts;
 mod crash;
 mod doctor;
 mod faults;
+mod forms;
 mod groups;
 mod hardening;
 mod hostile;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AnswerTo, Content, DeliveryId, Late, MessageId, Network, Place, Text};
+use crate::{AnswerTo, Button, Content, DeliveryId, Late, MessageId, Network, Place, Text};
 
 /// One event owed to one place: what a bridge is asked to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +106,10 @@ pub enum Action {
         /// [`Revise`](crate::Revise)).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         replaces: Option<MessageId>,
+        /// What can be done by pressing it, where the platform has buttons; the text says how the
+        /// same is typed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        buttons: Vec<Button>,
     },
 }
 

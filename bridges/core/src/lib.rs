@@ -14,6 +14,7 @@
 //! | one event owed to one place | [`Outgoing`], with its [`DeliveryId`] |
 //! | how a send failed | [`Failure`], with its [`Verdict`] |
 //! | what a bridge can do | [`Deliver`], [`ReadBack`], [`Profiles`], [`Watch`] |
+//! | what people fill in instead of typing | [`Forms`], [`Button`] |
 //! | the one door in | [`Intake`] |
 
 mod address;
@@ -22,6 +23,7 @@ mod contact;
 mod content;
 mod delivery;
 mod event;
+mod forms;
 mod groups;
 mod ids;
 mod late;
@@ -41,6 +43,10 @@ pub use delivery::{Action, NAME_LIMIT, Outgoing, Part, Sent};
 pub use event::{
     AnswerTo, CommandLine, ConversationState, Event, Given, Happening, MemberChange, ReceiptStatus,
     RoomChange, Speaker,
+};
+pub use forms::{
+    Button, Choice, Fault, Field, FieldKind, Form, FormCommand, FormRequest, Forms, Home,
+    HomeGroup, Press,
 };
 pub use groups::{
     ConversationChange, ConversationInfo, ConversationPage, Groups, Manage, MemberInfo, Membership,

@@ -91,7 +91,7 @@ pub(crate) fn content(outgoing: &Outgoing) -> Value {
             reply(&mut said, about.as_str());
             said
         }
-        Action::Answer { to, text, replaces } => answer(to, text, replaces.as_ref()),
+        Action::Answer { to, text, replaces, buttons: _ } => answer(to, text, replaces.as_ref()),
         // Templates go to phones; what a room is to see of one is a notice of its own.
         Action::Template { sid, .. } => notice(&Text::plain(format!("[template {sid}]"))),
     };
@@ -357,6 +357,7 @@ mod tests {
                 },
                 text: Text::plain("done"),
                 replaces: None,
+                buttons: Vec::new(),
             }))
         };
         assert_eq!(

@@ -179,7 +179,7 @@ async fn what_is_said_goes_both_ways_under_names() {
     bot.post(&outgoing(
         "L-2",
         &room,
-        Action::Answer { to, text: Text::plain("fine"), replaces: None },
+        Action::Answer { to, text: Text::plain("fine"), replaces: None, buttons: Vec::new() },
     ))
     .await;
     let history = ravi.history(&room).await;

@@ -6,6 +6,8 @@
 mod message;
 mod room;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use partyline_core::{
     AnswerTo, CommandLine, Event, EventKey, Happening, Network, PersonId, Place, Profile,
@@ -13,6 +15,8 @@ use partyline_core::{
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::answers::Handle;
+use crate::forms::ask::{self, Ask, Came, Kept, Opening};
 use crate::gestures::Gestures;
 use crate::text::{self, NameOf};
 use crate::{profiles, ts, wire};
@@ -35,6 +39,8 @@ pub struct Identity {
 pub(crate) enum Meaning {
     /// Something that happened in a place.
     Event(Box<Event>),
+    /// Somebody wants something of a form, and waits for it.
+    Ask(Box<Ask>),
     /// Understood, but it happened in no place (a user's profile changed, say): there is nothing
     /// to keep.
     Nowhere,
@@ -73,11 +79,16 @@ pub(crate) enum Called {
     Read(Reading),
 }
 
+/// Tells the form that a command line asks for.
+pub(crate) type Wanted<'a> = dyn Fn(&str) -> Option<String> + Sync + 'a;
+
 /// Reads what Slack sends, with what must be known for that.
 pub(crate) struct Reader<'a> {
     pub(crate) identity: Option<&'a Identity>,
     pub(crate) command: &'a str,
     pub(crate) name_of: &'a NameOf<'a>,
+    /// The form that a command line asks for.
+    pub(crate) wanted: &'a Wanted<'a>,
     pub(crate) gestures: &'a Gestures,
     /// For what carries no time of its own.
     pub(crate) now: Timestamp,
@@ -115,6 +126,7 @@ impl Reader<'_> {
             .and_then(ts::channel);
         let signal = self.signal(&name, &fields);
         let meaning = match &channel {
+            _ if name == "app_home_opened" => home(&fields),
             Some(channel) => self.in_channel(callback, &fields, &name, channel),
             // A message without a channel that can be one is a message lost: keep it.
             None if name == "message" || callback.event.get("type").is_none() => Meaning::Unclear,
@@ -177,30 +189,39 @@ impl Reader<'_> {
         ) else {
             return reading(Meaning::Unclear);
         };
+        let handle = Handle {
+            url: command.response_url.clone(),
+            user: Some(user.to_owned()),
+            replaces: false,
+        };
+        let line = text::command_line(command.text.as_deref().unwrap_or_default());
+        let wanted = (self.wanted)(&line);
         let happening = match (command.command.as_deref(), &command.response_url) {
-            (Some(name), Some(response_url)) if name == self.command => {
-                Happening::Command(CommandLine {
-                    given: None,
-                    line: text::command_line(command.text.as_deref().unwrap_or_default()),
-                    by: PersonId::new(Network::Slack, user),
-                    name: command.user_name.clone().filter(|name| !name.is_empty()),
-                    answer: AnswerTo { place: channel.clone(), handle: response_url.clone() },
-                })
-            }
+            (Some(name), Some(_)) if name == self.command => Happening::Command(CommandLine {
+                given: None,
+                line,
+                by: PersonId::new(Network::Slack, user),
+                name: command.user_name.clone().filter(|name| !name.is_empty()),
+                answer: AnswerTo { place: channel.clone(), handle: handle.written() },
+            }),
             (Some(name), None) if name == self.command => return reading(Meaning::Unclear),
             _ => Happening::Other { name: "slash_command.other".into() },
         };
-        reading(Meaning::Event(Box::new(Event {
+        let event = Event {
             key: EventKey::new(format!("command:{key}")),
             place: channel,
             at: self.now,
             ordinal: None,
             happening,
-        })))
+        };
+        reading(match wanted {
+            Some(form) => form_instead(form, key, &handle, event),
+            None => Meaning::Event(Box::new(event)),
+        })
     }
 
-    /// Reads what somebody did with a button, a menu or a view. Nothing of it means anything yet;
-    /// it is kept where it names a channel.
+    /// Reads what somebody did with a button, a menu, a view or a shortcut. What is none of ours
+    /// is kept where it names a channel.
     ///
     /// # Errors
     /// It is no JSON object.
@@ -208,8 +229,13 @@ impl Reader<'_> {
         let interaction: wire::Interaction = serde_json::from_slice(json)?;
         let name = format!("interactive.{}", safe_name(interaction.kind.as_deref()));
         let channel = interaction.channel.as_ref().map(wire::ChannelRef::id).and_then(ts::channel);
-        let meaning = match (channel, interaction.trigger_id) {
-            (Some(place), Some(trigger)) => Meaning::Event(Box::new(Event {
+        let trigger = interaction.trigger_id.clone();
+        let meaning = match (ask::read(interaction, self.now), channel, trigger) {
+            (Some(Came::Ask(ask)), ..) => Meaning::Ask(Box::new(ask)),
+            (Some(Came::Command(event)), ..) => Meaning::Event(event),
+            // A form that was closed is nobody's business.
+            (None, ..) if name == "interactive.view_closed" => Meaning::Nowhere,
+            (None, Some(place), Some(trigger)) => Meaning::Event(Box::new(Event {
                 key: EventKey::new(format!("interaction:{trigger}")),
                 place,
                 at: self.now,
@@ -233,6 +259,35 @@ impl Reader<'_> {
 
     fn is_own_user(&self, user: Option<&str>) -> bool {
         self.identity.is_some_and(|own| Some(own.user_id.as_str()) == user)
+    }
+}
+
+/// Somebody looks at the Home tab. (`app_home_opened` comes for the messages tab as well.)
+fn home(fields: &wire::Fields) -> Meaning {
+    match (&fields.user, &fields.channel, fields.tab.as_deref()) {
+        (Some(wire::UserRef::Id(user)), Some(channel), Some("home")) => {
+            let (user, channel) = (user.clone(), channel.id().to_owned());
+            Meaning::Ask(Box::new(Ask::Home { user, channel, page: 1 }))
+        }
+        _ => Meaning::Nowhere,
+    }
+}
+
+/// The form that a command without arguments asks for; the command itself where there is none.
+fn form_instead(form: String, trigger: &str, handle: &Handle, event: Event) -> Meaning {
+    let Happening::Command(line) = &event.happening else {
+        return Meaning::Event(Box::new(event));
+    };
+    let (room, handle) = (event.place.id().to_owned(), handle.written());
+    let kept = Kept { form, room, handle, ..Kept::default() };
+    match kept.request(line.by.clone(), line.name.clone(), BTreeMap::new()) {
+        Some(request) => Meaning::Ask(Box::new(Ask::Open(Box::new(Opening {
+            trigger: trigger.to_owned(),
+            kept,
+            request,
+            instead: Some(event),
+        })))),
+        None => Meaning::Event(Box::new(event)),
     }
 }
 

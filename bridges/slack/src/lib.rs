@@ -14,6 +14,7 @@
 //! | `rates` | turns to post |
 //! | `ticks` | how far messages came, as reactions |
 //! | `rooms` | channels made, named, archived; answers changed in place |
+//! | `forms`, `answers` | forms, buttons and the Home tab; where answers go |
 //! | `history` | reading back, and looking up posts whose answer was lost |
 //! | `profiles`, `gestures` | names; sendings that Slack listed twice |
 //! | `threads` | threads in which something was said of late |
@@ -24,11 +25,13 @@
 //!
 //! The socket speaks TLS by rustls: whoever runs it installs a default `CryptoProvider` first.
 
+mod answers;
 mod backoff;
 mod client;
 mod config;
 mod connector;
 mod error;
+mod forms;
 mod gestures;
 mod history;
 mod inbound;
@@ -57,18 +60,32 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use partyline_core::{
-    Action, AnswerTo, Clock, Cursor, Deliver, Failure, Happening, Incoming, Intake, Network,
-    Outgoing, PersonId, Place, Profile, Profiles, Proof, Ranks, ReadBack, Reason, Sent, Text,
-    Verdict, Watch, WatchState,
+    Action, Clock, Cursor, Deliver, Failure, Forms, Happening, Incoming, Intake, Network, Outgoing,
+    PersonId, Place, Profile, Profiles, Proof, Ranks, ReadBack, Reason, Sent, Verdict, Watch,
+    WatchState,
 };
 use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, ConfigError, Rates, Timeouts, Transport};
+pub use forms::{Asked, Served};
 pub use inbound::Identity;
 pub use signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, TOLERANCE_SECONDS, sign};
-pub use webhooks::{EventsRequest, Reject};
+pub use webhooks::Reject;
 
 use inbound::{Called, Meaning, Reader, Reading, Signal};
+
+/// What came from Slack in one piece, and what is to be done with it.
+#[derive(Debug)]
+pub enum Heard {
+    /// Slack checks the address: answer with this as text.
+    Challenge(String),
+    /// Store it, then acknowledge it.
+    Keep(Incoming),
+    /// Somebody waits for an answer: [`Slack::serve`] gives it.
+    Ask(Box<Asked>),
+    /// Understood, and nothing to store: a user's profile changed, say. Acknowledge it.
+    Nothing,
+}
 
 /// The bridge to one Slack workspace.
 pub struct Slack {
@@ -82,6 +99,7 @@ pub struct Slack {
     threads: threads::Threads,
     board: watch::Board,
     withheld: withheld::Withheld,
+    drawn: forms::Drawn,
 }
 
 impl fmt::Debug for Slack {
@@ -108,6 +126,7 @@ impl Slack {
             threads: threads::Threads::new(),
             board: watch::Board::new(config.transport),
             withheld: withheld::Withheld::default(),
+            drawn: forms::Drawn::new(),
             clock,
             config,
         })
@@ -119,7 +138,12 @@ impl Slack {
     ///
     /// It begins when Slack has said who the bridge is: own posts could not be told from others'
     /// before.
-    pub async fn run(&self, intake: Arc<dyn Intake>, stop: CancellationToken) {
+    pub async fn run(
+        &self,
+        intake: Arc<dyn Intake>,
+        forms: Arc<dyn Forms>,
+        stop: CancellationToken,
+    ) {
         let mut backoff = backoff::Backoff::default();
         while self.board.identity().is_none() {
             let Err(failure) = self.probe().await else { break };
@@ -134,7 +158,9 @@ impl Slack {
         }
         let receiving = async {
             match self.config.transport {
-                Transport::Socket => socket::run(self, intake.as_ref(), &stop).await,
+                Transport::Socket => {
+                    socket::run(self, intake.as_ref(), forms.as_ref(), &stop).await;
+                }
                 Transport::Http => stop.cancelled().await,
             }
         };
@@ -151,13 +177,14 @@ impl Slack {
     }
 
     /// Reads something with what is known now.
-    fn reading<T>(&self, read: impl FnOnce(&Reader<'_>) -> T) -> T {
+    fn reading<T>(&self, wanted: &inbound::Wanted<'_>, read: impl FnOnce(&Reader<'_>) -> T) -> T {
         let identity = self.board.identity();
         let name_of = |user: &str| self.profiles.any(user)?.name;
         read(&Reader {
             identity: identity.as_deref(),
             command: &self.config.command,
             name_of: &name_of,
+            wanted,
             gestures: &self.gestures,
             now: self.clock.now(),
         })
@@ -176,6 +203,7 @@ impl Slack {
             identity: identity.as_deref(),
             command: &self.config.command,
             name_of: &name_of,
+            wanted: &|_| None,
             gestures: &self.gestures,
             now: self.clock.now(),
         };
@@ -183,10 +211,16 @@ impl Slack {
         history::read_back(&self.client, &reader, sight, place, after).await
     }
 
-    /// What a frame of the socket brings to intake; nothing where there is nothing to store.
-    fn on_socket(&self, kind: &str, envelope: &wire::Envelope, frame: &str) -> Option<Incoming> {
+    /// What a frame of the socket brings.
+    fn on_socket(
+        &self,
+        kind: &str,
+        envelope: &wire::Envelope,
+        frame: &str,
+        forms: &dyn Forms,
+    ) -> Heard {
         let payload = envelope.payload.as_ref().map_or("null", |payload| payload.get());
-        let reading = self.reading(|reader| match kind {
+        let reading = self.reading(&|line| forms.wanted(line), |reader| match kind {
             "events_api" => match reader.events(payload.as_bytes()) {
                 Ok(Called::Read(reading)) => Some(reading),
                 Ok(Called::Challenge(_)) | Err(_) => None,
@@ -201,11 +235,11 @@ impl Slack {
         let unclear =
             || Reading { meaning: Meaning::Unclear, signal: None, name: "unknown".into() };
         let raw = Bytes::copy_from_slice(frame.as_bytes());
-        self.incoming(reading.unwrap_or_else(unclear), "socket", raw)
+        self.heard(reading.unwrap_or_else(unclear), "socket", raw)
     }
 
-    /// What is to be stored of something that was read, if anything.
-    fn incoming(&self, reading: Reading, via: &'static str, raw: Bytes) -> Option<Incoming> {
+    /// What is to be done with something that was read.
+    fn heard(&self, reading: Reading, via: &'static str, raw: Bytes) -> Heard {
         let Reading { meaning, signal, name } = reading;
         metrics::counter!("partyline_slack_events_total", "name" => name, "via" => via)
             .increment(1);
@@ -221,19 +255,14 @@ impl Slack {
                 }
                 vec![*event]
             }
+            Meaning::Ask(ask) => return Heard::Ask(Box::new(Asked { ask: *ask, via, raw })),
             Meaning::Unclear => {
                 metrics::counter!("partyline_slack_unclear_total", "via" => via).increment(1);
                 Vec::new()
             }
-            Meaning::Nowhere => return None,
+            Meaning::Nowhere => return Heard::Nothing,
         };
-        Some(Incoming { network: Network::Slack, via, raw, events })
-    }
-
-    /// The same for what is stored in any case.
-    fn kept(&self, reading: Reading, via: &'static str, raw: Bytes) -> Incoming {
-        let empty = Incoming { network: Network::Slack, via, raw: raw.clone(), events: Vec::new() };
-        self.incoming(reading, via, raw).unwrap_or(empty)
+        Heard::Keep(Incoming { network: Network::Slack, via, raw, events })
     }
 
     fn heed(&self, signal: Signal) {
@@ -271,20 +300,10 @@ impl Slack {
         }
         posted.map(|stamp| history::sent(&stamp))
     }
-
-    /// Answers a command, in place of what was shown before or beside it.
-    async fn answer(&self, to: &AnswerTo, text: &Text, replace: bool) -> Result<Sent, Failure> {
-        let Some(url) = outbound::answer_address(&to.handle, &self.config.api_url) else {
-            return Err(Failure::never(
-                Reason::Refused,
-                "The command did not come with an address of Slack's to answer at.",
-            ));
-        };
-        self.client.respond(url, &outbound::answer(text, replace)).await?;
-        Ok(Sent { id: None, ordinal: None })
-    }
 }
 
+#[cfg(test)]
+mod no_forms;
 #[cfg(all(test, feature = "simulator"))]
 mod tests;
 
@@ -304,9 +323,9 @@ impl Deliver for Slack {
     }
 
     async fn send(&self, outgoing: &Outgoing) -> Result<Sent, Failure> {
-        if let Action::Answer { to, text, replaces } = &outgoing.action {
-            // An answer goes without the token and says nothing of it.
-            return self.answer(to, text, replaces.is_some()).await;
+        if let Action::Answer { to, text, replaces, buttons } = &outgoing.action {
+            // An answer goes mostly without the token, and says nothing of it.
+            return self.answer(to, text, replaces.is_some(), buttons).await;
         }
         let sent = self.post(outgoing).await;
         self.board.called(&sent);

@@ -1,11 +1,11 @@
 //! Deliveries, as Slack takes them. Pure.
 
-use partyline_core::{Action, Content, NAME_LIMIT, Outgoing, Part, Text};
+use partyline_core::{Action, Button, Content, NAME_LIMIT, Outgoing, Part, Text};
 use slack_morphism::api::SlackApiChatPostMessageRequest;
 use slack_morphism::{SlackChannelId, SlackMessageContent, SlackTs};
 use url::Url;
 
-use crate::{text, ts, wire};
+use crate::{answers, text, ts, wire};
 
 /// The longest text of one post, in characters before escaping. Slack takes 40,000 bytes but
 /// advises 4,000 characters (docs.slack.dev, `chat.postMessage`); escaping makes it five times as
@@ -63,11 +63,12 @@ pub(crate) fn place(outgoing: &Outgoing) -> (&str, Option<&str>) {
 /// The answer to a command, for whoever gave it only.
 ///
 /// `replace` has it stand in place of what was shown at the same address before.
-pub(crate) fn answer(text: &Text, replace: bool) -> wire::Response {
+pub(crate) fn answer(text: &Text, replace: bool, buttons: &[Button]) -> wire::Response {
     wire::Response {
         text: text::write(text),
         response_type: "ephemeral",
         replace_original: replace.then_some(true),
+        blocks: answers::blocks(text, buttons),
     }
 }
 
@@ -199,11 +200,12 @@ mod tests {
     #[test]
     fn an_answer_is_ephemeral_and_no_post() {
         let to = AnswerTo { place: "slack:C1".parse().expect("place"), handle: String::new() };
-        let action = Action::Answer { to, text: "a < b".into(), replaces: None };
+        let action =
+            Action::Answer { to, text: "a < b".into(), replaces: None, buttons: Vec::new() };
         assert!(post(&outgoing("slack:C1", action)).is_none());
-        let json = serde_json::to_string(&answer(&"a < b".into(), false)).expect("JSON");
+        let json = serde_json::to_string(&answer(&"a < b".into(), false, &[])).expect("JSON");
         assert_eq!(json, r#"{"text":"a &lt; b","response_type":"ephemeral"}"#);
-        let json = serde_json::to_string(&answer(&"a".into(), true)).expect("JSON");
+        let json = serde_json::to_string(&answer(&"a".into(), true, &[])).expect("JSON");
         assert!(json.contains(r#""replace_original":true"#), "{json}");
     }
 

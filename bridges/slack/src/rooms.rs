@@ -145,7 +145,7 @@ impl Revise for Slack {
         text: &str,
         before: Option<&MessageId>,
     ) -> Result<MessageId, Failure> {
-        self.answer(to, &Text::plain(text), before.is_some()).await?;
+        self.answer(to, &Text::plain(text), before.is_some(), &[]).await?;
         // Slack itself knows what was answered at the address before.
         Ok(MessageId::new("response"))
     }

@@ -24,14 +24,17 @@
 //! | `methods` | the Web API, a row a method |
 //! | `outbox`, `sockets`, `push` | what goes to the app: by socket, by HTTP |
 //! | `respond`, `promises`, `run` | commands, interactions, their answers |
-//! | `play`, `see` | what people do, and what they see |
+//! | `play`, `filling`, `see` | what people do, also before a form, and what they see |
+//! | `blocks`, `views` | Block Kit as Slack takes it; modals and home tabs |
 //! | `server`, `wire`, `fault`, `control` | HTTP, connections that can be cut, faults, remote control |
 
 mod arguments;
+mod blocks;
 mod channel;
 mod control;
 mod fault;
 mod files;
+mod filling;
 mod happening;
 mod message;
 mod methods;

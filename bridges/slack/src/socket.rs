@@ -13,12 +13,14 @@ mod connection;
 use std::pin::Pin;
 use std::time::Duration;
 
-use partyline_core::{Failure, Intake, Network, NotStored, Proof, Reason};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use partyline_core::{Failure, Forms, Incoming, Intake, Network, NotStored, Proof, Reason};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
-use crate::{Slack, wire};
+use crate::{Asked, Heard, Served, Slack, wire};
 use connection::{Connection, Lost};
 
 /// A socket that lived this long was a good one: the next failure is a first one.
@@ -26,6 +28,9 @@ const GOOD: Duration = Duration::from_secs(30);
 
 /// How long an old socket is read beside its successor before the bridge closes it itself.
 const RETIREMENT: Duration = Duration::from_secs(30);
+
+/// People who are served at a time; a workspace has no more who open forms in the same seconds.
+const WAITING: usize = 256;
 
 /// The successor of a socket that Slack is about to close, while it opens.
 type Opening<'a> = Pin<Box<dyn Future<Output = Result<Connection, Failure>> + Send + 'a>>;
@@ -46,13 +51,20 @@ enum Next {
 }
 
 /// Keeps a socket open and hands everything on it to intake, until it is told to stop.
-pub(crate) async fn run(slack: &Slack, intake: &dyn Intake, stop: &CancellationToken) {
+pub(crate) async fn run(
+    slack: &Slack,
+    intake: &dyn Intake,
+    forms: &dyn Forms,
+    stop: &CancellationToken,
+) {
     let mut backoff = Backoff::default();
     while !stop.is_cancelled() {
         let wait = match connect(slack, intake).await {
             Ok(connection) => {
                 let begun = Instant::now();
-                let Some(lost) = serve(slack, intake, connection, stop).await else { return };
+                let Some(lost) = serve(slack, (intake, forms), connection, stop).await else {
+                    return;
+                };
                 slack.board.inbound(lost.proof());
                 tracing::warn!(why = %lost, "the socket to Slack was lost; opening the next one");
                 metrics::counter!("partyline_slack_sockets_total", "outcome" => "lost")
@@ -101,14 +113,15 @@ async fn connect(slack: &Slack, intake: &dyn Intake) -> Result<Connection, Failu
 /// Reads a socket and its successors until one is lost; `None` when told to stop.
 async fn serve(
     slack: &Slack,
-    intake: &dyn Intake,
+    (intake, forms): (&dyn Intake, &dyn Forms),
     connection: Connection,
     stop: &CancellationToken,
 ) -> Option<Lost> {
     let mut current = connection;
     let mut retiring: Option<Retiring> = None;
     let mut opening: Option<Opening<'_>> = None;
-    let mut session = Session { slack, intake, missed: false };
+    let mut session =
+        Session { slack, intake, forms, missed: false, served: FuturesUnordered::new() };
     loop {
         // The old socket first: what it still has came before what the new one brings.
         tokio::select! {
@@ -124,6 +137,12 @@ async fn serve(
                 };
                 if done && let Some(mut old) = retiring.take() {
                     old.connection.close().await;
+                }
+            }
+            Some(step) = session.served.next() => {
+                // Whichever socket is open takes an acknowledgement.
+                if let Err(lost) = session.step(&mut current, step).await {
+                    return Some(lost);
                 }
             }
             opened = successor(&mut opening) => match opened {
@@ -186,12 +205,56 @@ async fn old_frame(retiring: &mut Option<Retiring>) -> Result<String, Lost> {
 struct Session<'a> {
     slack: &'a Slack,
     intake: &'a dyn Intake,
+    forms: &'a dyn Forms,
     /// Whether something came that could not be stored: before anything else is, intake is told,
     /// so that what was missed does not end up behind it.
     missed: bool,
+    /// People who wait for something of a form, while the next frames are read.
+    served: FuturesUnordered<Pin<Box<dyn Future<Output = Step> + Send + 'a>>>,
 }
 
-impl Session<'_> {
+/// How far somebody who waits has been served.
+enum Step {
+    /// This is to be acknowledged, and done after.
+    Answered(String, Result<Served, NotStored>),
+    Done,
+}
+
+impl<'a> Session<'a> {
+    /// Begins to serve somebody.
+    fn serve(&mut self, envelope_id: String, asked: Box<Asked>) {
+        let (slack, forms, intake) = (self.slack, self.forms, self.intake);
+        if self.served.len() >= WAITING {
+            tracing::warn!("too many forms at a time: Slack tells somebody to try again");
+            metrics::counter!("partyline_slack_forms_total", "outcome" => "too_many").increment(1);
+            return;
+        }
+        self.served.push(Box::pin(async move {
+            Step::Answered(envelope_id, slack.serve(asked, forms, intake).await)
+        }));
+    }
+
+    async fn step(&mut self, connection: &mut Connection, step: Step) -> Result<(), Lost> {
+        let Step::Answered(envelope_id, served) = step else { return Ok(()) };
+        let Served { body, rest } = match served {
+            Ok(served) => served,
+            Err(error) => {
+                // Slack tells the person that it did not work; nothing of it is repeated.
+                tracing::error!(%error, "a form was not stored and not acknowledged");
+                metrics::counter!("partyline_slack_unstored_total").increment(1);
+                return Ok(());
+            }
+        };
+        if let Some(asked) = rest {
+            let (slack, forms, intake) = (self.slack, self.forms, self.intake);
+            self.served.push(Box::pin(async move {
+                slack.attend(asked, forms, intake).await;
+                Step::Done
+            }));
+        }
+        connection.acknowledge(&envelope_id, body.as_ref()).await
+    }
+
     async fn take(&mut self, connection: &mut Connection, frame: &str) -> Result<Next, Lost> {
         let envelope: wire::Envelope = serde_json::from_str(frame).unwrap_or_default();
         let kind = envelope.kind.as_deref().unwrap_or("unknown");
@@ -207,9 +270,19 @@ impl Session<'_> {
         if envelope.retry_attempt.is_some_and(|attempt| attempt > 0) {
             metrics::counter!("partyline_slack_retries_total", "via" => "socket").increment(1);
         }
-        match self.store(kind, &envelope, frame).await {
+        let incoming = match self.slack.on_socket(kind, &envelope, frame, self.forms) {
+            Heard::Ask(asked) => {
+                if let Some(id) = envelope.envelope_id {
+                    self.serve(id, asked);
+                }
+                return Ok(Next::Go);
+            }
+            Heard::Keep(incoming) => Some(incoming),
+            Heard::Challenge(_) | Heard::Nothing => None,
+        };
+        match self.store(incoming).await {
             Ok(()) => match &envelope.envelope_id {
-                Some(id) => connection.acknowledge(id).await.map(|()| Next::Go),
+                Some(id) => connection.acknowledge(id, None).await.map(|()| Next::Go),
                 None => Ok(Next::Go),
             },
             Err(error) => {
@@ -221,17 +294,12 @@ impl Session<'_> {
         }
     }
 
-    async fn store(
-        &mut self,
-        kind: &str,
-        envelope: &wire::Envelope,
-        frame: &str,
-    ) -> Result<(), NotStored> {
+    async fn store(&mut self, incoming: Option<Incoming>) -> Result<(), NotStored> {
         if self.missed {
             self.intake.reconnected(Network::Slack, self.slack.client.time()).await?;
             self.missed = false;
         }
-        match self.slack.on_socket(kind, envelope, frame) {
+        match incoming {
             Some(incoming) => self.intake.accept(incoming).await.map(|_| ()),
             None => Ok(()),
         }

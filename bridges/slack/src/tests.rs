@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::no_forms::NoForms;
 use crate::simulator::{Author, Dose, Fault, Message, Options, Simulator};
 
 /// No test waits longer than this for anything.
@@ -96,7 +97,7 @@ impl Scene {
         let stop = CancellationToken::new();
         let running = tokio::spawn({
             let (slack, intake, stop) = (slack.clone(), intake.clone(), stop.clone());
-            async move { slack.run(intake, stop).await }
+            async move { slack.run(intake, Arc::new(NoForms), stop).await }
         });
         let scene = Self { workspace, channel, maya, slack, intake, stop, running };
         let open = |workspace: &Simulator| (workspace.sockets() > 0).then_some(());
@@ -323,7 +324,12 @@ async fn a_command_is_answered_to_whoever_gave_it() {
     let Happening::Command(line) = event.happening else { panic!("a command") };
     assert_eq!(line.line, "contact add +14155550100 \"A & B\"");
     assert_eq!(line.by.id, scene.maya);
-    let action = Action::Answer { to: line.answer, text: "Noted: A & B".into(), replaces: None };
+    let action = Action::Answer {
+        to: line.answer,
+        text: "Noted: A & B".into(),
+        replaces: None,
+        buttons: Vec::new(),
+    };
     let outgoing = Outgoing { action, ..scene.outgoing("a-1", scene.place(), "") };
     let sent = scene.slack.send(&outgoing).await.expect("answered");
     assert_eq!(sent.id, None);

@@ -5,22 +5,11 @@
 
 use bytes::Bytes;
 use http::HeaderMap;
-use partyline_core::{Incoming, Proof, Seldom};
+use partyline_core::{Forms, Proof, Seldom};
 use serde::Deserialize;
 
 use crate::inbound::{self, Called};
-use crate::{Slack, signature, wire};
-
-/// What a request to the events route is.
-#[derive(Debug)]
-pub enum EventsRequest {
-    /// Slack checks the address: answer 200 with this as text.
-    Challenge(String),
-    /// Store it, then answer 200.
-    Incoming(Incoming),
-    /// Understood, and nothing to store: a user's profile changed, say. Answer 200.
-    Passed,
-}
+use crate::{Heard, Slack, signature, wire};
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,20 +27,14 @@ impl Slack {
     ///
     /// # Errors
     /// [`Reject`], with the status to answer.
-    pub fn receive_events(
-        &self,
-        headers: &HeaderMap,
-        body: Bytes,
-    ) -> Result<EventsRequest, Reject> {
+    pub fn receive_events(&self, headers: &HeaderMap, body: Bytes) -> Result<Heard, Reject> {
         self.signed(headers, &body)?;
-        let called =
-            self.reading(|reader| reader.events(&body)).map_err(|error| unparsable(&error))?;
+        let called = self
+            .reading(&|_| None, |reader| reader.events(&body))
+            .map_err(|error| unparsable(&error))?;
         Ok(match called {
-            Called::Challenge(challenge) => EventsRequest::Challenge(challenge),
-            Called::Read(reading) => match self.incoming(reading, "webhook", body) {
-                Some(incoming) => EventsRequest::Incoming(incoming),
-                None => EventsRequest::Passed,
-            },
+            Called::Challenge(challenge) => Heard::Challenge(challenge),
+            Called::Read(reading) => self.heard(reading, "webhook", body),
         })
     }
 
@@ -59,34 +42,35 @@ impl Slack {
     ///
     /// # Errors
     /// [`Reject`], with the status to answer.
-    pub fn receive_command(&self, headers: &HeaderMap, body: Bytes) -> Result<Incoming, Reject> {
+    pub fn receive_command(
+        &self,
+        headers: &HeaderMap,
+        body: Bytes,
+        forms: &dyn Forms,
+    ) -> Result<Heard, Reject> {
         self.signed(headers, &body)?;
         let command = wire::SlashCommand::deserialize(inbound::form(&body))
             .map_err(|error| unparsable(&error))?;
         if command.command.is_none() {
             return Err(Reject::Unparsable);
         }
-        let reading = self.reading(|reader| reader.command(&command));
-        Ok(self.kept(reading, "webhook", body))
+        let reading = self.reading(&|line| forms.wanted(line), |reader| reader.command(&command));
+        Ok(self.heard(reading, "webhook", body))
     }
 
-    /// Reads what somebody did with a button, a menu or a view.
+    /// Reads what somebody did with a button, a menu, a view or a shortcut.
     ///
     /// # Errors
     /// [`Reject`], with the status to answer.
-    pub fn receive_interactivity(
-        &self,
-        headers: &HeaderMap,
-        body: Bytes,
-    ) -> Result<Incoming, Reject> {
+    pub fn receive_interactivity(&self, headers: &HeaderMap, body: Bytes) -> Result<Heard, Reject> {
         self.signed(headers, &body)?;
         let form = inbound::form(&body);
         let payload = form.get("payload").and_then(|value| value.as_str());
         let payload = payload.ok_or(Reject::Unparsable)?;
         let reading = self
-            .reading(|reader| reader.interaction(payload.as_bytes()))
+            .reading(&|_| None, |reader| reader.interaction(payload.as_bytes()))
             .map_err(|error| unparsable(&error))?;
-        Ok(self.kept(reading, "webhook", body))
+        Ok(self.heard(reading, "webhook", body))
     }
 
     fn signed(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Reject> {
@@ -126,6 +110,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::no_forms::NoForms;
     use crate::{Config, SIGNATURE_HEADER, TIMESTAMP_HEADER, Transport};
 
     const NOW: i64 = 1_790_000_000;
@@ -159,7 +144,7 @@ mod tests {
         assert!(matches!(slack.state().inbound, Proof::Unproved(_)));
         clock.advance(SignedDuration::from_mins(-6));
         let request = slack.receive_events(&headers, body).expect("signed");
-        assert!(matches!(request, EventsRequest::Challenge(challenge) if challenge == "abc"));
+        assert!(matches!(request, Heard::Challenge(challenge) if challenge == "abc"));
         assert_eq!(slack.state().inbound, Proof::Proved);
     }
 
@@ -171,15 +156,15 @@ mod tests {
         let text = json!({"type": "event_callback", "event_id": "Ev1", "event": event}).to_string();
         let (headers, body) = signed(&text);
         let request = slack.receive_events(&headers, body.clone()).expect("signed");
-        let EventsRequest::Incoming(incoming) = request else { panic!("an event") };
+        let Heard::Keep(incoming) = request else { panic!("an event") };
         assert_eq!((incoming.via, &incoming.raw), ("webhook", &body));
         assert!(matches!(incoming.events[0].happening, Happening::Message { .. }));
         let (headers, body) = signed(r#"{"event":{"type":"team_rename","name":"Other"}}"#);
         let passed = slack.receive_events(&headers, body).expect("signed");
-        assert!(matches!(passed, EventsRequest::Passed));
+        assert!(matches!(passed, Heard::Nothing));
         let (headers, body) = signed(r#"{"event":{"type":"message","text":"where?"}}"#);
         let unclear = slack.receive_events(&headers, body).expect("signed");
-        assert!(matches!(unclear, EventsRequest::Incoming(incoming) if incoming.events.is_empty()));
+        assert!(matches!(unclear, Heard::Keep(incoming) if incoming.events.is_empty()));
     }
 
     #[test]
@@ -189,7 +174,7 @@ mod tests {
             let (headers, body) = signed(text);
             let rejects = [
                 slack.receive_events(&headers, body.clone()).err(),
-                slack.receive_command(&headers, body.clone()).err(),
+                slack.receive_command(&headers, body.clone(), &NoForms).err(),
                 slack.receive_interactivity(&headers, body).err(),
             ];
             assert_eq!(rejects, [Some(Reject::Unparsable); 3], "{text}");
@@ -203,13 +188,15 @@ mod tests {
             "command=%2Fwa&text=status&channel_id=C1&user_id=U1&trigger_id=1.1\
              &response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2F1",
         );
-        let incoming = slack.receive_command(&headers, body).expect("signed");
+        let heard = slack.receive_command(&headers, body, &NoForms).expect("signed");
+        let Heard::Keep(incoming) = heard else { panic!("a command") };
         assert!(matches!(incoming.events[0].happening, Happening::Command(_)));
         let (headers, body) = signed(
             "payload=%7B%22type%22%3A%22block_actions%22%2C%22trigger_id%22%3A%221.1%22%2C\
              %22channel%22%3A%7B%22id%22%3A%22C1%22%7D%7D",
         );
-        let incoming = slack.receive_interactivity(&headers, body).expect("signed");
+        let heard = slack.receive_interactivity(&headers, body).expect("signed");
+        let Heard::Keep(incoming) = heard else { panic!("an interaction") };
         assert!(matches!(incoming.events[0].happening, Happening::Other { .. }));
     }
 
@@ -220,7 +207,7 @@ mod tests {
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(NOW).expect("time")));
         let slack = Slack::new(config, clock).expect("a bridge");
         let (headers, body) = signed("command=%2Fwa");
-        assert!(matches!(slack.receive_command(&headers, body), Err(Reject::Signature)));
+        assert!(matches!(slack.receive_command(&headers, body, &NoForms), Err(Reject::Signature)));
     }
 
     proptest! {
@@ -229,7 +216,7 @@ mod tests {
             let (slack, _) = bridge();
             let (headers, body) = signed(&body);
             let _ = slack.receive_events(&headers, body.clone());
-            let _ = slack.receive_command(&headers, body.clone());
+            let _ = slack.receive_command(&headers, body.clone(), &NoForms);
             let _ = slack.receive_interactivity(&headers, body);
         }
     }

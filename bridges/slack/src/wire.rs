@@ -5,11 +5,15 @@
 //! that an odd `metadata` never costs a message its text. slack-morphism reads a message as a
 //! whole and drops the content where one part of it does not fit.
 
+mod interaction;
+
 use serde::de::{DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use slack_morphism::SlackMessageMetadata;
+
+pub(crate) use interaction::{FieldValue, Interaction, Used, View, ViewAnswer};
 
 /// The `event_type` of the metadata on the bridge's own posts.
 pub(crate) const METADATA_TYPE: &str = "partyline_delivery";
@@ -211,6 +215,9 @@ pub(crate) struct Fields {
     pub(crate) user: Option<UserRef>,
     #[serde(deserialize_with = "lenient")]
     pub(crate) tokens: Option<Tokens>,
+    /// Which tab of the app's was opened: `home`, `messages`.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) tab: Option<String>,
     #[serde(deserialize_with = "lenient")]
     pub(crate) event_ts: Option<String>,
     #[serde(deserialize_with = "lenient")]
@@ -312,18 +319,6 @@ pub(crate) struct SlashCommand {
     pub(crate) trigger_id: Option<String>,
 }
 
-/// A button, a menu or a view that somebody used.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Interaction {
-    #[serde(rename = "type", deserialize_with = "lenient")]
-    pub(crate) kind: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    pub(crate) channel: Option<ChannelRef>,
-    #[serde(deserialize_with = "lenient")]
-    pub(crate) trigger_id: Option<String>,
-}
-
 /// The answer of `chat.postMessage`. The rest of it is not read: an odd field in it must not make
 /// a post that worked look like one that did not.
 #[derive(Debug, Deserialize)]
@@ -375,12 +370,17 @@ pub(crate) struct Response {
     /// Whether it stands in place of what was answered before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) replace_original: Option<bool>,
+    /// Text and buttons, where there are buttons: then Slack shows the text in notices only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) blocks: Option<Value>,
 }
 
-/// The acknowledgement of an envelope.
+/// The acknowledgement of an envelope, with what is answered to an interaction.
 #[derive(Debug, Serialize)]
 pub(crate) struct Acknowledgement<'a> {
     pub(crate) envelope_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) payload: Option<&'a Value>,
 }
 
 #[cfg(test)]

@@ -175,7 +175,8 @@ mod tests {
     fn an_answer_cannot_go_to_a_phone() {
         let place = Place::conversation("CH0123456789abcdef0123456789abcdef");
         let to = AnswerTo { place, handle: String::new() };
-        let action = Action::Answer { to, text: Text::plain("done"), replaces: None };
+        let action =
+            Action::Answer { to, text: Text::plain("done"), replaces: None, buttons: Vec::new() };
         let failure = message(&outgoing(action), &Attribution::default()).expect_err("a failure");
         assert_eq!(failure.verdict, Verdict::Never);
     }

@@ -38,6 +38,8 @@ pub enum Kind {
     Pair,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// One of these words, or a room.
+    ChoiceOrRoom(&'static [&'static str]),
     /// A word that the command itself understands, under the name that it has in the
     /// documentation.
     Word(&'static str),
@@ -58,6 +60,7 @@ impl Kind {
             Self::Template => "TEMPLATE".into(),
             Self::Pair => "k=v".into(),
             Self::Choice(words) => words.join("|"),
+            Self::ChoiceOrRoom(words) => format!("{}|ROOM", words.join("|")),
             Self::Word("") => name.to_uppercase(),
             Self::Word(label) => label.into(),
         }
@@ -67,7 +70,7 @@ impl Kind {
     ///
     /// # Errors
     /// It is not of this kind: why, in a sentence.
-    pub(super) fn check(self, value: &str) -> Result<String, GrammarError> {
+    pub(in crate::commands) fn check(self, value: &str) -> Result<String, GrammarError> {
         let wrong = |sentence: String| Err(GrammarError::Wrong(sentence));
         let value = value.trim();
         match self {
@@ -80,6 +83,8 @@ impl Kind {
                     near(value, words)
                 )),
             },
+            Self::ChoiceOrRoom(_) if value.contains(':') => Self::Room.check(value),
+            Self::ChoiceOrRoom(words) => Self::Choice(words).check(value),
             Self::Room => match value.parse::<Place>() {
                 Ok(room) if !room.is_conversation() => Ok(room.to_string()),
                 Ok(_) => wrong("ROOM must be a Slack channel or a Matrix room.".into()),

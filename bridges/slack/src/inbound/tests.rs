@@ -19,7 +19,10 @@ fn with<T>(identity: Option<&Identity>, read: impl FnOnce(&Reader<'_>) -> T) -> 
     let name_of = |user: &str| (user == "U2").then(|| "Noor".to_owned());
     let now = "2026-11-01T12:00:00Z".parse().expect("time");
     let gestures = Gestures::new();
-    read(&Reader { identity, command: "/wa", name_of: &name_of, gestures: &gestures, now })
+    // One command has a form, where it is given without arguments.
+    let wanted = |line: &str| (line == "group create").then(|| line.to_owned());
+    let (command, wanted) = ("/wa", &wanted);
+    read(&Reader { identity, command, name_of: &name_of, wanted, gestures: &gestures, now })
 }
 
 fn reading_as(identity: Option<&Identity>, event: &Value) -> Reading {
@@ -350,7 +353,7 @@ fn a_command_is_read_from_a_form() {
     assert_eq!(line.by.to_string(), "slack:U1");
     assert_eq!(line.name.as_deref(), Some("maya"));
     assert_eq!(line.answer.place.to_string(), "slack:C1");
-    assert_eq!(line.answer.handle, "https://hooks.slack.com/commands/1");
+    assert_eq!(line.answer.handle, "https://hooks.slack.com/commands/1 U1");
     // The address lets anybody answer, the line can hold numbers: neither is shown.
     assert!(!format!("{event:?}").contains("hooks") && !format!("{event:?}").contains("CH1"));
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::{Message, Ts};
 
 /// Something that happened in the workspace, in the order in which it happened there.
@@ -42,7 +44,7 @@ pub enum Happening {
 }
 
 /// A message that only one person sees. Not in any history.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 pub struct Ephemeral {
     /// The channel.
     pub channel: String,
@@ -52,6 +54,22 @@ pub struct Ephemeral {
     pub ts: Ts,
     /// The text, escaped.
     pub text: String,
+    /// The blocks, where it has some: then Slack shows these.
+    pub blocks: Option<Value>,
+}
+
+impl Ephemeral {
+    /// The buttons under it, by action and label.
+    #[must_use]
+    pub fn buttons(&self) -> Vec<(String, String)> {
+        let blocks = self.blocks.as_ref().and_then(Value::as_array).into_iter().flatten();
+        let elements = blocks.flat_map(|block| block["elements"].as_array().into_iter().flatten());
+        let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        elements
+            .filter(|element| element["type"] == "button")
+            .map(|button| (word(&button["action_id"]), word(&button["text"]["text"])))
+            .collect()
+    }
 }
 
 impl std::fmt::Debug for Ephemeral {

@@ -46,6 +46,14 @@ impl Refusal {
         refusal
     }
 
+    /// An argument is not as it must be; what is wrong, one by one.
+    fn faulty(error: &'static str, faults: &[String]) -> Self {
+        let mut refusal = Self::from(error);
+        let beside = serde_json::json!({ "messages": faults });
+        refusal.beside.insert("response_metadata".into(), beside);
+        refusal
+    }
+
     fn rate_limited(seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..Self::from("ratelimited") }
     }
@@ -128,6 +136,7 @@ pub(super) static METHODS: &[Method] = &[
     bot("users.profile.get", &["users.profile:read"], users::profile_get),
     bot("views.open", &[], views::open),
     bot("views.publish", &[], views::publish),
+    bot("views.push", &[], views::push),
     bot("views.update", &[], views::update),
 ];
 
@@ -144,6 +153,7 @@ fn channel_id(
     names: bool,
 ) -> Result<String, Refusal> {
     let given = arguments.text("channel").ok_or("channel_not_found")?;
+    let given = workspace.directs.get(&given).cloned().unwrap_or(given);
     let named = || workspace.names.get(given.trim_start_matches('#')).cloned();
     let id = match workspace.channels.contains_key(&given) {
         true => given,

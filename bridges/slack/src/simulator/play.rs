@@ -216,8 +216,7 @@ impl Simulator {
     /// The app has no such command, or there is no such channel or user.
     pub fn command(&self, channel: &str, user: &str, command: &str, text: &str) -> Done<Run> {
         let payload = respond::command(&self.shared.workspace(), channel, user, command, text)?;
-        let request = Request { kind: Kind::Command, channel, user, original: None, payload };
-        Ok(respond::start(&self.shared, request))
+        Ok(respond::start(&self.shared, Request::new(Kind::Command, channel, user, payload)))
     }
 
     /// Somebody presses a button, or uses another element, in a message.
@@ -249,11 +248,8 @@ impl Simulator {
             }]);
             payload
         };
-        let kind = Kind::Interactive;
-        Ok(respond::start(
-            &self.shared,
-            Request { kind, channel, user, original: Some(ts), payload },
-        ))
+        let request = Request::new(Kind::Interactive, channel, user, payload);
+        Ok(respond::start(&self.shared, Request { original: Some(ts), ..request }))
     }
 
     /// Somebody submits a view, with these values (`state.values`).
@@ -270,9 +266,8 @@ impl Simulator {
             payload["response_urls"] = json!([]);
             (view.user.clone(), payload)
         };
-        let kind = Kind::Interactive;
-        let request = Request { kind, channel: "", user: &user, original: None, payload };
-        Ok(respond::start(&self.shared, request))
+        let request = Request::new(Kind::Interactive, "", &user, payload);
+        Ok(respond::start(&self.shared, Request { view: Some(view), ..request }))
     }
 
     /// Somebody uses a global shortcut.
@@ -287,9 +282,7 @@ impl Simulator {
             payload["action_ts"] = Ts::at(workspace.now()).to_string().into();
             payload
         };
-        let kind = Kind::Interactive;
-        let request = Request { kind, channel: "", user, original: None, payload };
-        Ok(respond::start(&self.shared, request))
+        Ok(respond::start(&self.shared, Request::new(Kind::Interactive, "", user, payload)))
     }
 
     /// Lets somebody into a channel; the app too, by its id in [`Identity`](super::Identity).

@@ -16,7 +16,7 @@ use super::server::with_faults;
 use super::shared::Shared;
 use super::wire::Scissors;
 use super::workspace::Workspace;
-use super::{Author, Message, Ts};
+use super::{Author, Happening, Message, Ts};
 
 /// Somebody does something that the app answers to.
 pub(super) struct Request<'a> {
@@ -25,8 +25,16 @@ pub(super) struct Request<'a> {
     pub(super) user: &'a str,
     /// The message that the button pressed is in.
     pub(super) original: Option<Ts>,
+    /// The view that was sent off.
+    pub(super) view: Option<&'a str>,
     /// What is told of it, without trigger and response address.
     pub(super) payload: Value,
+}
+
+impl<'a> Request<'a> {
+    pub(super) const fn new(kind: Kind, channel: &'a str, user: &'a str, payload: Value) -> Self {
+        Self { kind, channel, user, original: None, view: None, payload }
+    }
 }
 
 /// Sends it to the app and returns at once.
@@ -44,13 +52,23 @@ pub(super) fn start(shared: &Arc<Shared>, request: Request<'_>) -> Run {
     let address = Address::new(channel, user, request.original, sender.clone(), now);
     workspace.promises.address(format!("{id}/{key}"), address.clone());
     payload["trigger_id"] = trigger.as_str().into();
-    payload["response_url"] = url.as_str().into();
+    // What happens in a view comes from no channel, so that there is none to answer in.
+    if !channel.is_empty() {
+        payload["response_url"] = url.as_str().into();
+    }
+    let view = request.view.map(str::to_owned);
     let answer = shared.outbox.ask(request.kind, payload);
     drop(workspace);
     let background = Arc::clone(shared);
     shared.outbox.spawn(async move {
         match answer.await {
             Ok(body) => {
+                if let Some(view) = view {
+                    let mut workspace = background.workspace();
+                    let hash = workspace.hash();
+                    workspace.views.answered(&view, body.as_ref(), hash);
+                    workspace.outbox.tell(Happening::View(view));
+                }
                 let _ = sender.try_send(Step::Acknowledged);
                 // An answer to a view's submission (`response_action`) is no message.
                 let said = body.filter(|body| body.get("response_action").is_none());
@@ -110,11 +128,15 @@ fn deliver(
     if !remove && text.is_empty() && blocks.is_none() && attachments.is_none() {
         return Err("no_text");
     }
+    if blocks.as_ref().is_some_and(|blocks| !super::blocks::message(blocks).is_empty()) {
+        return Err("invalid_blocks");
+    }
     let original = address.original.filter(|_| remove || body["replace_original"] == true);
     match original {
         Some(ts) if remove => {
             workspace.delete(&address.channel, ts);
         }
+        Some(ts) if workspace.rewhisper(&address.channel, ts, &text, blocks.clone()) => {}
         Some(ts) => {
             let text = text.clone();
             workspace.change(&address.channel, ts, |message, _| {
@@ -130,8 +152,10 @@ fn deliver(
             let mut last = address.whispered.lock().unwrap_or_else(PoisonError::into_inner);
             let replaced = last.filter(|_| body["replace_original"] == true);
             *last = match replaced {
-                Some(ts) if workspace.rewhisper(&address.channel, ts, &text) => Some(ts),
-                _ => workspace.whisper(&address.channel, &address.user, &text),
+                Some(ts) if workspace.rewhisper(&address.channel, ts, &text, blocks.clone()) => {
+                    Some(ts)
+                }
+                _ => workspace.whisper(&address.channel, &address.user, &text, blocks),
             };
         }
     }

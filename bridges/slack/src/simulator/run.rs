@@ -29,6 +29,9 @@ pub enum Failed {
     /// There is no such channel, user, message or view here.
     #[error("there is no {0} of that id in the workspace")]
     Unknown(&'static str),
+    /// A field must be filled in, or cannot hold that.
+    #[error("the field {0} must be filled in, or cannot hold that")]
+    NotTaken(String),
     /// The channel is archived: nobody can write there.
     #[error("the channel is archived")]
     Archived,

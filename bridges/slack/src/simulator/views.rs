@@ -1,8 +1,8 @@
-//! Views that the app opened or published: kept, so that a test can read them.
+//! Views that the app opened or published, with what people filled into them.
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// How many views are kept.
 const KEPT: usize = 1000;
@@ -18,6 +18,14 @@ pub struct View {
     pub view: Value,
     /// Its state's hash; each update has a new one.
     pub hash: String,
+    /// Whether the person still has it before them.
+    pub open: bool,
+    /// What the app found wrong in it, by block.
+    pub errors: BTreeMap<String, String>,
+    /// What stands in its fields, by block: the element's part of `state.values`.
+    pub(super) filled: BTreeMap<String, Value>,
+    /// What the app gave last to choose from, by block.
+    pub(super) offered: BTreeMap<String, Vec<Value>>,
 }
 
 impl std::fmt::Debug for View {
@@ -25,25 +33,122 @@ impl std::fmt::Debug for View {
         f.debug_struct("View")
             .field("id", &self.id)
             .field("user", &self.user)
+            .field("open", &self.open)
             .finish_non_exhaustive()
     }
 }
 
 impl View {
+    pub(super) fn new(id: String, user: String, view: Value, hash: String) -> Self {
+        let mut new = Self {
+            id,
+            user,
+            view: Value::Null,
+            hash: String::new(),
+            open: true,
+            errors: BTreeMap::new(),
+            filled: BTreeMap::new(),
+            offered: BTreeMap::new(),
+        };
+        new.replace(view, hash);
+        new
+    }
+
+    /// The app puts another view in its place. What stands in a field stays where the field does:
+    /// the same block with the same action.
+    pub(super) fn replace(&mut self, view: Value, hash: String) {
+        let before = std::mem::replace(&mut self.view, view);
+        (self.hash, self.errors) = (hash, BTreeMap::new());
+        let mut filled = BTreeMap::new();
+        for block in inputs(&self.view) {
+            let id = block["block_id"].as_str().unwrap_or_default();
+            let stays = inputs(&before).any(|one| {
+                one["block_id"] == block["block_id"]
+                    && one["element"]["action_id"] == block["element"]["action_id"]
+            });
+            let value = match self.filled.remove(id) {
+                Some(value) if stays => Some(value),
+                _ => initial(&block["element"]),
+            };
+            filled.extend(value.map(|value| (id.to_owned(), value)));
+        }
+        self.filled = filled;
+    }
+
+    /// The input block of this id.
+    #[must_use]
+    pub fn input(&self, block: &str) -> Option<&Value> {
+        inputs(&self.view).find(|one| one["block_id"] == block)
+    }
+
+    /// The button of this action.
+    #[must_use]
+    pub fn button(&self, action: &str) -> Option<&Value> {
+        button(&self.view["blocks"], action)
+    }
+
+    /// What stands in its fields: `state.values`.
+    pub(super) fn values(&self) -> Value {
+        let mut values = Map::new();
+        for block in inputs(&self.view) {
+            let element = &block["element"];
+            let id = block["block_id"].as_str().unwrap_or_default();
+            let empty = json!({"type": element["type"], "value": null});
+            let value = self.filled.get(id).cloned().unwrap_or(empty);
+            let action = element["action_id"].as_str().unwrap_or_default();
+            values.insert(id.to_owned(), json!({action: value}));
+        }
+        values.into()
+    }
+
+    /// The block that a person has to fill in before Slack sends it off.
+    pub(super) fn missing(&self) -> Option<String> {
+        let blocks = inputs(&self.view).filter(|block| block["optional"] != true);
+        let mut ids = blocks.filter_map(|block| block["block_id"].as_str());
+        ids.find(|id| !self.filled.contains_key(*id)).map(str::to_owned)
+    }
+
     /// The view object, as in an answer of `views.open`.
     pub(super) fn object(&self, app: &super::Identity) -> Value {
         let mut object = json!({
             "id": self.id, "team_id": app.team, "app_id": app.app, "bot_id": app.bot,
             "hash": self.hash, "root_view_id": self.id, "previous_view_id": null,
-            "state": {"values": {}}, "callback_id": "", "external_id": "", "private_metadata": "",
+            "callback_id": "", "external_id": "", "private_metadata": "",
             "clear_on_close": false, "notify_on_close": false, "close": null, "submit": null,
             "title": {"type": "plain_text", "text": "", "emoji": true}, "blocks": [],
         });
         for (key, value) in self.view.as_object().into_iter().flatten() {
             object[key.as_str()] = value.clone();
         }
+        object["state"] = json!({"values": self.values()});
         object
     }
+}
+
+/// The button of this action among blocks.
+pub(super) fn button<'a>(blocks: &'a Value, action: &str) -> Option<&'a Value> {
+    let blocks = blocks.as_array().into_iter().flatten();
+    let elements = blocks.flat_map(|block| {
+        let elements = block["elements"].as_array().into_iter().flatten();
+        elements.chain(std::iter::once(&block["accessory"]))
+    });
+    let mut buttons = elements.filter(|element| element["type"] == "button");
+    buttons.find(|button| button["action_id"] == action)
+}
+
+fn inputs(view: &Value) -> impl Iterator<Item = &Value> {
+    let blocks = view["blocks"].as_array().into_iter().flatten();
+    blocks.filter(|block| block["type"] == "input")
+}
+
+/// What stands in a field at first.
+fn initial(element: &Value) -> Option<Value> {
+    let (from, to) = match element["type"].as_str()? {
+        "plain_text_input" => ("initial_value", "value"),
+        _ => ("initial_option", "selected_option"),
+    };
+    let value = element.get(from)?;
+    Some(json!({"type": element["type"], to: value}))
 }
 
 /// The views there are.
@@ -56,6 +161,10 @@ pub(super) struct Views {
 impl Views {
     pub(super) fn get(&self, id: &str) -> Option<&View> {
         self.by_id.get(id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: &str) -> Option<&mut View> {
+        self.by_id.get_mut(id)
     }
 
     /// The id of somebody's home tab.
@@ -73,6 +182,26 @@ impl Views {
             && let Some((_, old)) = self.by_id.pop_first()
         {
             self.homes.retain(|_, id| *id != old.id);
+        }
+    }
+
+    /// What the app answers to a submission: a view that is not told to stay is closed.
+    pub(super) fn answered(&mut self, id: &str, answer: Option<&Value>, hash: String) {
+        let Some(view) = self.by_id.get_mut(id) else { return };
+        view.errors.clear();
+        match answer.and_then(|answer| answer["response_action"].as_str()) {
+            Some("errors") => {
+                let errors = answer.map(|answer| &answer["errors"]);
+                let errors = errors.and_then(Value::as_object).into_iter().flatten();
+                view.errors = errors
+                    .filter_map(|(block, text)| Some((block.clone(), text.as_str()?.to_owned())))
+                    .collect();
+            }
+            Some("update") => {
+                let shown = answer.map(|answer| answer["view"].clone()).unwrap_or_default();
+                view.replace(shown, hash);
+            }
+            _ => view.open = false,
         }
     }
 

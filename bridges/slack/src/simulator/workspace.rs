@@ -35,6 +35,8 @@ pub(super) struct Workspace {
     pub(super) handles: HashMap<String, String>,
     pub(super) channels: BTreeMap<String, Channel>,
     pub(super) names: HashMap<String, String>,
+    /// The channels of messages with the app, by user.
+    pub(super) directs: HashMap<String, String>,
     pub(super) files: Files,
     pub(super) views: Views,
     pub(super) promises: Promises,
@@ -54,6 +56,7 @@ impl Workspace {
             handles: HashMap::new(),
             channels: BTreeMap::new(),
             names: HashMap::new(),
+            directs: HashMap::new(),
             files: Files::default(),
             views: Views::default(),
             promises: Promises::default(),
@@ -95,6 +98,27 @@ impl Workspace {
     /// Sixteen bytes that look random, as hex.
     pub(super) fn nonce(&mut self) -> String {
         format!("{:032x}", self.rng.random::<u128>())
+    }
+
+    /// A new hash of a view's state.
+    pub(super) fn hash(&mut self) -> String {
+        format!("{}.{}", self.seconds(), &self.nonce()[..8])
+    }
+
+    /// The channel of the messages between somebody and the app.
+    pub(super) fn direct(&mut self, user: &str) -> Option<String> {
+        if !self.users.contains_key(user) {
+            return None;
+        }
+        if let Some(id) = self.directs.get(user) {
+            return Some(id.clone());
+        }
+        let (id, app) = (self.id("D"), self.options.identity.user.clone());
+        let mut channel = Channel::new(id.clone(), user, &app, self.seconds(), true);
+        channel.members.insert(user.to_owned());
+        self.channels.insert(id.clone(), channel);
+        self.directs.insert(user.to_owned(), id.clone());
+        Some(id)
     }
 
     pub(super) fn put_user(&mut self, user: User) {
@@ -277,7 +301,13 @@ impl Workspace {
     }
 
     /// Shows somebody a message that nobody else sees.
-    pub(super) fn whisper(&mut self, channel: &str, user: &str, text: &str) -> Option<Ts> {
+    pub(super) fn whisper(
+        &mut self,
+        channel: &str,
+        user: &str,
+        text: &str,
+        blocks: Option<Value>,
+    ) -> Option<Ts> {
         let now = Ts::at(self.now());
         let place = self.channels.get_mut(channel)?;
         let ts = place.tick(now);
@@ -286,6 +316,7 @@ impl Workspace {
             user: user.to_owned(),
             ts,
             text: text.to_owned(),
+            blocks,
         };
         place.ephemerals.push_back(ephemeral.clone());
         if place.ephemerals.len() > KEPT_EPHEMERALS {
@@ -296,12 +327,18 @@ impl Workspace {
     }
 
     /// Changes what somebody was shown before; whether it is still there.
-    pub(super) fn rewhisper(&mut self, channel: &str, ts: Ts, text: &str) -> bool {
+    pub(super) fn rewhisper(
+        &mut self,
+        channel: &str,
+        ts: Ts,
+        text: &str,
+        blocks: Option<Value>,
+    ) -> bool {
         let shown = self.channels.get_mut(channel).map(|place| &mut place.ephemerals);
         let Some(ephemeral) = shown.and_then(|all| all.iter_mut().find(|one| one.ts == ts)) else {
             return false;
         };
-        ephemeral.text = text.to_owned();
+        (ephemeral.text, ephemeral.blocks) = (text.to_owned(), blocks);
         self.outbox.tell(Happening::Ephemeral(ephemeral.clone()));
         true
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use partyline_core::{Failure, Proof, Reason};
+use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_tungstenite::tungstenite::Message;
@@ -139,9 +140,13 @@ impl Connection {
         }
     }
 
-    /// Tells Slack that the envelope is stored.
-    pub(super) async fn acknowledge(&mut self, envelope_id: &str) -> Result<(), Lost> {
-        let frame = serde_json::to_string(&wire::Acknowledgement { envelope_id })
+    /// Tells Slack that the envelope is stored, and what is answered to it.
+    pub(super) async fn acknowledge(
+        &mut self,
+        envelope_id: &str,
+        payload: Option<&Value>,
+    ) -> Result<(), Lost> {
+        let frame = serde_json::to_string(&wire::Acknowledgement { envelope_id, payload })
             .map_err(|error| Lost::Broken(error.to_string()))?;
         self.send(Message::text(frame)).await
     }

@@ -17,6 +17,7 @@ use tokio_tungstenite::{WebSocketStream, accept_async};
 
 use super::*;
 use crate::Config;
+use crate::no_forms::NoForms;
 
 /// No test waits longer than this for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -109,7 +110,7 @@ impl Fake {
         let stop = CancellationToken::new();
         let running = tokio::spawn({
             let (slack, intake, stop) = (slack.clone(), intake.clone(), stop.clone());
-            async move { slack.run(intake, stop).await }
+            async move { slack.run(intake, Arc::new(NoForms), stop).await }
         });
         Self { sockets, intake, slack, stop, running }
     }

@@ -33,6 +33,10 @@ pub(super) fn post_message(workspace: &mut Workspace, arguments: &Arguments) -> 
 
 /// The message in the arguments of `chat.postMessage`.
 fn composed(workspace: &mut Workspace, arguments: &Arguments) -> Result<Message, Refusal> {
+    // A user's id stands for the messages between that user and the app.
+    if let Some(user) = arguments.text("channel").filter(|id| id.starts_with('U')) {
+        workspace.direct(&user).ok_or("channel_not_found")?;
+    }
     let cut = workspace.options.cut_long_text;
     let channel = joined(workspace, arguments, true)?;
     if channel.archived {
@@ -50,7 +54,7 @@ fn composed(workspace: &mut Workspace, arguments: &Arguments) -> Result<Message,
     let mut message = Message::new(&id, author, text);
     message.thread_ts = ts(arguments, "thread_ts", "invalid_thread_ts")?;
     message.broadcast = message.thread_ts.is_some() && arguments.flag("reply_broadcast");
-    message.blocks = list(arguments, "blocks", "invalid_blocks_format")?;
+    message.blocks = blocks(arguments)?;
     message.attachments = list(arguments, "attachments", "invalid_attachments")?;
     message.metadata = metadata(arguments)?;
     Ok(message)
@@ -98,6 +102,15 @@ fn list(arguments: &Arguments, name: &str, bad: &'static str) -> Result<Option<V
     }
 }
 
+/// Blocks that Slack takes in a message.
+fn blocks(arguments: &Arguments) -> Result<Option<Value>, Refusal> {
+    let Some(list) = list(arguments, "blocks", "invalid_blocks_format")? else { return Ok(None) };
+    match super::super::blocks::message(&list) {
+        faults if faults.is_empty() => Ok(Some(list)),
+        faults => Err(Refusal::faulty("invalid_blocks", &faults)),
+    }
+}
+
 fn metadata(arguments: &Arguments) -> Result<Option<Value>, Refusal> {
     let Some(metadata) = arguments.json("metadata").map_err(|()| "invalid_metadata_format")? else {
         return Ok(None);
@@ -122,7 +135,8 @@ pub(super) fn post_ephemeral(workspace: &mut Workspace, arguments: &Arguments) -
     if text.chars().count() > POST_CHARACTERS {
         return Err("msg_too_long".into());
     }
-    let ts = workspace.whisper(&id, &user, &text).ok_or("channel_not_found")?;
+    let blocks = blocks(arguments)?;
+    let ts = workspace.whisper(&id, &user, &text, blocks).ok_or("channel_not_found")?;
     Ok(json!({"message_ts": ts}))
 }
 
@@ -133,7 +147,7 @@ pub(super) fn update(workspace: &mut Workspace, arguments: &Arguments) -> Answer
     if text.chars().count() > UPDATE_CHARACTERS {
         return Err("msg_too_long".into());
     }
-    let blocks = list(arguments, "blocks", "invalid_blocks_format")?;
+    let blocks = blocks(arguments)?;
     let attachments = list(arguments, "attachments", "invalid_attachments")?;
     let metadata = metadata(arguments)?;
     let message = workspace.channels[&id].message(at).ok_or("message_not_found")?;

@@ -51,7 +51,7 @@ fn listed(
         let visible = workspace.channels.range(from..).map(|(_, channel)| channel);
         visible
             .filter(|c| wanted[usize::from(c.private)] && workspace.app_sees(c))
-            .filter(|c| !(no_archived && c.archived) && meant(c))
+            .filter(|c| !(no_archived && c.archived || c.id.starts_with('D')) && meant(c))
             .take(count)
             .map(|c| (c.id.clone(), c.object(&app)))
             .collect()

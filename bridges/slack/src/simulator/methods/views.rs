@@ -3,29 +3,40 @@
 use serde_json::{Value, json};
 
 use super::super::Happening;
+use super::super::blocks;
 use super::super::views::View;
 use super::{Answer, Arguments, Refusal, Workspace};
 
 fn given(arguments: &Arguments, kind: &str) -> Result<Value, Refusal> {
     let view = arguments.json("view").map_err(|()| "invalid_arguments")?;
     let view = view.ok_or("invalid_arguments")?;
-    if view["type"] != kind || !view["blocks"].is_array() {
-        return Err("invalid_arguments".into());
+    match blocks::view(&view, kind) {
+        faults if faults.is_empty() => Ok(view),
+        faults => Err(Refusal::faulty("invalid_arguments", &faults)),
     }
-    if kind == "modal" && !view["title"].is_object() {
-        return Err("invalid_arguments".into());
-    }
-    Ok(view)
 }
 
-fn keep(workspace: &mut Workspace, id: Option<String>, user: String, view: Value) -> Answer {
-    let id = id.unwrap_or_else(|| workspace.id("V"));
-    let hash = format!("{}.{}", workspace.seconds(), &workspace.nonce()[..8]);
-    let view = View { id: id.clone(), user, view, hash };
-    let object = view.object(&workspace.options.identity);
-    workspace.views.put(view);
-    workspace.outbox.tell(Happening::View(id));
-    Ok(json!({"view": object}))
+/// Tells of a view that was opened or changed.
+fn shown(workspace: &Workspace, id: &str) -> Answer {
+    let view = workspace.views.get(id).ok_or("not_found")?;
+    workspace.outbox.tell(Happening::View(id.to_owned()));
+    Ok(json!({"view": view.object(&workspace.options.identity)}))
+}
+
+fn keep(workspace: &mut Workspace, user: String, view: Value) -> Answer {
+    let (id, hash) = (workspace.id("V"), workspace.hash());
+    workspace.views.put(View::new(id.clone(), user, view, hash));
+    shown(workspace, &id)
+}
+
+fn replace(workspace: &mut Workspace, arguments: &Arguments, id: &str, view: Value) -> Answer {
+    let hash = workspace.hash();
+    let before = workspace.views.get_mut(id).ok_or("not_found")?;
+    if arguments.text("hash").is_some_and(|hash| hash != before.hash) {
+        return Err("hash_conflict".into());
+    }
+    before.replace(view, hash);
+    shown(workspace, id)
 }
 
 pub(super) fn open(workspace: &mut Workspace, arguments: &Arguments) -> Answer {
@@ -33,18 +44,21 @@ pub(super) fn open(workspace: &mut Workspace, arguments: &Arguments) -> Answer {
     let trigger = arguments.text("trigger_id").ok_or("invalid_trigger_id")?;
     let now = workspace.now();
     let user = workspace.promises.pull(&trigger, now)?;
-    keep(workspace, None, user, view)
+    keep(workspace, user, view)
+}
+
+/// The same, above one that is open.
+pub(super) fn push(workspace: &mut Workspace, arguments: &Arguments) -> Answer {
+    open(workspace, arguments)
 }
 
 pub(super) fn update(workspace: &mut Workspace, arguments: &Arguments) -> Answer {
     let view = given(arguments, "modal")?;
     let id = arguments.text("view_id").ok_or("not_found")?;
-    let before = workspace.views.get(&id).ok_or("not_found")?;
-    if arguments.text("hash").is_some_and(|hash| hash != before.hash) {
-        return Err("hash_conflict".into());
+    if !workspace.views.get(&id).is_some_and(|before| before.open) {
+        return Err("not_found".into());
     }
-    let user = before.user.clone();
-    keep(workspace, Some(id), user, view)
+    replace(workspace, arguments, &id, view)
 }
 
 pub(super) fn publish(workspace: &mut Workspace, arguments: &Arguments) -> Answer {
@@ -53,6 +67,8 @@ pub(super) fn publish(workspace: &mut Workspace, arguments: &Arguments) -> Answe
     if !workspace.users.contains_key(&user) {
         return Err("user_not_found".into());
     }
-    let id = workspace.views.home(&user).cloned();
-    keep(workspace, id, user, view)
+    match workspace.views.home(&user).cloned() {
+        Some(id) => replace(workspace, arguments, &id, view),
+        None => keep(workspace, user, view),
+    }
 }

@@ -1,0 +1,216 @@
+//! Where the answer to a command goes, and how it gets there.
+//!
+//! A `response_url` takes five answers in 30 minutes (docs.slack.dev, "Handling user
+//! interaction"). What is to be answered later than that, or was asked where there is none (the
+//! Home tab), is shown to the person by the bot itself.
+
+use partyline_core::{AnswerTo, Button, Failure, Press, Reason, Sent, Text, Verdict};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{Slack, outbound, text, ts, wire};
+
+/// The longest text of a section (docs.slack.dev, "Section block").
+const SECTION: usize = 3000;
+
+/// The longest label of a button, and the longest value (docs.slack.dev, "Button element").
+const LABEL: usize = 75;
+const VALUE: usize = 2000;
+
+/// What the actions of the buttons under an answer begin with.
+pub(crate) const PRESS: &str = "press.";
+
+/// What Slack needs to answer just one command: the `handle` of an [`AnswerTo`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Handle {
+    /// The `response_url`.
+    pub(crate) url: Option<String>,
+    /// Who asked.
+    pub(crate) user: Option<String>,
+    /// Whether the answer stands in place of what was asked: a question with buttons.
+    pub(crate) replaces: bool,
+}
+
+impl Handle {
+    /// As it is kept: words with spaces between.
+    pub(crate) fn written(&self) -> String {
+        let words =
+            [self.url.as_deref(), self.user.as_deref(), self.replaces.then_some("replaces")];
+        words.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Reads what [`Handle::written`] wrote.
+    pub(crate) fn read(handle: &str) -> Self {
+        let mut read = Self::default();
+        for word in handle.split(' ').filter(|word| !word.is_empty()) {
+            match word {
+                "replaces" => read.replaces = true,
+                url if url.contains("://") => read.url = Some(url.to_owned()),
+                user => read.user = Some(user.to_owned()),
+            }
+        }
+        read
+    }
+}
+
+/// The blocks of an answer with buttons; none without.
+pub(crate) fn blocks(text: &Text, buttons: &[Button]) -> Option<Value> {
+    if buttons.is_empty() {
+        return None;
+    }
+    let mut blocks: Vec<Value> = text
+        .split(SECTION / 5) // Escaping makes a text five times as long at most.
+        .iter()
+        .map(|part| json!({"type": "section", "text": {"type": "mrkdwn", "text": text::write(part)}}))
+        .collect();
+    let elements: Vec<Value> = buttons.iter().enumerate().filter_map(button).collect();
+    blocks.push(json!({"type": "actions", "elements": elements}));
+    Some(blocks.into())
+}
+
+fn button((number, button): (usize, &Button)) -> Option<Value> {
+    let value = serde_json::to_string(&button.press).ok()?;
+    // What does not fit cannot be pressed; the text says how it is typed.
+    (value.len() <= VALUE).then(|| {
+        let label: String = button.label.chars().take(LABEL).collect();
+        let mut shown = json!({
+            "type": "button", "action_id": format!("{PRESS}{number}"), "value": value,
+            "text": {"type": "plain_text", "text": label},
+        });
+        if button.danger {
+            shown["style"] = "danger".into();
+        }
+        shown
+    })
+}
+
+/// What a pressed button does, where it is one of ours.
+pub(crate) fn pressed(action: &wire::Used) -> Option<Press> {
+    action.action_id.as_deref()?.strip_prefix(PRESS)?;
+    serde_json::from_str(action.value.as_deref()?).ok()
+}
+
+/// A message that only one person sees, from the bot itself (`chat.postEphemeral`), or to that
+/// person (`chat.postMessage`).
+#[derive(Serialize)]
+struct Whisper<'a> {
+    channel: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blocks: Option<Value>,
+    parse: &'static str,
+    link_names: bool,
+}
+
+impl Slack {
+    /// Answers a command, in place of what was shown before or beside it.
+    pub(crate) async fn answer(
+        &self,
+        to: &AnswerTo,
+        text: &Text,
+        replace: bool,
+        buttons: &[Button],
+    ) -> Result<Sent, Failure> {
+        let handle = Handle::read(&to.handle);
+        let answered = Sent { id: None, ordinal: None };
+        let address = handle
+            .url
+            .as_deref()
+            .and_then(|url| outbound::answer_address(url, &self.config.api_url));
+        let failed = match address {
+            Some(url) => {
+                let response = outbound::answer(text, replace || handle.replaces, buttons);
+                match self.client.respond(url, &response).await {
+                    Ok(()) => return Ok(answered),
+                    Err(failure) if failure.reason == Reason::Expired => failure,
+                    Err(failure) => return Err(failure),
+                }
+            }
+            None => Failure::never(
+                Reason::Refused,
+                "The command did not come with an address of Slack's to answer at.",
+            ),
+        };
+        let Some(user) = handle.user.as_deref() else { return Err(failed) };
+        self.whisper(ts::parts(&to.place).0, user, text, buttons).await.map(|()| answered)
+    }
+
+    /// Shows something to one person: in the channel where the bot is in it, else in the messages
+    /// that the person and the bot have with each other.
+    async fn whisper(
+        &self,
+        channel: &str,
+        user: &str,
+        text: &Text,
+        buttons: &[Button],
+    ) -> Result<(), Failure> {
+        let message = |channel, user| Whisper {
+            channel,
+            user,
+            text: text::write(text),
+            blocks: blocks(text, buttons),
+            parse: "none",
+            link_names: false,
+        };
+        if !channel.starts_with('D') {
+            let whisper = json!(message(channel, Some(user)));
+            match self.client.change("chat.postEphemeral", channel, &whisper).await {
+                Err(Failure { verdict: Verdict::Never, .. }) => {}
+                other => return other.map(drop),
+            }
+        }
+        let to = json!(message(user, None));
+        self.client.change("chat.postMessage", user, &to).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_handle_is_read_as_it_was_written() {
+        let whole = Handle {
+            url: Some("https://hooks.slack.com/commands/1".into()),
+            user: Some("U1".into()),
+            replaces: true,
+        };
+        for handle in [whole.clone(), Handle { url: None, ..whole }, Handle::default()] {
+            assert_eq!(Handle::read(&handle.written()), handle);
+        }
+        // As it was kept before there was more in it.
+        let bare = Handle::read("https://hooks.slack.com/commands/1");
+        assert_eq!((bare.user, bare.replaces), (None, false));
+    }
+
+    #[test]
+    fn a_button_carries_what_it_does() {
+        let words = ["group", "delete", "CH1", "A \"quoted\" name"].map(str::to_owned).to_vec();
+        let yes = Button { label: "Delete it".into(), danger: true, press: Press::Give(words) };
+        let no = Button {
+            label: "x".repeat(100),
+            danger: false,
+            press: Press::Say("Nothing was deleted.".into()),
+        };
+        let blocks = blocks(&"Sure?".into(), &[yes.clone(), no.clone()]).expect("blocks");
+        let elements = &blocks[1]["elements"];
+        assert_eq!(elements[0]["style"], "danger");
+        assert_eq!(elements[1]["text"]["text"].as_str().map(str::len), Some(LABEL));
+        for (element, button) in [(&elements[0], yes), (&elements[1], no)] {
+            let used: wire::Used = serde_json::from_value(element.clone()).expect("an action");
+            assert!(pressed(&used) == Some(button.press));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_of_a_button_panics(id in "(press\\.)?\\PC{0,8}", value in "\\PC{0,60}") {
+            let used = serde_json::from_value(json!({"action_id": id, "value": value}));
+            let _ = pressed(&used.expect("an action"));
+        }
+    }
+}

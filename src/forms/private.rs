@@ -1,0 +1,98 @@
+//! The shortcut "reply privately" on a message from a phone: a form of `dm`, to whoever wrote it.
+//!
+//! It is a conversation of its own with that one person, behind a sender of its own. Whether
+//! WhatsApp takes free words there is for [`operations`](crate::operations) to say; so the form asks
+//! for words where it does, and for a template where it does not.
+
+use partyline_core::{Address, Field, FieldKind, Form, FormRequest, Happening, Speaker};
+
+use super::create::field;
+use super::templates::{SET, TEMPLATE};
+use super::{CommandForms, Filled, said};
+use crate::commands::Desk;
+use crate::ledger::LedgerError;
+use crate::operations::takes_free_words;
+
+/// The field of what is written, and what goes along unseen.
+pub(super) const TEXT: &str = "text";
+const WHO: &str = "who";
+const ROOM: &str = "room";
+
+const TITLE: &str = "Reply privately";
+
+pub(super) async fn form(forms: &CommandForms, request: &FormRequest) -> Result<Form, LedgerError> {
+    let desk = &forms.desk;
+    let Some(to) = writer(desk, request).await? else {
+        return Ok(said(
+            TITLE,
+            "This did not come from a phone, or is older than the bridge keeps messages: there is nobody to reply to.",
+        ));
+    };
+    let speaker = Speaker::new(partyline_core::Network::Twilio, to.as_str());
+    let group = desk.links.conversation(&request.room).unwrap_or_else(|| request.room.clone());
+    let name = desk.contacts.names().resolve(&speaker, &group).await.name;
+    let mut intro = format!(
+        "To {name} alone: nobody else of the group gets it. Answers come into the thread under the message, and what is written there goes to {name} alone."
+    );
+    let mut fields = Vec::new();
+    if takes_free_words(desk, &to).await? {
+        fields.push(field(TEXT, "Message", FieldKind::Lines(1600)));
+    } else {
+        intro.push_str(&format!(
+            " WhatsApp takes free words only for a day after {name} wrote to a sender, and to the sender of such a conversation {name} has not: choose a template."
+        ));
+        let asked = forms.templates.fields(request.one(TEMPLATE), false).await;
+        fields.extend(asked.into_iter().map(|one| match one.name.as_str() {
+            TEMPLATE => Field { label: "Template".into(), ..one },
+            _ => one,
+        }));
+    }
+    let mut unseen = [(WHO.to_owned(), vec![String::from(to)])].into();
+    if let Some(thread) = &request.thread {
+        std::collections::BTreeMap::insert(&mut unseen, ROOM.to_owned(), vec![thread.to_string()]);
+    }
+    Ok(Form {
+        title: TITLE.into(),
+        submit: Some("Send".into()),
+        intro: Some(intro),
+        fields,
+        unseen,
+    })
+}
+
+/// Whoever wrote the message on a phone.
+async fn writer(desk: &Desk, request: &FormRequest) -> Result<Option<Address>, LedgerError> {
+    let Some(message) = &request.message else { return Ok(None) };
+    for place in std::iter::once(&request.room).chain(&request.thread) {
+        if let Some(event) = desk.ledger.said(place, message).await? {
+            return Ok(match &event.happening {
+                Happening::Message { speaker, .. } => speaker.address(),
+                _ => None,
+            });
+        }
+    }
+    Ok(None)
+}
+
+pub(super) fn filled(request: &FormRequest) -> Vec<Filled> {
+    let mut filled = Vec::new();
+    for (field, values) in &request.values {
+        let argument = match field.as_str() {
+            WHO => "who",
+            TEXT => "text",
+            ROOM => "room",
+            TEMPLATE => "template",
+            name if name.starts_with(SET) => "set",
+            _ => continue,
+        };
+        filled.extend(values.iter().map(|value| Filled {
+            field: field.clone(),
+            argument,
+            value: match field.strip_prefix(SET) {
+                Some(key) => format!("{key}={value}"),
+                None => value.clone(),
+            },
+        }));
+    }
+    filled
+}

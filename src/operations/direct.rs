@@ -1,0 +1,229 @@
+//! Writes to one person alone: in a conversation of its own with that person, which is made where
+//! there is none, and tied to a room to which the answers come.
+//!
+//! | step | repeated after a kill |
+//! |---|---|
+//! | plan: template | marked |
+//! | conversation | its unique name comes from the person's address: it is found |
+//! | member | one who is in it already is success |
+//! | link, directory, what is said, answer | one commit |
+//!
+//! Twilio lets an address and a sender be in one conversation only, so that it needs a sender that
+//! serves the person in no group.
+
+use std::collections::BTreeMap;
+
+use partyline_core::{
+    Address, Channel, Content, ConversationState, Link, Network, NewConversation, PersonId, Place,
+    Speaker, Template,
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::adding;
+use super::create::notice;
+use super::link::begin;
+use super::membership::window_is_open;
+use super::template;
+use super::work::{Done, Stop, Work};
+use crate::commands::Desk;
+use crate::crash::{Point, point};
+use crate::ledger::{
+    Change, Ended, Group, GroupChange, LedgerError, LinkChange, Owed, Role, RoleChange,
+};
+use crate::members;
+use crate::route::posts;
+
+/// What somebody wants to say to one person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Direct {
+    /// To whom.
+    pub who: Address,
+    /// In free words.
+    pub text: Option<String>,
+    /// Or by a template, with its variables.
+    pub template: Option<(String, BTreeMap<String, String>)>,
+    /// Where the answers come, if they come nowhere yet.
+    pub room: Place,
+    /// Who says it.
+    pub by: PersonId,
+}
+
+/// A template that was found, with its variables filled in.
+type Filled = Option<(Template, BTreeMap<String, String>)>;
+
+/// Whether somebody can be written to in free words: always by SMS; by WhatsApp for a day after
+/// they wrote in that conversation.
+pub(crate) async fn takes_free_words(desk: &Desk, who: &Address) -> Result<bool, LedgerError> {
+    if who.channel() != Channel::WhatsApp {
+        return Ok(true);
+    }
+    let Some(group) = known(desk, who).await? else { return Ok(false) };
+    let members = desk.ledger.members_of(&group.info.place).await?;
+    let now = desk.clock.now();
+    let is_open = |heard| window_is_open(heard, now);
+    Ok(members
+        .into_iter()
+        .any(|one| one.participant.address.as_ref() == Some(who) && one.heard.is_some_and(is_open)))
+}
+
+/// The conversation with somebody, as the directory has it.
+async fn known(desk: &Desk, who: &Address) -> Result<Option<Group>, LedgerError> {
+    let unique = unique_name(who);
+    let found = desk.ledger.find_groups(&unique, 1).await?;
+    Ok(found.into_iter().find(|group| group.info.unique_name.as_deref() == Some(&*unique)))
+}
+
+/// The name by which the conversation with somebody is found again. It is no number: whoever may
+/// see the console sees names.
+fn unique_name(who: &Address) -> String {
+    let digest = Sha256::digest(who.as_str());
+    let digest: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("dm-{digest}")
+}
+
+pub(super) async fn run(work: &mut Work<'_>, direct: &Direct) -> Result<Done, Stop> {
+    let name = adding::name(work, &direct.who, None).await;
+    let filled = match work.marked::<Filled>("plan") {
+        Some(filled) => filled,
+        None => match decide(work, direct, &name).await? {
+            Ok(filled) => {
+                work.mark("plan", &filled, Vec::new()).await?;
+                filled
+            }
+            Err(sentence) => return Ok(Done::said(sentence)),
+        },
+    };
+    let manage = work.manage()?;
+    let wanted = NewConversation {
+        unique_name: unique_name(&direct.who),
+        name: name.clone(),
+        description: None,
+        created_by: direct.by.to_string(),
+    };
+    let info = work.attempt(|| manage.create(&wanted)).await?;
+    point(Point::GroupMade);
+    if info.state == ConversationState::Closed {
+        return Ok(Done::said(format!(
+            "The conversation with {name} is closed at Twilio, and that is for good: delete it ({}) first.",
+            info.place.id()
+        )));
+    }
+    let place = info.place.clone();
+    let noted = GroupChange::Note(Box::new(info));
+    work.desk().ledger.change_groups(vec![noted.clone()]).await?;
+    if let Err(sentence) = member(work, &place, direct).await? {
+        return Ok(Done { ended: Ended::Refused, answer: sentence, ..Done::default() });
+    }
+    let (groups, desk) = (work.groups()?, work.desk());
+    work.attempt(|| members::learn(groups, &desk.ledger, desk.contacts.names(), &place)).await?;
+
+    let mut changes = vec![Change::Group(noted)];
+    let mut owed = Vec::new();
+    let mut rooms = desk.links.others(&place);
+    if rooms.is_empty() {
+        begin(work, &[&place, &direct.room]).await?;
+        let link = Link { conversation: place.clone(), room: direct.room.clone() };
+        changes.push(Change::Link(LinkChange::Tie { link, by: direct.by.to_string() }));
+        let told = format!(
+            "This is a conversation with {name} alone: what is written here goes to {name} and nobody else, and what {name} answers comes here."
+        );
+        owed.push(notice(work, &direct.room, &place, told));
+        rooms.push(direct.room.clone());
+        if matches!(direct.by.network, Network::Slack | Network::Matrix) {
+            let (person, role) = (direct.by.clone(), Role::Manager(place.clone()));
+            let by = direct.by.to_string();
+            changes.push(Change::Role(RoleChange::Grant { person, role, by }));
+        }
+    }
+    match &filled {
+        Some((template, variables)) => {
+            owed.extend(template::owed(work, &place, template, variables, &rooms));
+        }
+        None => owed.extend(said(work, direct, &place, &rooms)),
+    }
+    let shown: Vec<String> = rooms.iter().map(Place::to_string).collect();
+    let answer = format!("Sent to {name} alone. Answers come to {}.", shown.join(" and "));
+    Ok(Done { answer, changes, owed, about: Some(place), ..Done::default() })
+}
+
+/// Everything that can be known before anything is made.
+async fn decide(
+    work: &Work<'_>,
+    direct: &Direct,
+    name: &str,
+) -> Result<Result<Filled, String>, Stop> {
+    let desk = work.desk();
+    let rooms = match known(desk, &direct.who).await? {
+        Some(group) => desk.links.others(&group.info.place),
+        None => Vec::new(),
+    };
+    let room = &direct.room;
+    let room_is_there = desk.networks.get(room.network()).is_some();
+    if rooms.is_empty() && (desk.links.knows(room) || !room_is_there) {
+        return Ok(Err(format!(
+            "{name}'s answers need a place of their own, and this room has none: name one with --room, for example a thread (slack:C0123ABC/1712345678.000100), or give the command in a room that is tied to nothing."
+        )));
+    }
+    let Some((reference, variables)) = &direct.template else {
+        if takes_free_words(desk, &direct.who).await? {
+            return Ok(Ok(None));
+        }
+        return Ok(Err(format!(
+            "WhatsApp takes free words only for a day after {name} wrote in this conversation. Send a template first: `{} dm {} --template NAME`; `template list` shows them.",
+            desk.prefix(work.command.event.place.network()),
+            direct.who
+        )));
+    };
+    Ok(template::find(work, reference, variables).await?.map(Some))
+}
+
+/// Has the person in the conversation; the error is why that cannot be, and then an empty one is
+/// taken back.
+async fn member(
+    work: &mut Work<'_>,
+    place: &Place,
+    direct: &Direct,
+) -> Result<Result<(), String>, Stop> {
+    let groups = work.groups()?;
+    let present = work.attempt(|| groups.members(place)).await?;
+    let wanted = std::slice::from_ref(&direct.who);
+    let planned = adding::plan(work, Some(place), &present, wanted, &work.desk().senders).await?;
+    let why = match planned {
+        Ok(plan) if !plan.there.is_empty() => return Ok(Ok(())),
+        Ok(plan) => {
+            let added = adding::add(work, place, &plan).await?;
+            if !added.added.is_empty() {
+                return Ok(Ok(()));
+            }
+            added.refused.join("; ")
+        }
+        Err(sentence) => sentence,
+    };
+    if present.is_empty() {
+        let manage = work.manage()?;
+        work.attempt(|| manage.delete(place)).await?;
+        let forget = GroupChange::Forget(place.clone());
+        work.desk().ledger.change_groups(vec![forget]).await?;
+    }
+    Ok(Err(format!("Nothing was sent: {why}.")))
+}
+
+/// The words for the person, and for the rooms, so that they stand in the conversation there too.
+fn said(work: &Work<'_>, direct: &Direct, place: &Place, rooms: &[Place]) -> Vec<Owed> {
+    let desk = work.desk();
+    let limits = desk.networks.limits();
+    let content = Content::plain(direct.text.as_deref().unwrap_or_default());
+    let speaker =
+        Speaker { id: direct.by.clone(), name: work.line.name.clone(), participant: None };
+    let now = desk.clock.now();
+    // Where it fails, the room is told.
+    let from = rooms.first().unwrap_or(place);
+    std::iter::once(place)
+        .chain(rooms)
+        .flat_map(|to| {
+            let limit = limits.get(&to.network()).copied().unwrap_or(usize::MAX);
+            posts((from, now), &speaker, &content, to, limit)
+        })
+        .collect()
+}

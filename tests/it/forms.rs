@@ -1,0 +1,291 @@
+//! Forms, shortcuts, buttons and the Home tab in Slack, before the real binary.
+
+mod home;
+mod kills;
+mod private;
+mod slow;
+
+use partyline_slack::simulator::{Mode, Options, Run, View};
+use serde_json::Value;
+
+use crate::support::{PATIENCE, SECOND_SENDER, SENDER, World, inbox};
+
+/// A world in which Slack calls the daemon.
+async fn by_http() -> World {
+    // The daemon's address is known only after the simulator's: the mode is set again below.
+    let nowhere: url::Url = "http://127.0.0.1:9/".parse().unwrap();
+    let mode = Mode::Http {
+        events_url: nowhere.clone(),
+        commands_url: nowhere.clone(),
+        interactivity_url: nowhere,
+    };
+    let world = World::with(Options { mode, ..Options::default() }).await;
+    world.slack.set_mode(Mode::Http {
+        events_url: world.daemon.url("/webhooks/slack/events"),
+        commands_url: world.daemon.url("/webhooks/slack/commands"),
+        interactivity_url: world.daemon.url("/webhooks/slack/interactivity"),
+    });
+    world
+}
+
+/// A channel that the admin and the bridge are in.
+fn channel(world: &World, name: &str) -> String {
+    let channel = world.slack.add_channel(name, &[&world.admin]);
+    world.slack.join(&channel, &world.slack.options().identity.user);
+    channel
+}
+
+/// Two senders in the pool.
+fn two_senders(world: &mut World) {
+    world.daemon.configure(|config| {
+        *config = config.replace(
+            &format!("senders = [\"{SENDER}\"]"),
+            &format!("senders = [\"{SENDER}\", \"{SECOND_SENDER}\"]"),
+        );
+    });
+}
+
+/// The newest view of somebody's that is open and has this in it.
+async fn view(world: &World, user: &str, holds: &str) -> View {
+    let look = |slack: &partyline_slack::simulator::Simulator| {
+        let mut views = slack.views();
+        views.retain(|one| one.user == user && one.open && one.view["type"] == "modal");
+        views.pop().filter(|one| one.view.to_string().contains(holds))
+    };
+    world
+        .slack
+        .wait_for(&format!("a view with {holds}"), PATIENCE, look)
+        .await
+        .unwrap_or_else(|error| panic!("{error}: {:?}\n{}", shown(world, user), world.daemon.log()))
+}
+
+/// What somebody's views show, for the account of a test that failed.
+fn shown(world: &World, user: &str) -> Vec<String> {
+    let views = world.slack.views().into_iter().filter(|one| one.user == user);
+    views.map(|one| one.view.to_string()).collect()
+}
+
+/// Asks for the form of `group create`, and waits until it is loaded.
+async fn open(world: &World, room: &str, user: &str) -> (Run, String) {
+    let mut run = world.slack.command(room, user, "/wa", "group create").expect("known");
+    run.acknowledged().await.expect("in time");
+    let view = view(world, user, "\"block_id\":\"name\"").await;
+    (run, view.id)
+}
+
+/// The audit's rows of these words: how each ended.
+fn audited(world: &World, what: &str) -> Vec<String> {
+    let path = world.daemon.store().join("ledger.db");
+    let read = || -> Result<Vec<String>, rusqlite::Error> {
+        rusqlite::Connection::open(path)?
+            .prepare("SELECT ended FROM audit WHERE what = ?1 ORDER BY id")?
+            .query_map([what], |row| row.get(0))?
+            .collect()
+    };
+    read().expect("the audit")
+}
+
+async fn a_group_is_made(mut world: World) {
+    two_senders(&mut world);
+    let room = channel(&world, "office");
+    world.daemon.start().await;
+    let admin = world.admin.clone();
+    for line in [
+        "contact add +14155550101 \"Maya Lopez\" --team Sales",
+        "contact add +14155550102 \"Ben Carter\"",
+    ] {
+        world.command(&room, &admin, line).await;
+    }
+    let (mut run, form) = open(&world, &room, &admin).await;
+    let slack = &world.slack;
+    slack.type_in(&form, "name", "Spring launch").unwrap();
+    slack.type_in(&form, "description", "All about May").unwrap();
+    // By name, by team, and a number that is no contact's.
+    let found = slack.search(&form, "people", "sal").await.unwrap();
+    assert_eq!(found, [("+14155550101".into(), "Maya Lopez, Sales · +14155550101".to_owned())]);
+    slack.choose(&form, "people", &["+14155550101"]).unwrap();
+    let found = slack.search(&form, "people", "+14155550109").await.unwrap();
+    assert_eq!(found[0].0, "+14155550109");
+    slack.type_in(&form, "numbers", "(415) 555-0103, ben\n+14155550104").unwrap();
+    slack.choose(&form, "sender", &[SECOND_SENDER]).unwrap();
+    // Choosing a template brings its variables; what stands in the other fields stays.
+    let templates = slack.search(&form, "template", "").await.unwrap();
+    let notice = templates.iter().find(|(_, name)| name.starts_with("team_notice"));
+    let (notice, _) = notice.unwrap_or_else(|| panic!("{templates:?}"));
+    assert!(!templates.iter().any(|(_, name)| name.starts_with("winter_sale")), "{templates:?}");
+    slack.choose(&form, "template", &[notice]).unwrap();
+    view(&world, &admin, "\"block_id\":\"set.1\"").await;
+    slack.type_in(&form, "set.1", "The launch team").unwrap();
+    slack.choose(&form, "room", &["new"]).unwrap();
+    let mut sent = slack.send_off(&form).unwrap();
+    sent.acknowledged().await.expect("it is stored in time");
+    assert!(!slack.view(&form).unwrap().open, "{:?}", slack.view(&form).unwrap().errors);
+
+    let answer = run.answer(PATIENCE).await.expect("an answer where it was asked").text;
+    assert!(answer.contains("\"Spring launch\" is made (CH"), "{answer}\n{}", world.daemon.log());
+    assert!(answer.contains("4 of 4 members added."), "{answer}");
+    let made = world.twilio.conversations();
+    assert_eq!(made.len(), 1);
+    let attributes: Value = serde_json::from_str(&made[0].attributes).unwrap();
+    assert_eq!(attributes["description"], "All about May");
+    let members = world.twilio.participants(made[0].sid.as_str());
+    let senders = members.iter().filter_map(|one| one.binding.as_ref());
+    assert!(senders.into_iter().all(|one| one.proxy_address == SECOND_SENDER));
+    let maya = world.twilio.phone("whatsapp:+14155550101");
+    world.wait_for_inbox(&maya, 1).await;
+    assert!(inbox(&maya)[0].starts_with("The launch team has news for you"));
+    assert_eq!(audited(&world, "group create"), ["done"]);
+    world.daemon.wait_until_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_is_made_by_a_form() {
+    a_group_is_made(World::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_is_made_by_a_form_over_http() {
+    a_group_is_made(by_http().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_is_there_becomes_the_groups() {
+    let mut world = World::new().await;
+    let (office, launch) = (channel(&world, "office"), channel(&world, "launch"));
+    let stranger = world.slack.add_channel("strangers", &[&world.admin]);
+    world.slack.remove_bot(&stranger);
+    world.daemon.start().await;
+    let admin = world.admin.clone();
+    let make = async |name: &str, room: &str| {
+        let (mut run, form) = open(&world, &office, &admin).await;
+        world.slack.type_in(&form, "name", name).unwrap();
+        world.slack.type_in(&form, "numbers", "+14155550101").unwrap();
+        world.slack.choose(&form, "channel", &[room]).unwrap();
+        world.slack.send_off(&form).unwrap().acknowledged().await.unwrap();
+        run.answer(PATIENCE).await.expect("an answer").text
+    };
+    // The bridge is not in it: nothing is made, and it says why.
+    let answer = make("Nowhere", &stranger).await;
+    assert!(answer.contains("No group was made") && answer.contains("invite"), "{answer}");
+    assert!(world.twilio.conversations().is_empty());
+    let answer = make("Spring", &launch).await;
+    assert!(answer.contains(&format!("It is tied to slack:{launch}.")), "{answer}");
+    world.wait_for_posts(&launch, 1).await;
+    // The same, typed.
+    let typed = format!("group create Summer --room slack:{launch}");
+    let answer = world.command(&office, &admin, &typed).await;
+    assert!(answer.contains("That room is tied to CH"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_stands_under_its_field_and_nothing_is_done() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    let room = channel(&world, "office");
+    world.daemon.start().await;
+    let admin = world.admin.clone();
+    let (mut run, form) = open(&world, &room, &admin).await;
+    let slack = &world.slack;
+    // Slack itself does not send a form off without what it must have.
+    assert!(slack.send_off(&form).is_err());
+    let long = "x".repeat(2000);
+    for (name, numbers, field, expected) in [
+        ("Spring", "12", "numbers", "not a phone number"),
+        ("Spring", "nobody, +14155550102", "numbers", "There is no contact \"nobody\""),
+        ("Spring", long.as_str(), "numbers", "There is no contact"),
+        ("Spring\u{7}", "+14155550102", "name", "control characters"),
+        ("   \u{a0}", "+14155550102", "name", "Something is missing"),
+    ] {
+        slack.type_in(&form, "name", name).unwrap();
+        slack.type_in(&form, "numbers", numbers).unwrap();
+        slack.send_off(&form).unwrap().acknowledged().await.unwrap();
+        let view = slack.view(&form).unwrap();
+        assert!(view.open, "{name} {numbers}");
+        let errors = view.errors;
+        let error = errors.get(field).map(String::as_str).unwrap_or_default();
+        assert!(error.contains(expected), "{numbers}: {errors:?}");
+    }
+    slack.type_in(&form, "name", "Spring").unwrap();
+    slack.type_in(&form, "numbers", "+14155550102").unwrap();
+    slack.choose(&form, "channel", &[&group.channel]).unwrap();
+    slack.send_off(&form).unwrap().acknowledged().await.unwrap();
+    let errors = slack.view(&form).unwrap().errors;
+    assert!(errors["room"].contains("is tied to CH"), "{errors:?}");
+    // And once it is right, it is done.
+    let other = channel(&world, "launch");
+    slack.choose(&form, "channel", &[&other]).unwrap();
+    slack.send_off(&form).unwrap().acknowledged().await.unwrap();
+    let answer = run.answer(PATIENCE).await.expect("an answer").text;
+    assert!(answer.contains("\"Spring\" is made"), "{answer}");
+    assert_eq!(world.twilio.conversations().len(), 2);
+    assert_eq!(audited(&world, "group create"), ["done"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_not_learns_only_that() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    let ben = world.slack.add_user("Ben Carter", None);
+    world.slack.join(&group.channel, &ben);
+    world.daemon.start().await;
+    let admin = world.admin.clone();
+    world.command(&group.channel, &admin, "contact add +14155550101 \"Maya Lopez\"").await;
+    world.slack.command(&group.channel, &ben, "/wa", "group create").unwrap();
+    let denied = view(&world, &ben, "it is for administrators").await;
+    assert!(denied.view["submit"].is_null());
+    assert_eq!(denied.view["blocks"].as_array().map(Vec::len), Some(1), "{}", denied.view);
+    assert_eq!(audited(&world, "group create"), ["denied"]);
+
+    // A form that somebody had before them while a right was taken away finds and does nothing.
+    world.command(&group.channel, &admin, &format!("role grant slack:{ben} admin")).await;
+    let (mut run, form) = open(&world, &group.channel, &ben).await;
+    assert_eq!(world.slack.search(&form, "people", "maya").await.unwrap().len(), 1);
+    world.command(&group.channel, &admin, &format!("role revoke slack:{ben} admin")).await;
+    assert!(world.slack.search(&form, "people", "maya").await.unwrap().is_empty());
+    world.slack.type_in(&form, "name", "Spring").unwrap();
+    world.slack.send_off(&form).unwrap().acknowledged().await.unwrap();
+    let answer = run.answer(PATIENCE).await.expect("an answer").text;
+    assert_eq!(answer, "You may not use `/wa group create`: it is for administrators.");
+    assert_eq!(audited(&world, "group create"), ["denied", "denied"]);
+    assert_eq!(world.twilio.conversations().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_is_answered_by_a_button_once() {
+    for mut world in [World::new().await, by_http().await] {
+        let room = channel(&world, "launch");
+        world.daemon.start().await;
+        let admin = world.admin.clone();
+        let line = "group create \"A \\\"quoted\\\" <name> & more\" --member +14155550101";
+        let made = world.command(&room, &admin, line).await;
+        assert!(made.contains("is made"), "{made}");
+        let asked = world.command(&room, &admin, "group delete").await;
+        assert!(asked.contains("repeat its name"), "{asked}");
+        let whisper = world.slack.ephemerals(&room).pop().expect("the question");
+        let labels: Vec<String> = whisper.buttons().into_iter().map(|(_, label)| label).collect();
+        assert_eq!(labels, ["Delete it", "Keep it"]);
+
+        // No: the question goes, the group stays.
+        let (yes, no) = (whisper.buttons()[0].0.clone(), whisper.buttons()[1].0.clone());
+        let mut kept = world.slack.press_whispered(&room, &admin, whisper.ts, &no).unwrap();
+        let answer = kept.answer(PATIENCE).await.expect("an answer").text;
+        assert!(answer.contains("Nothing was deleted."), "{answer}");
+        assert!(world.slack.ephemerals(&room).pop().unwrap().buttons().is_empty());
+
+        // Yes, twice in a row: it is deleted once, and the answer stands in the question's place.
+        world.command(&room, &admin, "group delete").await;
+        let whisper = world.slack.ephemerals(&room).pop().expect("the question");
+        let mut pressed = world.slack.press_whispered(&room, &admin, whisper.ts, &yes).unwrap();
+        let again = world.slack.press_whispered(&room, &admin, whisper.ts, &yes).unwrap();
+        let answer = pressed.answer(PATIENCE).await.expect("an answer").text;
+        assert!(answer.contains("is deleted"), "{answer}\n{}", world.daemon.log());
+        drop(again);
+        world.daemon.wait_until_settled().await;
+        assert!(world.twilio.conversations().is_empty());
+        let whispers = world.slack.ephemerals(&room);
+        let last = whispers.iter().find(|one| one.ts == whisper.ts).expect("in its place");
+        assert!(last.text.contains("is deleted") && last.buttons().is_empty(), "{}", last.text);
+        // Asked twice, which is refused until it is repeated, and done once.
+        assert_eq!(audited(&world, "group delete"), ["refused", "refused", "done"]);
+    }
+}
