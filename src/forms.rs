@@ -140,6 +140,10 @@ impl CommandForms {
             };
             faults.extend(checked.err().map(|sentence| Fault { field, sentence }));
         }
+        if sheet == Sheet::Create && request.one(create::NAME).is_none() {
+            let (field, sentence) = (create::NAME.to_owned(), "A group needs a name.".to_owned());
+            faults.push(Fault { field, sentence });
+        }
         if !faults.is_empty() {
             return Ok(faults);
         }
@@ -218,5 +222,57 @@ impl Forms for CommandForms {
             let intro = "The bridge cannot read its ledger just now: open this tab again later.";
             Home { intro: intro.to_owned(), page: 1, ..Home::default() }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use partyline_core::{Network, Place};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_form_is_of_a_command() {
+        for sheet in Sheet::ALL {
+            assert!(commands::row(sheet.command()).is_some(), "{sheet:?}");
+            assert_eq!(Sheet::named(sheet.name()), Some(sheet));
+        }
+    }
+
+    /// The shortcut stands in the manifest under the name that the daemon knows.
+    #[test]
+    fn the_manifest_has_the_shortcut() {
+        let manifest = include_str!("../config/slack-manifest.yaml");
+        let shortcut = format!("callback_id: {}\n", Sheet::Private.name());
+        assert!(manifest.contains(&shortcut), "{shortcut}");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_filled_in_is_an_argument_of_the_command(
+            fields in prop::collection::btree_map(
+                "name|people|numbers|room|channel|template|set\\.\\PC{0,5}|who|text|\\PC{0,8}",
+                prop::collection::vec("\\PC{0,20}", 1..3), 0..8),
+        ) {
+            for sheet in Sheet::ALL {
+                let request = FormRequest {
+                    form: sheet.name().into(),
+                    by: PersonId::new(Network::Slack, "U1"),
+                    name: None,
+                    room: Place::new(Network::Slack, "C1"),
+                    message: None,
+                    thread: None,
+                    values: fields.clone(),
+                };
+                let command = commands::row(sheet.command()).expect("a row");
+                for one in sheet.filled(&request) {
+                    let mut names = command.arguments.iter().map(|argument| argument.name);
+                    prop_assert!(names.any(|name| name == one.argument), "{}", one.argument);
+                    // One sentence or none, and no panic.
+                    let _ = commands::check(command, one.argument, &one.value);
+                }
+            }
+        }
     }
 }

@@ -98,6 +98,7 @@ fn router(page: Page) -> Router {
         .route("/api/phones/{number}/power", post(power))
         .route("/api/phones/{number}/close-window", post(close_window))
         .route("/api/channel/say", post(channel_says))
+        .route("/api/channel/press", post(channel_presses))
         .route("/api/bridge", post(bridge))
         .layer(DefaultBodyLimit::max(BODY))
         .layer(map_response(guarded))
@@ -162,6 +163,14 @@ struct Say {
     by: usize,
 }
 
+/// A button under what only one person sees.
+#[derive(Deserialize)]
+struct Press {
+    by: usize,
+    ts: String,
+    action: String,
+}
+
 #[derive(Deserialize)]
 struct Switch {
     on: bool,
@@ -212,6 +221,13 @@ async fn channel_says(State(page): State<Page>, say: Body<Say>) -> Done {
         }
         _ => page.stage.say_in_channel(say.by, text)?,
     }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn channel_presses(State(page): State<Page>, press: Body<Press>) -> Done {
+    let Json(Press { by, ts, action }) = press?;
+    let ts = ts.parse().map_err(anyhow::Error::from)?;
+    page.stage.press(by, ts, &action).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

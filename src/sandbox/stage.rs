@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
 use partyline_core::{Clock, SystemClock};
-use partyline_slack::simulator::Answer;
+use partyline_slack::simulator::{Answer, Ts};
 use tempfile::TempDir;
 use tokio::sync::Notify;
 
@@ -185,6 +185,17 @@ impl Stage {
         let mut run = self.world.slack.command(&self.world.channel, user, "/wa", line)?;
         let answer = run.answer(ANSWER).await;
         answer.with_context(|| format!("/wa {line} got no answer"))
+    }
+
+    /// Somebody presses a button under what only they see; how that ends stands in its place.
+    ///
+    /// # Errors
+    /// There is no such button, or the bridge does not answer.
+    pub(super) async fn press(&self, by: usize, ts: Ts, action: &str) -> anyhow::Result<()> {
+        let user = self.world.colleagues.get(by).context("there is no such person")?;
+        let (slack, channel) = (&self.world.slack, &self.world.channel);
+        let mut run = slack.press_whispered(channel, user, ts, action)?;
+        run.acknowledged().await.context("the bridge does not answer: is it off?")
     }
 
     fn note_typed(&self, by: usize, line: &str) {

@@ -57,6 +57,82 @@ def submitted(ack, view):
     ack(response_action="clear")
 
 
+@app.shortcut("reply")
+def reply(ack, shortcut, client):
+    ack()
+    option = {"text": {"type": "plain_text", "text": "Maya"}, "value": "maya"}
+    person = {"type": "external_select", "action_id": "who", "min_query_length": 1}
+    view = {
+        "type": "modal",
+        "callback_id": "reply",
+        "notify_on_close": True,
+        "private_metadata": shortcut["message"]["text"],
+        "title": {"type": "plain_text", "text": "Reply"},
+        "submit": {"type": "plain_text", "text": "Send"},
+        "blocks": [
+            {
+                "type": "input",
+                "block_id": "who",
+                "dispatch_action": True,
+                "label": {"type": "plain_text", "text": "To"},
+                "element": person,
+            },
+            {
+                "type": "input",
+                "block_id": "how",
+                "label": {"type": "plain_text", "text": "How"},
+                "element": {"type": "static_select", "action_id": "how", "options": [option]},
+            },
+        ],
+    }
+    client.views_open(trigger_id=shortcut["trigger_id"], view=view)
+
+
+@app.options("who")
+def people(ack, payload):
+    text = {"type": "plain_text", "text": payload["value"].upper()}
+    ack(options=[{"text": text, "value": payload["value"]}])
+
+
+@app.action("who")
+def chosen(ack, body, action, client):
+    ack()
+    view = {key: body["view"][key] for key in ("type", "callback_id", "title", "submit", "blocks")}
+    view["title"] = {"type": "plain_text", "text": f"To {action['selected_option']['value']}"}
+    view["notify_on_close"] = True
+    client.views_update(view_id=body["view"]["id"], hash=body["view"]["hash"], view=view)
+
+
+@app.view("reply")
+def replied(ack, view):
+    values = view["state"]["values"]
+    ack(response_action="errors", errors={"how": values["who"]["who"]["selected_option"]["value"]})
+
+
+@app.view_closed("reply")
+def closed(ack, view):
+    ack()
+    print("closed", view["id"], flush=True)
+
+
+@app.event("app_home_opened")
+def home(event, client):
+    button = {
+        "type": "button",
+        "action_id": "more",
+        "value": "2",
+        "text": {"type": "plain_text", "text": "More"},
+    }
+    blocks = [{"type": "actions", "elements": [button]}]
+    client.views_publish(user_id=event["user"], view={"type": "home", "blocks": blocks})
+
+
+@app.action("more")
+def more(ack, body, action):
+    ack()
+    print("more", action["value"], body["view"]["type"], flush=True)
+
+
 @app.action("retry")
 def retry(ack, respond, action):
     ack()

@@ -112,12 +112,30 @@ def rates():
     assert patient.chat_postMessage(channel=CHANNEL, text="patient")["ok"]
 
 
+def views():
+    home = {"type": "home", "blocks": [{"type": "divider"}]}
+    first = client.views_publish(user_id=USER, view=home)["view"]
+    client.views_publish(user_id=USER, view=home, hash=first["hash"])
+    refused(lambda: client.views_publish(user_id=USER, view=home, hash=first["hash"]), "hash_conflict")
+    button = {"type": "button", "text": {"type": "plain_text", "text": "x" * 76}}
+    wrong = {"type": "home", "blocks": [{"type": "actions", "elements": [button]}]}
+    answer = refused(lambda: client.views_publish(user_id=USER, view=wrong), "invalid_arguments")
+    assert "blocks/0/elements/text" in answer["response_metadata"]["messages"][0], answer.data
+    modal = {"type": "modal", "title": {"type": "plain_text", "text": "x"}, "blocks": []}
+    refused(lambda: client.views_open(trigger_id="1.2.3", view=modal), "invalid_trigger_id")
+    refused(lambda: client.views_push(trigger_id="1.2.3", view=modal), "invalid_trigger_id")
+    refused(lambda: client.views_update(view_id="V0NOTHING0", view=modal), "not_found")
+    told = client.chat_postMessage(channel=USER, text="between the two of us")
+    assert told["channel"].startswith("D"), told.data
+    refused(lambda: client.chat_postMessage(channel=CHANNEL, text="x", blocks=wrong["blocks"]), "invalid_blocks")
+
+
 def response_address(url):
     answer = WebhookClient(url).send(text="all well", response_type="in_channel")
     assert (answer.status_code, answer.body) == (200, "ok"), answer.body
 
 
-for part in (identity, posts, pages, files, rates):
+for part in (identity, posts, pages, files, views, rates):
     part()
     print(part.__name__, flush=True)
 response_address(os.environ["RESPONSE_URL"])

@@ -5,6 +5,9 @@ mod kills;
 mod private;
 mod slow;
 
+use std::io::Write;
+use std::process::{Command, Stdio};
+
 use partyline_slack::simulator::{Mode, Options, Run, View};
 use serde_json::Value;
 
@@ -73,6 +76,27 @@ async fn open(world: &World, room: &str, user: &str) -> (Run, String) {
     (run, view.id)
 }
 
+/// Slack's own models of views take all that was shown.
+fn slack_sdk_takes_them(world: &World) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/slack_views.py");
+    let mut checker = Command::new(crate::support::synapse::python())
+        .arg(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("Python starts");
+    let mut input = checker.stdin.take().expect("piped");
+    let views = world.slack.views();
+    assert!(!views.is_empty());
+    for view in views {
+        writeln!(input, "{}", view.view).expect("it reads");
+    }
+    drop(input);
+    let output = checker.wait_with_output().expect("it ends");
+    let faults = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && faults.is_empty(), "{faults}");
+}
+
 /// The audit's rows of these words: how each ended.
 fn audited(world: &World, what: &str) -> Vec<String> {
     let path = world.daemon.store().join("ledger.db");
@@ -136,6 +160,7 @@ async fn a_group_is_made(mut world: World) {
     assert!(inbox(&maya)[0].starts_with("The launch team has news for you"));
     assert_eq!(audited(&world, "group create"), ["done"]);
     world.daemon.wait_until_settled().await;
+    slack_sdk_takes_them(&world);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,7 +219,7 @@ async fn what_is_wrong_stands_under_its_field_and_nothing_is_done() {
         ("Spring", "nobody, +14155550102", "numbers", "There is no contact \"nobody\""),
         ("Spring", long.as_str(), "numbers", "There is no contact"),
         ("Spring\u{7}", "+14155550102", "name", "control characters"),
-        ("   \u{a0}", "+14155550102", "name", "Something is missing"),
+        ("   \u{a0}", "+14155550102", "name", "A group needs a name."),
     ] {
         slack.type_in(&form, "name", name).unwrap();
         slack.type_in(&form, "numbers", numbers).unwrap();

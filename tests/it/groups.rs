@@ -240,7 +240,7 @@ async fn what_cannot_be_done_is_one_sentence_and_nothing_is_changed() {
             format!("group create {}", "x".repeat(300)),
             "That name has 300 characters; it can have 256.",
         ),
-        ("group create".into(), "Something is missing: NAME."),
+        ("group create --room none".into(), "Something is missing: NAME."),
         ("group show".into(), "This room is tied to no group"),
         ("group show nothing".into(), "There is no group \"nothing\"."),
         ("member add Spring +14155550101".into(), "There is no group \"Spring\"."),

@@ -225,8 +225,8 @@ impl std::fmt::Debug for CommandLine {
 pub struct AnswerTo {
     /// The room in which the command was given.
     pub place: Place,
-    /// What the bridge needs to answer just that command: a Slack `response_url`, the event that
-    /// a Matrix answer replies to. A `response_url` lets anybody answer, so it is in no log.
+    /// What the bridge needs to answer just that command: a Slack `response_url` and who asked, the
+    /// event that a Matrix answer replies to. A `response_url` lets anybody answer, so it is in no log.
     pub handle: String,
 }
 

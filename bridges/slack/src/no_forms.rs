@@ -1,7 +1,7 @@
 //! A daemon without forms, for the bridge's own tests.
 
 use async_trait::async_trait;
-use partyline_core::{Choice, Fault, Form, FormCommand, FormRequest, Forms, Home, PersonId, Place};
+use partyline_core::{Choice, Fault, Form, FormCommand, FormRequest, Forms, Home, PersonId};
 
 /// A daemon without forms: every command is as it was typed.
 pub(crate) struct NoForms;

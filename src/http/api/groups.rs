@@ -190,7 +190,7 @@ pub(super) struct NewGroup {
     /// The template that invites members on WhatsApp: its SID or name.
     #[schema(max_length = 256)]
     template: Option<String>,
-    /// `new`, or `none`.
+    /// `none`, or a room that is there: `slack:C0123ABC`, `matrix:!abc:example.org`.
     #[schema(max_length = 256)]
     room: Option<String>,
 }

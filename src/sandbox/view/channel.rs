@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use partyline_slack::simulator::{Author, Message, Ts};
+use serde_json::json;
 
 use super::{Mark, Sources, clock, newest, ticks};
 use crate::sandbox::cast::{COLLEAGUES, MEMBERS, slug};
@@ -24,6 +25,8 @@ pub(in crate::sandbox) struct Post {
     pub(in crate::sandbox) typed: bool,
     /// Who alone sees it.
     pub(in crate::sandbox) only: Option<&'static str>,
+    /// What can be pressed under it.
+    pub(in crate::sandbox) buttons: Vec<Button>,
     /// The words.
     pub(in crate::sandbox) text: Vec<Piece>,
     /// When, in hours and minutes.
@@ -32,6 +35,14 @@ pub(in crate::sandbox) struct Post {
     pub(in crate::sandbox) chips: Vec<Chip>,
     /// Why it did not come further.
     pub(in crate::sandbox) notes: Vec<String>,
+}
+
+/// A button under what only one person sees.
+pub(in crate::sandbox) struct Button {
+    /// What stands on it.
+    pub(in crate::sandbox) label: String,
+    /// What the page sends, as JSON.
+    pub(in crate::sandbox) body: String,
 }
 
 /// How far a message came in one place.
@@ -54,9 +65,15 @@ pub(super) fn view(sources: &Sources<'_>) -> Vec<Post> {
         .collect();
     for whisper in world.slack.ephemerals(&world.channel) {
         let text = markup::slack_text(&world.slack, &whisper.text);
-        let only = stage::colleague(world, &whisper.user).map(|by| COLLEAGUES[by].short);
+        let by = stage::colleague(world, &whisper.user);
+        let only = by.map(|by| COLLEAGUES[by].short);
         let app = world.slack.options().identity.name.clone();
-        posts.push((whisper.ts, Post { app: true, only, ..line(whisper.ts, app, &text) }));
+        let button = |(action, label)| Button {
+            label,
+            body: json!({"by": by, "ts": whisper.ts, "action": action}).to_string(),
+        };
+        let buttons = whisper.buttons().into_iter().map(button).collect();
+        posts.push((whisper.ts, Post { app: true, only, buttons, ..line(whisper.ts, app, &text) }));
     }
     for typed in sources.stage.typed() {
         let (ts, by) = (Ts::at(typed.at), &COLLEAGUES[typed.by]);
@@ -77,6 +94,7 @@ fn line(ts: Ts, name: String, text: &str) -> Post {
         app: false,
         typed: false,
         only: None,
+        buttons: Vec::new(),
         text: markup::pieces(text),
         time: at.map(clock).unwrap_or_default(),
         chips: Vec::new(),

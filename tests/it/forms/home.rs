@@ -2,7 +2,7 @@
 
 use partyline_slack::simulator::View;
 
-use super::{PATIENCE, World, by_http, channel, view};
+use super::{PATIENCE, World, by_http, channel, slack_sdk_takes_them, view};
 
 /// Opens somebody's Home tab, and waits until it holds this.
 async fn home(world: &World, user: &str, holds: &str) -> View {
@@ -66,6 +66,7 @@ async fn everybody_sees_their_groups() {
         let told = told.unwrap_or_else(|error| panic!("{error}\n{}", world.daemon.log()));
         assert!(told.contains("\"Autumn\" is made"), "{told}");
         home(&world, &admin, "All groups: 4").await;
+        slack_sdk_takes_them(&world);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use partyline_slack::simulator::Ts;
 
-use super::{PATIENCE, World, audited, by_http, channel, two_senders, view};
+use super::{PATIENCE, World, audited, by_http, channel, slack_sdk_takes_them, two_senders, view};
 use crate::support::{SECOND_SENDER, inbox};
 
 /// The newest message of a channel with this text.
@@ -83,6 +83,7 @@ async fn one_person_is_written_to_alone() {
             inbox(&group.phones[1]).into_iter().filter(|text| !text.contains("start")).collect();
         assert!(others.is_empty(), "{others:?}");
         assert_eq!(audited(&world, "dm"), ["done", "done"]);
+        slack_sdk_takes_them(&world);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partyline_core::SystemClock;
-use partyline_slack::simulator::{Author, Happening, Message, Mode, Simulator, Ts};
+use partyline_slack::simulator::{Author, Failed, Happening, Message, Mode, Simulator, Ts};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -115,6 +115,8 @@ async fn play(scene: &Scene, bolt: &mut Bolt) {
     assert_eq!((answers[0].direct, answers[0].text.as_str()), (true, "working on status"));
     assert_eq!((answers[1].in_channel, answers[1].text.as_str()), (true, "done"));
     views(scene, bolt).await;
+    form(scene, bolt, hello).await;
+    home(scene, bolt).await;
     press(scene, reply.ts).await;
     slack.idle(PATIENCE).await.unwrap();
     let counters = slack.counters();
@@ -130,6 +132,43 @@ async fn views(scene: &Scene, bolt: &mut Bolt) {
     let values = json!({"b": {"a": {"type": "plain_text_input", "value": "CH1"}}});
     slack.submit(&view.id, &values).unwrap().acknowledged().await.unwrap();
     assert_eq!(bolt.says("submitted ").await, "CH1");
+}
+
+/// A form on a message: searched, changed, sent off with a fault in it, closed.
+async fn form(scene: &Scene, bolt: &mut Bolt, on: Ts) {
+    let slack = &scene.slack;
+    slack.message_shortcut(&scene.crew, &scene.maya, on, "reply").unwrap();
+    let titled = |title: &'static str| {
+        move |slack: &Simulator| {
+            slack.views().into_iter().find(|one| one.view["title"]["text"] == title)
+        }
+    };
+    let form = slack.wait_for("the form", PATIENCE, titled("Reply")).await.unwrap();
+    assert_eq!(form.view["private_metadata"], "good bye");
+    assert_eq!(slack.send_off(&form.id).err(), Some(Failed::NotTaken("who".to_owned())));
+    assert!(slack.search(&form.id, "who", "").await.is_err(), "it is not asked before a letter");
+    let found = slack.search(&form.id, "who", "maya").await.unwrap();
+    assert_eq!(found, [("maya".to_owned(), "MAYA".to_owned())]);
+    slack.choose(&form.id, "how", &["maya"]).unwrap();
+    slack.choose(&form.id, "who", &["maya"]).unwrap().expect("the app hears of it");
+    slack.wait_for("the form anew", PATIENCE, titled("To maya")).await.unwrap();
+    // What was chosen stays where the fields do.
+    let mut sent = slack.send_off(&form.id).unwrap();
+    sent.acknowledged().await.unwrap();
+    let view = slack.view(&form.id).unwrap();
+    assert_eq!((view.open, view.errors["how"].as_str()), (true, "maya"));
+    let mut closed = slack.close(&form.id).unwrap().expect("the app hears of it");
+    closed.acknowledged().await.unwrap();
+    assert_eq!(bolt.says("closed ").await, form.id);
+}
+
+async fn home(scene: &Scene, bolt: &mut Bolt) {
+    let slack = &scene.slack;
+    slack.open_home(&scene.maya).unwrap();
+    let home = |slack: &Simulator| slack.home(&scene.maya);
+    let home = slack.wait_for("the Home tab", PATIENCE, home).await.unwrap();
+    slack.press_in_view(&home.id, "more").unwrap().acknowledged().await.unwrap();
+    assert_eq!(bolt.says("more ").await, "2 home");
 }
 
 async fn press(scene: &Scene, on: Ts) {
