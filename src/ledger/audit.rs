@@ -168,6 +168,15 @@ pub(super) fn interrupted(connection: &mut Connection, now: i64) -> Result<(), r
 }
 
 impl Ledger {
+    /// Adds a row of its own: of an attempt from which nothing follows.
+    ///
+    /// # Errors
+    /// It was not added.
+    pub async fn audit(&self, entry: AuditEntry) -> Result<(), LedgerError> {
+        let now = self.now_ms();
+        self.threads.write(move |writing| append(writing.connection, &entry, now)).await
+    }
+
     /// Notes what is about to be done that takes effect outside of the ledger. Its row is in the
     /// audit once it is [`Ledger::accomplish`]ed; if the program ends before that, then at the next
     /// start, as one that failed.

@@ -16,7 +16,7 @@ use crate::support::{PATIENCE, SECOND_SENDER, SENDER, World, inbox};
 /// A world in which Slack calls the daemon.
 async fn by_http() -> World {
     // The daemon's address is known only after the simulator's: the mode is set again below.
-    let nowhere: url::Url = "http://127.0.0.1:9/".parse().unwrap();
+    let nowhere: url::Url = "http://127.0.0.1:9/".parse().expect("Slack takes it");
     let mode = Mode::Http {
         events_url: nowhere.clone(),
         commands_url: nowhere.clone(),
@@ -122,35 +122,39 @@ async fn a_group_is_made(mut world: World) {
     }
     let (mut run, form) = open(&world, &room, &admin).await;
     let slack = &world.slack;
-    slack.type_in(&form, "name", "Spring launch").unwrap();
-    slack.type_in(&form, "description", "All about May").unwrap();
+    slack.type_in(&form, "name", "Spring launch").expect("Slack takes it");
+    slack.type_in(&form, "description", "All about May").expect("Slack takes it");
     // By name, by team, and a number that is no contact's.
-    let found = slack.search(&form, "people", "sal").await.unwrap();
+    let found = slack.search(&form, "people", "sal").await.expect("Slack takes it");
     assert_eq!(found, [("+14155550101".into(), "Maya Lopez, Sales · +14155550101".to_owned())]);
-    slack.choose(&form, "people", &["+14155550101"]).unwrap();
-    let found = slack.search(&form, "people", "+14155550109").await.unwrap();
+    slack.choose(&form, "people", &["+14155550101"]).expect("Slack takes it");
+    let found = slack.search(&form, "people", "+14155550109").await.expect("Slack takes it");
     assert_eq!(found[0].0, "+14155550109");
-    slack.type_in(&form, "numbers", "(415) 555-0103, ben\n+14155550104").unwrap();
-    slack.choose(&form, "sender", &[SECOND_SENDER]).unwrap();
+    slack.type_in(&form, "numbers", "(415) 555-0103, ben\n+14155550104").expect("Slack takes it");
+    slack.choose(&form, "sender", &[SECOND_SENDER]).expect("Slack takes it");
     // Choosing a template brings its variables; what stands in the other fields stays.
-    let templates = slack.search(&form, "template", "").await.unwrap();
+    let templates = slack.search(&form, "template", "").await.expect("Slack takes it");
     let notice = templates.iter().find(|(_, name)| name.starts_with("team_notice"));
     let (notice, _) = notice.unwrap_or_else(|| panic!("{templates:?}"));
     assert!(!templates.iter().any(|(_, name)| name.starts_with("winter_sale")), "{templates:?}");
-    slack.choose(&form, "template", &[notice]).unwrap();
+    slack.choose(&form, "template", &[notice]).expect("Slack takes it");
     view(&world, &admin, "\"block_id\":\"set.1\"").await;
-    slack.type_in(&form, "set.1", "The launch team").unwrap();
-    slack.choose(&form, "room", &["new"]).unwrap();
-    let mut sent = slack.send_off(&form).unwrap();
+    slack.type_in(&form, "set.1", "The launch team").expect("Slack takes it");
+    slack.choose(&form, "room", &["new"]).expect("Slack takes it");
+    let mut sent = slack.send_off(&form).expect("Slack takes it");
     sent.acknowledged().await.expect("it is stored in time");
-    assert!(!slack.view(&form).unwrap().open, "{:?}", slack.view(&form).unwrap().errors);
+    assert!(
+        !slack.view(&form).expect("Slack takes it").open,
+        "{:?}",
+        slack.view(&form).expect("Slack takes it").errors
+    );
 
     let answer = run.answer(PATIENCE).await.expect("an answer where it was asked").text;
     assert!(answer.contains("\"Spring launch\" is made (CH"), "{answer}\n{}", world.daemon.log());
     assert!(answer.contains("4 of 4 members added."), "{answer}");
     let made = world.twilio.conversations();
     assert_eq!(made.len(), 1);
-    let attributes: Value = serde_json::from_str(&made[0].attributes).unwrap();
+    let attributes: Value = serde_json::from_str(&made[0].attributes).expect("Slack takes it");
     assert_eq!(attributes["description"], "All about May");
     let members = world.twilio.participants(made[0].sid.as_str());
     let senders = members.iter().filter_map(|one| one.binding.as_ref());
@@ -183,10 +187,16 @@ async fn a_room_that_is_there_becomes_the_groups() {
     let admin = world.admin.clone();
     let make = async |name: &str, room: &str| {
         let (mut run, form) = open(&world, &office, &admin).await;
-        world.slack.type_in(&form, "name", name).unwrap();
-        world.slack.type_in(&form, "numbers", "+14155550101").unwrap();
-        world.slack.choose(&form, "channel", &[room]).unwrap();
-        world.slack.send_off(&form).unwrap().acknowledged().await.unwrap();
+        world.slack.type_in(&form, "name", name).expect("Slack takes it");
+        world.slack.type_in(&form, "numbers", "+14155550101").expect("Slack takes it");
+        world.slack.choose(&form, "channel", &[room]).expect("Slack takes it");
+        world
+            .slack
+            .send_off(&form)
+            .expect("Slack takes it")
+            .acknowledged()
+            .await
+            .expect("Slack takes it");
         run.answer(PATIENCE).await.expect("an answer").text
     };
     // The bridge is not in it: nothing is made, and it says why.
@@ -221,25 +231,30 @@ async fn what_is_wrong_stands_under_its_field_and_nothing_is_done() {
         ("Spring\u{7}", "+14155550102", "name", "control characters"),
         ("   \u{a0}", "+14155550102", "name", "A group needs a name."),
     ] {
-        slack.type_in(&form, "name", name).unwrap();
-        slack.type_in(&form, "numbers", numbers).unwrap();
-        slack.send_off(&form).unwrap().acknowledged().await.unwrap();
-        let view = slack.view(&form).unwrap();
+        slack.type_in(&form, "name", name).expect("Slack takes it");
+        slack.type_in(&form, "numbers", numbers).expect("Slack takes it");
+        slack
+            .send_off(&form)
+            .expect("Slack takes it")
+            .acknowledged()
+            .await
+            .expect("Slack takes it");
+        let view = slack.view(&form).expect("Slack takes it");
         assert!(view.open, "{name} {numbers}");
         let errors = view.errors;
         let error = errors.get(field).map(String::as_str).unwrap_or_default();
         assert!(error.contains(expected), "{numbers}: {errors:?}");
     }
-    slack.type_in(&form, "name", "Spring").unwrap();
-    slack.type_in(&form, "numbers", "+14155550102").unwrap();
-    slack.choose(&form, "channel", &[&group.channel]).unwrap();
-    slack.send_off(&form).unwrap().acknowledged().await.unwrap();
-    let errors = slack.view(&form).unwrap().errors;
+    slack.type_in(&form, "name", "Spring").expect("Slack takes it");
+    slack.type_in(&form, "numbers", "+14155550102").expect("Slack takes it");
+    slack.choose(&form, "channel", &[&group.channel]).expect("Slack takes it");
+    slack.send_off(&form).expect("Slack takes it").acknowledged().await.expect("Slack takes it");
+    let errors = slack.view(&form).expect("Slack takes it").errors;
     assert!(errors["room"].contains("is tied to CH"), "{errors:?}");
     // And once it is right, it is done.
     let other = channel(&world, "launch");
-    slack.choose(&form, "channel", &[&other]).unwrap();
-    slack.send_off(&form).unwrap().acknowledged().await.unwrap();
+    slack.choose(&form, "channel", &[&other]).expect("Slack takes it");
+    slack.send_off(&form).expect("Slack takes it").acknowledged().await.expect("Slack takes it");
     let answer = run.answer(PATIENCE).await.expect("an answer").text;
     assert!(answer.contains("\"Spring\" is made"), "{answer}");
     assert_eq!(world.twilio.conversations().len(), 2);
@@ -255,7 +270,7 @@ async fn whoever_may_not_learns_only_that() {
     world.daemon.start().await;
     let admin = world.admin.clone();
     world.command(&group.channel, &admin, "contact add +14155550101 \"Maya Lopez\"").await;
-    world.slack.command(&group.channel, &ben, "/wa", "group create").unwrap();
+    world.slack.command(&group.channel, &ben, "/wa", "group create").expect("Slack takes it");
     let denied = view(&world, &ben, "it is for administrators").await;
     assert!(denied.view["submit"].is_null());
     assert_eq!(denied.view["blocks"].as_array().map(Vec::len), Some(1), "{}", denied.view);
@@ -264,11 +279,17 @@ async fn whoever_may_not_learns_only_that() {
     // A form that somebody had before them while a right was taken away finds and does nothing.
     world.command(&group.channel, &admin, &format!("role grant slack:{ben} admin")).await;
     let (mut run, form) = open(&world, &group.channel, &ben).await;
-    assert_eq!(world.slack.search(&form, "people", "maya").await.unwrap().len(), 1);
+    assert_eq!(world.slack.search(&form, "people", "maya").await.expect("Slack takes it").len(), 1);
     world.command(&group.channel, &admin, &format!("role revoke slack:{ben} admin")).await;
-    assert!(world.slack.search(&form, "people", "maya").await.unwrap().is_empty());
-    world.slack.type_in(&form, "name", "Spring").unwrap();
-    world.slack.send_off(&form).unwrap().acknowledged().await.unwrap();
+    assert!(world.slack.search(&form, "people", "maya").await.expect("Slack takes it").is_empty());
+    world.slack.type_in(&form, "name", "Spring").expect("Slack takes it");
+    world
+        .slack
+        .send_off(&form)
+        .expect("Slack takes it")
+        .acknowledged()
+        .await
+        .expect("Slack takes it");
     let answer = run.answer(PATIENCE).await.expect("an answer").text;
     assert_eq!(answer, "You may not use `/wa group create`: it is for administrators.");
     assert_eq!(audited(&world, "group create"), ["denied", "denied"]);
@@ -292,16 +313,19 @@ async fn a_question_is_answered_by_a_button_once() {
 
         // No: the question goes, the group stays.
         let (yes, no) = (whisper.buttons()[0].0.clone(), whisper.buttons()[1].0.clone());
-        let mut kept = world.slack.press_whispered(&room, &admin, whisper.ts, &no).unwrap();
+        let mut kept =
+            world.slack.press_whispered(&room, &admin, whisper.ts, &no).expect("Slack takes it");
         let answer = kept.answer(PATIENCE).await.expect("an answer").text;
         assert!(answer.contains("Nothing was deleted."), "{answer}");
-        assert!(world.slack.ephemerals(&room).pop().unwrap().buttons().is_empty());
+        assert!(world.slack.ephemerals(&room).pop().expect("Slack takes it").buttons().is_empty());
 
         // Yes, twice in a row: it is deleted once, and the answer stands in the question's place.
         world.command(&room, &admin, "group delete").await;
         let whisper = world.slack.ephemerals(&room).pop().expect("the question");
-        let mut pressed = world.slack.press_whispered(&room, &admin, whisper.ts, &yes).unwrap();
-        let again = world.slack.press_whispered(&room, &admin, whisper.ts, &yes).unwrap();
+        let mut pressed =
+            world.slack.press_whispered(&room, &admin, whisper.ts, &yes).expect("Slack takes it");
+        let again =
+            world.slack.press_whispered(&room, &admin, whisper.ts, &yes).expect("Slack takes it");
         let answer = pressed.answer(PATIENCE).await.expect("an answer").text;
         assert!(answer.contains("is deleted"), "{answer}\n{}", world.daemon.log());
         drop(again);

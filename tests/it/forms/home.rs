@@ -6,7 +6,7 @@ use super::{PATIENCE, World, by_http, channel, slack_sdk_takes_them, view};
 
 /// Opens somebody's Home tab, and waits until it holds this.
 async fn home(world: &World, user: &str, holds: &str) -> View {
-    world.slack.open_home(user).unwrap();
+    world.slack.open_home(user).expect("Slack takes it");
     shows(world, user, holds).await
 }
 
@@ -53,11 +53,19 @@ async fn everybody_sees_their_groups() {
         assert_eq!(groups(&chos), [""; 0]);
 
         // A group is made from there, and what came of it is said in the app's messages.
-        world.slack.press_in_view(&all.id, "home.open.group create").unwrap();
+        world.slack.press_in_view(&all.id, "home.open.group create").expect("Slack takes it");
         let form = view(&world, &admin, "\"block_id\":\"name\"").await.id;
-        assert!(!world.slack.view(&form).unwrap().view.to_string().contains("This one"));
-        world.slack.type_in(&form, "name", "Autumn").unwrap();
-        world.slack.send_off(&form).unwrap().acknowledged().await.unwrap();
+        assert!(
+            !world.slack.view(&form).expect("Slack takes it").view.to_string().contains("This one")
+        );
+        world.slack.type_in(&form, "name", "Autumn").expect("Slack takes it");
+        world
+            .slack
+            .send_off(&form)
+            .expect("Slack takes it")
+            .acknowledged()
+            .await
+            .expect("Slack takes it");
         let told = |slack: &partyline_slack::simulator::Simulator| {
             let direct = slack.channels().into_iter().find(|(_, name)| *name == admin)?.0;
             slack.messages(&direct).last().map(|message| message.text.clone())
@@ -74,7 +82,11 @@ async fn everybody_sees_their_groups() {
 async fn many_groups_are_on_pages() {
     let mut world = World::new().await;
     for number in 0..32 {
-        world.twilio.create_conversation(&format!("group {number:02}")).await.unwrap();
+        world
+            .twilio
+            .create_conversation(&format!("group {number:02}"))
+            .await
+            .expect("Slack takes it");
     }
     world.daemon.configure(|config| {
         *config = config.replace("[twilio]", "[twilio]\ngroups_interval = \"200ms\"");
@@ -83,7 +95,7 @@ async fn many_groups_are_on_pages() {
     let admin = world.admin.clone();
     let begun = std::time::Instant::now();
     let first = loop {
-        world.slack.open_home(&admin).unwrap();
+        world.slack.open_home(&admin).expect("Slack takes it");
         let shown = shows(&world, &admin, "groups").await;
         if shown.view.to_string().contains("All groups: 32") {
             break shown;
@@ -94,11 +106,11 @@ async fn many_groups_are_on_pages() {
     assert!(first.button("home.page.1").is_none());
     let mut seen = groups(&first);
     for page in [2, 3] {
-        world.slack.press_in_view(&first.id, &format!("home.page.{page}")).unwrap();
+        world.slack.press_in_view(&first.id, &format!("home.page.{page}")).expect("Slack takes it");
         let last = format!("group {:02}", (page - 1) * 15);
         seen.extend(groups(&shows(&world, &admin, &last).await));
     }
     assert_eq!(seen, (0..32).map(|number| format!("group {number:02}")).collect::<Vec<_>>());
-    let last = world.slack.home(&admin).unwrap();
+    let last = world.slack.home(&admin).expect("Slack takes it");
     assert!(last.button("home.page.4").is_none() && last.button("home.page.2").is_some());
 }

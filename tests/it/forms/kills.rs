@@ -25,19 +25,22 @@ async fn a_form_that_was_sent_off_is_done_once() {
         world.daemon.arm("");
         world.daemon.start().await;
         let (mut run, form) = open(&world, &room, &admin).await;
-        world.slack.type_in(&form, "name", &format!("Team {number}")).unwrap();
-        world.slack.type_in(&form, "numbers", &format!("+1415555{:04}", number + 100)).unwrap();
-        world.slack.choose(&form, "room", &["none"]).unwrap();
+        world.slack.type_in(&form, "name", &format!("Team {number}")).expect("Slack takes it");
+        world
+            .slack
+            .type_in(&form, "numbers", &format!("+1415555{:04}", number + 100))
+            .expect("Slack takes it");
+        world.slack.choose(&form, "room", &["none"]).expect("Slack takes it");
         world.daemon.wait_until_settled().await;
         world.daemon.stop().await;
         world.daemon.arm(point);
         world.daemon.start().await;
-        let mut sent = world.slack.send_off(&form).unwrap();
+        let mut sent = world.slack.send_off(&form).expect("Slack takes it");
         world.daemon.wait_for_end().await;
         world.daemon.arm("");
         world.daemon.start().await;
         if sent.acknowledged().await.is_err() {
-            let again = world.slack.send_off(&form).unwrap().acknowledged().await;
+            let again = world.slack.send_off(&form).expect("Slack takes it").acknowledged().await;
             again.unwrap_or_else(|error| panic!("{point}: {error}\n{}", world.daemon.log()));
         }
         let answer = run.answer(PATIENCE).await;

@@ -19,26 +19,36 @@ async fn one_person_is_written_to_alone() {
         world.daemon.start().await;
         let admin = world.admin.clone();
         world.command(&group.channel, &admin, "contact add +14155550101 \"Maya Lopez\"").await;
-        group.phones[0].say(&group.conversation, "when do we start?").await.unwrap();
+        group.phones[0]
+            .say(&group.conversation, "when do we start?")
+            .await
+            .expect("Slack takes it");
         world.wait_for_posts(&group.channel, 1).await;
         let question = said(&world, &group.channel, "when do we start?");
         let reply = || {
             world
                 .slack
                 .message_shortcut(&group.channel, &admin, question, "reply_privately")
-                .unwrap()
+                .expect("Slack takes it")
         };
 
         // To a sender of their own they have not written: WhatsApp takes a template only.
         let mut run = reply();
         let form = view(&world, &admin, "Maya Lopez alone").await;
         assert!(form.input("text").is_none() && form.input("template").is_some());
-        let templates = world.slack.search(&form.id, "template", "appoint").await.unwrap();
-        world.slack.choose(&form.id, "template", &[&templates[0].0]).unwrap();
+        let templates =
+            world.slack.search(&form.id, "template", "appoint").await.expect("Slack takes it");
+        world.slack.choose(&form.id, "template", &[&templates[0].0]).expect("Slack takes it");
         view(&world, &admin, "\"block_id\":\"set.2\"").await;
-        world.slack.type_in(&form.id, "set.1", "Maya").unwrap();
-        world.slack.type_in(&form.id, "set.2", "Monday at nine").unwrap();
-        world.slack.send_off(&form.id).unwrap().acknowledged().await.unwrap();
+        world.slack.type_in(&form.id, "set.1", "Maya").expect("Slack takes it");
+        world.slack.type_in(&form.id, "set.2", "Monday at nine").expect("Slack takes it");
+        world
+            .slack
+            .send_off(&form.id)
+            .expect("Slack takes it")
+            .acknowledged()
+            .await
+            .expect("Slack takes it");
         let answer = run.answer(PATIENCE).await.expect("an answer").text;
         assert!(answer.contains("Sent to Maya Lopez alone."), "{answer}\n{}", world.daemon.log());
         world.wait_for_inbox(&group.phones[0], 1).await;
@@ -51,7 +61,7 @@ async fn one_person_is_written_to_alone() {
         let own = own.expect("a conversation of their own").sid.to_string();
         let binding = world.twilio.participants(&own)[0].binding.clone().expect("a phone");
         assert_eq!(binding.proxy_address, SECOND_SENDER);
-        group.phones[0].say(&own, "nine is fine").await.unwrap();
+        group.phones[0].say(&own, "nine is fine").await.expect("Slack takes it");
         let in_thread = |text: &'static str| {
             move |m: &partyline_slack::simulator::Message| {
                 m.thread_ts == Some(question) && m.text.contains(text)
@@ -62,15 +72,24 @@ async fn one_person_is_written_to_alone() {
             .wait_for_message(&group.channel, PATIENCE, in_thread("nine is fine"))
             .await
             .unwrap_or_else(|error| panic!("{error}\n{}", world.daemon.log()));
-        world.slack.user_replies(&group.channel, &admin, question, "good", false).unwrap();
+        world
+            .slack
+            .user_replies(&group.channel, &admin, question, "good", false)
+            .expect("Slack takes it");
         world.wait_for_inbox(&group.phones[0], 2).await;
         assert_eq!(inbox(&group.phones[0])[1], "*Ada Admin*: good");
 
         // Now free words are taken.
         let mut run = reply();
         let form = view(&world, &admin, "\"block_id\":\"text\"").await;
-        world.slack.type_in(&form.id, "text", "bring <the> plan & a pen").unwrap();
-        world.slack.send_off(&form.id).unwrap().acknowledged().await.unwrap();
+        world.slack.type_in(&form.id, "text", "bring <the> plan & a pen").expect("Slack takes it");
+        world
+            .slack
+            .send_off(&form.id)
+            .expect("Slack takes it")
+            .acknowledged()
+            .await
+            .expect("Slack takes it");
         let answer = run.answer(PATIENCE).await.expect("an answer").text;
         assert!(answer.contains("Sent to Maya Lopez alone."), "{answer}");
         world.wait_for_inbox(&group.phones[0], 3).await;
@@ -95,12 +114,15 @@ async fn where_nobody_can_be_written_to_it_says_why() {
     world.slack.join(&group.channel, &ben);
     world.daemon.start().await;
     let admin = world.admin.clone();
-    let own = world.slack.user_says(&group.channel, &admin, "from Slack").unwrap();
-    group.phones[0].say(&group.conversation, "from a phone").await.unwrap();
+    let own = world.slack.user_says(&group.channel, &admin, "from Slack").expect("Slack takes it");
+    group.phones[0].say(&group.conversation, "from a phone").await.expect("Slack takes it");
     world.wait_for_posts(&group.channel, 2).await;
     let theirs = said(&world, &group.channel, "from a phone");
     let shortcut = |user: &str, ts| {
-        world.slack.message_shortcut(&group.channel, user, ts, "reply_privately").unwrap()
+        world
+            .slack
+            .message_shortcut(&group.channel, user, ts, "reply_privately")
+            .expect("Slack takes it")
     };
     shortcut(&admin, own);
     let refused = view(&world, &admin, "did not come from a phone").await;
@@ -112,11 +134,18 @@ async fn where_nobody_can_be_written_to_it_says_why() {
     // With one sender in the pool there is none for a conversation of their own.
     let mut run = shortcut(&admin, theirs);
     let form = view(&world, &admin, "\"block_id\":\"template\"").await;
-    let templates = world.slack.search(&form.id, "template", "team_notice").await.unwrap();
-    world.slack.choose(&form.id, "template", &[&templates[0].0]).unwrap();
+    let templates =
+        world.slack.search(&form.id, "template", "team_notice").await.expect("Slack takes it");
+    world.slack.choose(&form.id, "template", &[&templates[0].0]).expect("Slack takes it");
     view(&world, &admin, "\"block_id\":\"set.1\"").await;
-    world.slack.type_in(&form.id, "set.1", "The team").unwrap();
-    world.slack.send_off(&form.id).unwrap().acknowledged().await.unwrap();
+    world.slack.type_in(&form.id, "set.1", "The team").expect("Slack takes it");
+    world
+        .slack
+        .send_off(&form.id)
+        .expect("Slack takes it")
+        .acknowledged()
+        .await
+        .expect("Slack takes it");
     let answer = run.answer(PATIENCE).await.expect("an answer").text;
     assert!(answer.contains("Nothing was sent") && answer.contains("2 senders"), "{answer}");
     assert_eq!(world.twilio.conversations().len(), 1, "what was begun is taken back");

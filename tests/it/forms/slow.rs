@@ -27,12 +27,24 @@ async fn a_form_opens_in_time_while_twilio_is_slow() {
         let early = world.slack.search(&form, "template", "team").await;
         assert!(begun.elapsed() < SLACK && early.is_ok_and(|found| found.is_empty()));
         let begun = Instant::now();
-        while world.slack.search(&form, "template", "team").await.unwrap().is_empty() {
+        while world
+            .slack
+            .search(&form, "template", "team")
+            .await
+            .expect("Slack takes it")
+            .is_empty()
+        {
             assert!(begun.elapsed() < PATIENCE, "{}", world.daemon.log());
         }
         // It can be sent off without.
-        world.slack.type_in(&form, "name", "Spring").unwrap();
-        world.slack.send_off(&form).unwrap().acknowledged().await.unwrap();
+        world.slack.type_in(&form, "name", "Spring").expect("Slack takes it");
+        world
+            .slack
+            .send_off(&form)
+            .expect("Slack takes it")
+            .acknowledged()
+            .await
+            .expect("Slack takes it");
         let answer = run.answer(PATIENCE).await.expect("an answer").text;
         assert!(answer.contains("\"Spring\" is made"), "{answer}");
     }
@@ -48,8 +60,8 @@ async fn a_form_does_not_wait_for_the_commands_before_it() {
     world.twilio.fault(slowly.method("POST").on("/Participants"));
     let admin = world.admin.clone();
     let line = "group create Spring --room none --member +14155550101,+14155550102";
-    let mut long = world.slack.command(&room, &admin, "/wa", line).unwrap();
-    long.acknowledged().await.unwrap();
+    let mut long = world.slack.command(&room, &admin, "/wa", line).expect("Slack takes it");
+    long.acknowledged().await.expect("Slack takes it");
     let begun = Instant::now();
     open(&world, &room, &admin).await;
     assert!(begun.elapsed() < SLACK, "{:?}", begun.elapsed());
@@ -72,7 +84,8 @@ async fn a_form_that_cannot_be_opened_is_answered_in_words() {
         [slack::Fault::Refused("internal_error"), slack::Fault::Hang, slack::Fault::RateLimited(30)]
     {
         world.slack.fault(fault, "views.open", slack::Dose::Next(1));
-        let mut run = world.slack.command(&room, &admin, "/wa", "group create").unwrap();
+        let mut run =
+            world.slack.command(&room, &admin, "/wa", "group create").expect("Slack takes it");
         run.acknowledged().await.expect("it is acknowledged in time all the same");
         let answer = run.answer(PATIENCE).await;
         let answer = answer.unwrap_or_else(|e| panic!("{fault:?}: {e}\n{}", world.daemon.log()));
@@ -82,12 +95,13 @@ async fn a_form_that_cannot_be_opened_is_answered_in_words() {
     // One that opened is loaded, though that has to be tried again.
     world.slack.fault(slack::Fault::RateLimited(1), "views.update", slack::Dose::Next(1));
     let form = open(&world, &room, &admin).await.1;
-    assert!(world.slack.view(&form).unwrap().open);
+    assert!(world.slack.view(&form).expect("Slack takes it").open);
     // One that was closed meanwhile is no trouble.
     world.slack.fault(slack::Fault::RateLimited(1), "views.update", slack::Dose::Next(1));
-    let mut run = world.slack.command(&room, &admin, "/wa", "group create").unwrap();
+    let mut run =
+        world.slack.command(&room, &admin, "/wa", "group create").expect("Slack takes it");
     let loading = view(&world, &admin, "One moment").await;
-    world.slack.close(&loading.id).unwrap();
+    world.slack.close(&loading.id).expect("Slack takes it");
     let answer = run.answer(PATIENCE).await.expect("an answer").text;
     assert!(answer.contains("open it once more"), "{answer}");
 }
