@@ -29,6 +29,7 @@ use std::sync::Arc;
 use partyline_core::{Address, Button, Clock, CommandLine, Given, Network, PersonId, Place};
 
 use crate::alerts::Board;
+use crate::config::Country;
 use crate::contacts::Contacts;
 use crate::ledger::{Change, Group, Ledger, LedgerError};
 use crate::links::Links;
@@ -208,7 +209,7 @@ pub struct Desk {
     /// Who may do everything.
     pub admins: Vec<PersonId>,
     /// The region of numbers in national format.
-    pub region: Option<rlibphonenumber::Region>,
+    pub region: Country,
     /// What stands before a command: on Slack `/wa`, on Matrix `!wa`.
     pub prefixes: Vec<(Network, String)>,
     /// What is wrong.
@@ -380,14 +381,14 @@ async fn arguments(
         Ok(split) => split,
         Err(error) => return Ok(Err(error)),
     };
-    let group_given = match grammar::leading(command, &split, desk.region) {
+    let group_given = match grammar::leading(command, &split, *desk.region) {
         Leading::Given => true,
         Leading::LeftOut => false,
         // In a room without a group, one has to be named.
         Leading::IfGroup(_) if desk.links.conversation(room).is_none() => true,
         Leading::IfGroup(text) => desk.ledger.is_group(&text).await?,
     };
-    Ok(grammar::bind(command, &split, group_given, desk.region))
+    Ok(grammar::bind(command, &split, group_given, *desk.region))
 }
 
 /// The row that a line's first words name, and the words behind them. Nothing at all is `help`.

@@ -44,7 +44,7 @@ pub use matrix::{Login, Matrix};
 pub use relay::Relay;
 pub use slack::{Slack, Transport};
 pub use store::Store;
-pub use twilio::{Ingest, Twilio};
+pub use twilio::{Country, Ingest, Twilio};
 
 use section::{Around, Noted, Section};
 use tree::{Node, Table, Value};

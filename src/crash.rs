@@ -152,6 +152,8 @@ pub fn arm() {
 
 /// Ends the process here, if this point is armed and its turn has come.
 pub fn point(point: Point) {
+    // Where points are compiled to nothing, so is the mention of its name.
+    let _ = point;
     if fail::has_failpoints() && ARMED.load(Ordering::Relaxed) {
         fail::fail_point!(point.name(), |_| std::process::abort());
     }

@@ -63,7 +63,7 @@ pub(super) const REMOVE: Command = Command {
 
 async fn add(call: Call) -> Result<Outcome, LedgerError> {
     let number = call.arguments.one("number").unwrap_or_default();
-    let address = match parse_address(number, call.desk.region) {
+    let address = match parse_address(number, *call.desk.region) {
         Ok(address) => address,
         Err(error) => return Ok(Outcome::Refused(format!("{error}."))),
     };

@@ -126,7 +126,7 @@ pub(crate) async fn addresses(
 /// The sender that was named with `--sender`.
 pub(super) fn sender(call: &Call) -> Result<Option<Address>, String> {
     let Some(text) = call.arguments.one("sender") else { return Ok(None) };
-    let address = parse_address(text, call.desk.region).map_err(|error| format!("{error}."))?;
+    let address = parse_address(text, *call.desk.region).map_err(|error| format!("{error}."))?;
     let pool = &call.desk.senders;
     let same = |one: &&Address| **one == address || one.number() == Some(address.as_str());
     pool.iter().find(same).cloned().map(Some).ok_or_else(|| {

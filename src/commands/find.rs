@@ -99,7 +99,7 @@ pub(super) struct Person {
 /// Who is meant: a number, an address, or a contact's name, of which the beginning is enough. A
 /// bare number is reached by SMS where the pool has a sender for that, otherwise by WhatsApp.
 pub(super) async fn person(desk: &Desk, text: &str) -> Result<Result<Person, String>, LedgerError> {
-    if let Ok(address) = parse_address(text, desk.region) {
+    if let Ok(address) = parse_address(text, *desk.region) {
         let bare = !text.trim_start().starts_with("sms:");
         return Ok(Ok(Person { address: if bare { on_channel(desk, address) } else { address } }));
     }
@@ -140,7 +140,7 @@ fn nobody(text: &str, desk: &Desk) -> String {
     let number = text.rsplit(':').next().unwrap_or(text);
     let is_number =
         number.chars().any(|c| c.is_ascii_digit()) && !number.chars().any(char::is_alphabetic);
-    match parse_address(text, desk.region) {
+    match parse_address(text, *desk.region) {
         Err(error) if is_number => format!("{error}."),
         _ => format!(
             "There is no contact \"{}\": write a number, or add the contact first (`contact add`).",

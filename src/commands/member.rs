@@ -59,7 +59,7 @@ fn remove(call: &Call) -> Result<Outcome, Outcome> {
     let group = call.group()?.info.place.clone();
     // Looked for among the members, and not among all contacts.
     let who = call.arguments.all("who").iter();
-    let who = who.map(|text| (text.clone(), parse_address(text, call.desk.region).ok())).collect();
+    let who = who.map(|text| (text.clone(), parse_address(text, *call.desk.region).ok())).collect();
     Ok(Outcome::Operation(Operation::RemoveMembers { group, who }))
 }
 

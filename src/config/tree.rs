@@ -43,16 +43,17 @@ impl Value {
 /// stands around it is still looked at.
 pub(super) fn parse(text: &str, faults: &mut Vec<Fault>) -> Table {
     let (table, errors) = DeTable::parse_recoverable(text);
+    let lines = Lines::of(text);
     faults.extend(
         errors.iter().map(|error| Fault {
             key: String::new(),
-            origin: error.span().map(|span| Origin::Line(line(text, span.start))),
+            origin: error.span().map(|span| Origin::Line(lines.line(span.start))),
             wrong: format!("this is not TOML: {}", error.message()),
             remedy: "Write key = \"text\" or key = number, and [section] before a section's keys"
                 .to_owned(),
         }),
     );
-    read_table(table.get_ref(), &|at| Origin::Line(line(text, at)))
+    read_table(table.get_ref(), &|at| Origin::Line(lines.line(at)))
 }
 
 /// Reads a list as TOML writes it, out of an environment variable.
@@ -98,10 +99,18 @@ fn read_integer(number: &DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
-/// The line of a byte of the text, counted from 1.
-fn line(text: &str, at: usize) -> usize {
-    let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
-    1 + before.iter().filter(|&&byte| byte == b'\n').count()
+/// Where the lines of a text end, as every value of ten thousand links is told its line.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        Self(text.match_indices('\n').map(|(at, _)| at).collect())
+    }
+
+    /// The line of a byte, counted from 1.
+    fn line(&self, at: usize) -> usize {
+        1 + self.0.partition_point(|&end| end < at)
+    }
 }
 
 /// What every variable of ours begins with.

@@ -1,5 +1,6 @@
 //! `[twilio]`: the account, the Conversations service and the senders.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use partyline_core::Address;
@@ -157,15 +158,22 @@ impl Twilio {
     }
 }
 
+/// A country, once somebody asks for it: what is known of the world's numbers takes some 6 MiB, which
+/// a daemon that nobody gives a number to does not need.
+pub type Country = LazyLock<Option<Region>, Box<dyn FnOnce() -> Option<Region> + Send>>;
+
 impl Twilio {
     /// The country of numbers in national format: `default_region`, or that of the first sender.
     #[must_use]
-    pub fn region(&self) -> Option<Region> {
-        self.default_region.or_else(|| {
-            let number = self.senders.iter().find_map(Address::number)?;
-            let number = PHONE_NUMBER_UTIL.parse(number, None).ok()?;
-            PHONE_NUMBER_UTIL.get_region_for_number(&number)
-        })
+    pub fn region(&self) -> Country {
+        let given = self.default_region;
+        let number = self.senders.iter().find_map(Address::number).map(str::to_owned);
+        LazyLock::new(Box::new(move || {
+            given.or_else(|| {
+                let number = PHONE_NUMBER_UTIL.parse(number?, None).ok()?;
+                PHONE_NUMBER_UTIL.get_region_for_number(&number)
+            })
+        }))
     }
 }
 

@@ -59,6 +59,10 @@ pub(super) fn follow(
     Ok(told.iter().map(notice).collect())
 }
 
+/// How much later somebody must be heard for it to be noted, in milliseconds: people ask for the
+/// day, and each note is a page more for the disk.
+const HEARD_APART: u32 = 60_000;
+
 fn heard(
     writing: &Writing<'_>,
     place: &Place,
@@ -70,8 +74,8 @@ fn heard(
     writing
         .connection
         .prepare_cached(&format!(
-            "UPDATE participants SET heard = max(coalesce(heard, 0), ?3)
-             WHERE conversation = ?1 AND {column} = ?2"
+            "UPDATE participants SET heard = ?3
+             WHERE conversation = ?1 AND {column} = ?2 AND coalesce(heard, 0) <= ?3 - {HEARD_APART}"
         ))?
         .execute(params![place.to_string(), participant.unwrap_or(address), at.as_millisecond()])
         .map(drop)

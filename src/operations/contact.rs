@@ -55,7 +55,7 @@ pub(super) async fn change(
 /// Takes contacts over from a file that came with the command.
 pub(super) async fn import(work: &Work<'_>, file: String, dry_run: bool) -> Result<Done, Stop> {
     let desk = work.desk();
-    let (region, now) = (desk.region, desk.clock.now());
+    let (region, now) = (*desk.region, desk.clock.now());
     let rules = Rules { format: None, dry_run, region, now };
     let store = desk.contacts.store().as_ref();
     match take_over(store, Cursor::new(file), rules, |_| {}).await {

@@ -24,6 +24,7 @@ use matrix_sdk::store::StateStoreDataKey;
 use matrix_sdk::sync::{State, SyncResponse, Timeline};
 use matrix_sdk::{Client, Room};
 use partyline_core::{Intake, Lost, Network, NotStored, Verdict};
+use tokio::time::Instant;
 
 use crate::history::{self, Since};
 use crate::{Matrix, error, place_of};
@@ -41,6 +42,11 @@ const SOON: Duration = Duration::from_secs(2);
 /// How much longer than the homeserver was asked to wait a sync may take: a connection that is dead
 /// and does not know it is found by that.
 const MARGIN: Duration = Duration::from_secs(10);
+
+/// Syncs begin at least so far apart: while much is said, one brings what came meanwhile. To answer a
+/// sync is more work for a homeserver than to take a message. What is said after a silence comes at
+/// once all the same, by the sync that waits for it.
+const APART: Duration = Duration::from_millis(150);
 
 /// The rooms that are behind, and how often their history was asked for in vain.
 type Behind = HashMap<OwnedRoomId, u32>;
@@ -67,6 +73,7 @@ pub(crate) async fn follow(matrix: &Matrix, client: &Client, intake: &dyn Intake
     // The first one may have much to tell.
     let mut bound = matrix.config.request_timeout;
     loop {
+        let next = Instant::now() + APART;
         let asked = tokio::time::timeout(bound, client.sync_once(settings(matrix, patience))).await;
         match asked.unwrap_or(Err(matrix_sdk::Error::Timeout)) {
             Ok(answer) => {
@@ -80,6 +87,7 @@ pub(crate) async fn follow(matrix: &Matrix, client: &Client, intake: &dyn Intake
                 patience = if behind.is_empty() { matrix.config.sync_timeout } else { SOON };
                 failing = waits();
                 bound = patience + MARGIN;
+                tokio::time::sleep_until(next).await;
             }
             Err(error) => {
                 let failure =

@@ -94,7 +94,7 @@ pub(super) async fn show(
     Path(number): Path<String>,
 ) -> Result<Json<Known>, Problem> {
     let desk = api.operator.desk();
-    let Ok(address) = parse_address(&number, desk.region) else {
+    let Ok(address) = parse_address(&number, *desk.region) else {
         return Err(Problem::not_found("contact"));
     };
     let contact = desk.contacts.store().get(address.contact_key()).await?;

@@ -169,7 +169,7 @@ impl Work {
         let rules = Rules {
             format: self.how.format.map(Format::from),
             dry_run: self.how.dry_run,
-            region: self.desk.region,
+            region: *self.desk.region,
             now: self.desk.clock.now(),
         };
         let (file, reading) = pipe(body);
