@@ -169,7 +169,7 @@ impl CatchUp {
             if self.stop.is_cancelled() {
                 return;
             }
-            let asked = match self.attempt(place, self.read(place)).await {
+            let asked = match self.attempt(place, || self.read(place)).await {
                 Ok(()) => return,
                 Err(Trouble::Ledger(error)) => {
                     tracing::error!(%place, error, "what was read back could not be stored; trying again");
@@ -202,7 +202,7 @@ impl CatchUp {
 
     /// Compares a room. Where that fails nothing is known to be missing: it has its next turn.
     async fn compare_once(&self, place: &Place) {
-        let news = match self.attempt(place, self.compare(place)).await {
+        let news = match self.attempt(place, || self.compare(place)).await {
             Ok(missed) => missed,
             Err(trouble) => {
                 tracing::info!(%place, "could not be compared with its history: {trouble}");
@@ -215,17 +215,18 @@ impl CatchUp {
     }
 
     /// Reads a place once, when it is its turn. It has no turn while it waits for the next try.
-    async fn attempt<T>(
+    async fn attempt<T, F: Future<Output = Result<T, Trouble>>>(
         &self,
         place: &Place,
-        read: impl Future<Output = Result<T, Trouble>>,
+        read: impl FnOnce() -> F,
     ) -> Result<T, Trouble> {
         let _turn = match self.turns.get(&place.network()) {
             Some(turns) => turns.acquire().await.ok(),
             None => None,
         };
         let name = || format!("read {place}");
-        match self.guard.attempt(name, read).await {
+        // In a box, so that the thousands that wait for their turn after a start are small.
+        match self.guard.attempt(name, Box::pin(read())).await {
             Ok(read) => read,
             Err(poison) => Err(Trouble::Poison(poison)),
         }
@@ -247,8 +248,7 @@ impl CatchUp {
             // A bridge gives a bounded number at once: there may be more.
             let more = pieces.len() >= MANY && newest != Cursor::default();
             found += pieces.len();
-            metrics::counter!("partyline_read_back_total", "network" => place.network().as_str())
-                .increment(pieces.len() as u64);
+            count(place, pieces.len());
             self.door.accept_read_back(pieces).await.map_err(|error| Trouble::Ledger(error.0))?;
             read_to.ordinal = newest.ordinal.or(read_to.ordinal);
             read_to.last = newest.last.or(read_to.last);
@@ -290,6 +290,7 @@ impl CatchUp {
     /// The first time: what was said before the link is not relayed.
     async fn first(&self, place: &Place, hold: Hold) -> Result<(), Trouble> {
         let pieces = self.ask(place, None).await?;
+        count(place, pieces.len());
         let begin = match self.just_said(place, &pieces).await? {
             Some(before) => {
                 self.wakers.reads.wake(place.clone());
@@ -361,6 +362,12 @@ impl CatchUp {
             () = self.stop.cancelled() => {}
         }
     }
+}
+
+/// Counts what was read back of a place, be it nothing.
+fn count(place: &Place, pieces: usize) {
+    metrics::counter!("partyline_read_back_total", "network" => place.network().as_str())
+        .increment(pieces as u64);
 }
 
 impl std::fmt::Display for Trouble {
