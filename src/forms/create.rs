@@ -113,7 +113,7 @@ pub(super) async fn people(desk: &Desk, text: &str) -> Vec<Choice> {
         Vec::new()
     });
     let mut choices: Vec<Choice> = found.iter().map(choice).collect();
-    if let Ok(address) = parse_address(text, desk.region)
+    if let Ok(address) = parse_address(text, *desk.region)
         && !found.iter().any(|one| one.key == address.contact_key())
     {
         choices.push(Choice::new(address.as_str(), format!("{address} (no contact)")));
