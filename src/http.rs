@@ -3,8 +3,8 @@
 //! A webhook is answered 200 when what it brought is durable: 403 where its signature is missing
 //! or wrong, 413 where its body is too large, 400 where it cannot be parsed, 503 where it could
 //! not be stored. The onMessageAdd hook alone is answered 200 whatever trouble the bridge has: any
-//! other answer makes Twilio drop the member's message. (Until its body is there, it is a request
-//! like any other, and goes by the limits on bodies; Twilio's hooks are far below them.)
+//! other answer makes Twilio drop the member's message. So is everything at its address of which
+//! the body is not read, since it may be that hook.
 //!
 //! The operator's routes can have a listener of their own (`http.admin_listen`); the one that the
 //! internet reaches then has the webhooks and `/live` alone.

@@ -7,7 +7,6 @@
 //! have lost its newest pages (a log that was cut short), the first of what is read back tells: as long
 //! as what is looked up is found, the next one is looked up too.
 
-mod backoff;
 mod notice;
 
 use std::collections::HashSet;
@@ -16,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use partyline_core::{
-    Action, Clock, Failure, Lateness, NAME_LIMIT, Outgoing, Reason, Sent, Verdict,
+    Action, Backoff, Clock, Failure, Lateness, NAME_LIMIT, Outgoing, Reason, Sent, Verdict,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +25,6 @@ use crate::intake::Wakers;
 use crate::ledger::{Delivery, Lane, Ledger, LedgerError};
 use crate::networks::{Networks, Powers};
 use crate::poison::{Guard, PANICS, Poison};
-use backoff::Backoff;
 
 /// How many deliveries of a lane are read at once: memory for each lane that is active.
 const READ_AHEAD: u32 = 32;
@@ -162,7 +160,7 @@ impl Lanes {
                 Ok(batch) => batch,
                 Err(error) => {
                     tracing::error!(%lane, %error, "a lane could not read what it owes");
-                    self.pause(trouble.next(None)).await;
+                    self.pause(trouble.wait()).await;
                     continue;
                 }
             };
@@ -229,7 +227,7 @@ impl Lanes {
             if self.too_old(delivery) {
                 return End::Parked(failure);
             }
-            let pause = backoff.next(wait);
+            let pause = backoff.at_least(wait);
             tracing::warn!(delivery = %delivery.id, place = %delivery.owed.to,
                 reason = failure.reason.as_str(), code = failure.code, wait_ms = pause.as_millis(),
                 "not sent yet, trying again: {failure}");
@@ -320,7 +318,7 @@ impl Lanes {
                     return;
                 }
                 Err(failure) if failure.verdict == Verdict::Never => break,
-                Err(failure) => self.pause(backoff.next(wait_of(&failure))).await,
+                Err(failure) => self.pause(backoff.at_least(wait_of(&failure))).await,
             }
         }
         // A message under an id is better than no message.
@@ -362,7 +360,7 @@ impl Lanes {
                     if self.stop.is_cancelled() {
                         return false;
                     }
-                    self.pause(backoff.next(None)).await;
+                    self.pause(backoff.wait()).await;
                 }
             }
         }

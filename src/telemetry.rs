@@ -5,7 +5,9 @@
 
 mod described;
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::IsTerminal;
+use std::panic::PanicHookInfo;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
@@ -39,6 +41,19 @@ pub fn log(logging: &Logging) {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     drop(started);
+    std::panic::set_hook(Box::new(tell_panic));
+}
+
+/// Logs a panic. What a literal says is ours; a text that was put together can quote what somebody
+/// wrote, and is left out.
+fn tell_panic(panic: &PanicHookInfo<'_>) {
+    let what = panic.payload().downcast_ref::<&str>().copied().unwrap_or("(its text is left out)");
+    let place = panic.location().map(ToString::to_string);
+    tracing::error!(place, what, "the bridge failed, by a mistake of its own");
+    let backtrace = Backtrace::capture();
+    if backtrace.status() == BacktraceStatus::Captured {
+        tracing::error!("the way to it:\n{backtrace}");
+    }
 }
 
 /// Starts counting, for the whole process. The handle renders what was counted; whoever holds it

@@ -199,7 +199,8 @@ impl Look {
     /// now and then anyway.
     async fn ledger(&mut self, now: Moment) -> Observed {
         let failures = self.ledger.failed_writes();
-        let is_due = now.up.saturating_sub(self.written.at) >= WRITE_ANYWAY;
+        let is_due = now.up.saturating_sub(self.written.at) >= WRITE_ANYWAY
+            || self.ledger.is_damaged() && self.written.error.is_none();
         if is_due || failures > self.written.failures || self.written.error.is_some() {
             let error = self.ledger.touch().await.err();
             let failures = self.ledger.failed_writes();

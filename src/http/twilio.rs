@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use partyline_twilio::{MessageAdd, Received, Reject, Webhook};
+use partyline_core::Seldom;
+use partyline_twilio::{MessageAdd, Received, Webhook};
 
 use super::body::Whole;
 use super::{Rooms, refuse, store};
@@ -15,16 +16,45 @@ pub(super) async fn conversations(
     State(rooms): State<Arc<Rooms>>,
     uri: Uri,
     headers: HeaderMap,
-    body: Whole,
+    body: Result<Whole, Response>,
 ) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(refused) => return let_through(&refused, &rooms),
+    };
     let webhook =
         Webhook { path_and_query: path_and_query(&uri), headers: &headers, body: &body.bytes };
     match rooms.twilio.receive(&webhook) {
         Ok(Received::MessageAdd(message)) => name_in_front(&rooms, message),
         Ok(Received::Before) => StatusCode::OK.into_response(),
         Ok(Received::Event(incoming)) => store(&rooms, incoming).await,
-        Err(reject) => rejected(reject),
+        Ok(Received::Unread(incoming)) => {
+            store(&rooms, incoming).await;
+            StatusCode::OK.into_response()
+        }
+        Err(reject) => refuse(StatusCode::FORBIDDEN, reject),
     }
+}
+
+/// A body that is not read, for whatever reason, may be the hook before a message: any answer but
+/// 200 would stop that message. What it was after the fact, Twilio does not send again, whatever is
+/// answered; the conversation's list shows it. Where the body is not waited for, the connection is
+/// closed all the same.
+fn let_through(refused: &Response, rooms: &Rooms) -> Response {
+    static UNREAD: Seldom = Seldom::new();
+    if let Some(more) = UNREAD.due(rooms.ledger.now()) {
+        tracing::warn!(
+            status = refused.status().as_u16(),
+            more,
+            "a webhook's body was not read; it is answered 200, so that no member's message is stopped"
+        );
+    }
+    metrics::counter!("partyline_hook_in_doubt_total").increment(1);
+    let mut through = StatusCode::OK.into_response();
+    if let Some(close) = refused.headers().get(header::CONNECTION) {
+        through.headers_mut().insert(header::CONNECTION, close.clone());
+    }
+    through
 }
 
 /// `POST /webhooks/twilio/messaging`: inbound messages and status callbacks of Messaging.
@@ -38,7 +68,7 @@ pub(super) async fn messaging(
         Webhook { path_and_query: path_and_query(&uri), headers: &headers, body: &body.bytes };
     match rooms.twilio.receive_messaging(&webhook) {
         Ok(incoming) => store(&rooms, incoming).await,
-        Err(reject) => rejected(reject),
+        Err(reject) => refuse(StatusCode::FORBIDDEN, reject),
     }
 }
 
@@ -66,12 +96,4 @@ fn name_in_front(rooms: &Rooms, message: MessageAdd) -> Response {
 
 fn path_and_query(uri: &Uri) -> &str {
     uri.path_and_query().map_or("/", |whole| whole.as_str())
-}
-
-fn rejected(reject: Reject) -> Response {
-    let status = match reject {
-        Reject::Signature => StatusCode::FORBIDDEN,
-        Reject::Unparsable => StatusCode::BAD_REQUEST,
-    };
-    refuse(status, reject)
 }

@@ -218,4 +218,10 @@ impl Ledger {
     pub fn failed_writes(&self) -> u64 {
         self.threads.failed_writes()
     }
+
+    /// Whether damage was found in the file since the start. From then on nothing is written.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.threads.is_damaged()
+    }
 }

@@ -314,6 +314,23 @@ async fn a_room_that_is_read_back_holds_what_is_new() {
 }
 
 #[tokio::test]
+async fn once_the_file_is_found_damaged_nothing_is_written_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    counted(&ledger, 1).await;
+    let torn = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    let torn = rusqlite::Error::SqliteFailure(torn, None);
+    let read = ledger.threads.read(move |_| Err::<(), _>(torn)).await;
+    assert!(matches!(read, Err(LedgerError::Damaged(_))), "{read:?}");
+    assert!(ledger.is_damaged());
+    let entry = entry(&conversation(), 2, &room(), Order::Counted);
+    let refused = ledger.accept(vec![entry]).await.unwrap_err();
+    assert!(refused.to_string().contains("restore a backup"), "{refused}");
+    // What is there can still be read.
+    assert_eq!(waiting(&ledger).await, ["1"]);
+}
+
+#[tokio::test]
 async fn a_room_that_is_held_again_while_it_is_read_stays_held() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open(&folder);

@@ -9,7 +9,7 @@
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -100,7 +100,13 @@ pub(super) struct Threads {
     failed: Arc<std::sync::atomic::AtomicU64>,
     /// The last write came to nothing.
     failing: Arc<std::sync::atomic::AtomicBool>,
+    /// The first damage that was found in the file: from then on nothing is written to it, so that
+    /// what can be saved is not overwritten.
+    damage: Damage,
 }
+
+/// What was found wrong with the file, once something was.
+type Damage = Arc<OnceLock<LedgerError>>;
 
 impl Threads {
     /// The lock is held until the writer has written its last.
@@ -118,10 +124,16 @@ impl Threads {
         )?;
         let (writes, jobs) = mpsc::channel::<Box<dyn WriteJob>>(QUEUE);
         let checkpoints = Checkpoints::start(path, &writer)?;
+        let damage = Damage::default();
+        let found = damage.clone();
         spawn("ledger-writer", move || {
             let (next_position, news) = (Cell::new(next), RefCell::default());
             let writing = Writing { connection: &writer, next_position, news };
             write_all(&writing, jobs, checkpoints, &heads);
+            if found.get().is_none() {
+                // Leave a clean file behind: the log is folded into the database.
+                let _ = writer.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+            }
             drop(lock);
         })?;
         let mut reads = Vec::with_capacity(READERS);
@@ -143,7 +155,22 @@ impl Threads {
         }
         let reads = reads.try_into().map_err(|_| LedgerError::Closed)?;
         let (failed, failing) = (Arc::default(), Arc::default());
-        Ok(Self { writes, reads, turn: Arc::default(), failed, failing })
+        Ok(Self { writes, reads, turn: Arc::default(), failed, failing, damage })
+    }
+
+    /// Whether damage was found in the file.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.damage.get().is_some()
+    }
+
+    /// Keeps in mind that the file is damaged, if this error says so.
+    fn heed<T>(&self, result: Result<T, LedgerError>) -> Result<T, LedgerError> {
+        if let Err(error @ LedgerError::Damaged(_)) = &result
+            && self.damage.set(error.clone()).is_ok()
+        {
+            tracing::error!(%error, "from now on nothing is written to the ledger");
+        }
+        result
     }
 
     /// How many writes have failed since the start.
@@ -171,13 +198,16 @@ impl Threads {
         T: Send + 'static,
         F: Fn(&Writing<'_>) -> Result<T, rusqlite::Error> + Send + 'static,
     {
+        if let Some(damage) = self.damage.get() {
+            return Err(damage.clone());
+        }
         let (answer, answered) = oneshot::channel();
         let job = Box::new(Work { work, result: None, answer });
         tokio::time::timeout(PATIENCE, self.writes.send(job))
             .await
             .map_err(|_| LedgerError::Busy)?
             .map_err(|_| LedgerError::Closed)?;
-        answered.await.map_err(|_| LedgerError::Closed)?
+        self.heed(answered.await.map_err(|_| LedgerError::Closed)?)
     }
 
     /// Whether the last write came to nothing.
@@ -200,7 +230,7 @@ impl Threads {
             .await
             .map_err(|_| LedgerError::Busy)?
             .map_err(|_| LedgerError::Closed)?;
-        answered.await.map_err(|_| LedgerError::Closed)?
+        self.heed(answered.await.map_err(|_| LedgerError::Closed)?)
     }
 }
 
@@ -239,8 +269,6 @@ fn write_all(
         }
         checkpoints.committed(writing.connection);
     }
-    // Leave a clean file behind: the log is folded into the database.
-    let _ = writing.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 /// Writes a batch in one transaction.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rusqlite::{Connection, OpenFlags};
+
 use crate::support::{PATIENCE, World, inbox};
 
 const PARKED: &str = "partyline_deliveries{state=\"parked\"}";
@@ -100,4 +102,69 @@ async fn a_message_that_ends_the_program_each_time_is_parked_in_the_end() {
     assert!(told.contains("may not have arrived") && told.contains("\"deadly\""), "{told}");
     assert_eq!(world.daemon.metric(PARKED).await, Some(1.0));
     assert_eq!(inbox(&group.phones[0]), ["*Ada Admin*: before"]);
+}
+
+/// How many messages of a channel a start reads from its history.
+fn behind_the_floor(world: &World, channel: &str) -> usize {
+    let path = world.daemon.store().join("ledger.db");
+    let ledger = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let ledger = ledger.expect("the ledger");
+    let floor: i64 = ledger
+        .query_row(
+            "SELECT coalesce(floor, ordinal) FROM places WHERE place = ?1",
+            [format!("slack:{channel}")],
+            |row| row.get(0),
+        )
+        .expect("the channel");
+    let micros = |ts: String| ts.replace('.', "").parse::<i64>().expect("a time stamp");
+    let said = world.slack.messages(channel);
+    said.iter().filter(|message| micros(message.ts.to_string()) > floor).count()
+}
+
+/// A mistake in a parser costs the piece that it was made over, whose bytes are kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_piece_over_which_a_parser_panics_is_kept_and_the_next_one_is_read() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    let (phone, conversation) = (&group.phones[0], &group.conversation);
+    world.daemon.start().await;
+    phone.say(conversation, "before").await.unwrap();
+    world.slack.user_says(&group.channel, &world.admin, "before").unwrap();
+    world.wait_for_posts(&group.channel, 2).await;
+    world.wait_for_inbox(phone, 1).await;
+    world.daemon.wait_until_settled().await;
+    world.daemon.kill();
+    // The hook before the message is the first thing that is read of Twilio's, and passes. Of
+    // Slack's, the start reads what the history holds.
+    let listed = behind_the_floor(&world, &group.channel);
+    world.daemon.arm(&format!("slack={listed}*off->1*panic->off;twilio=1*panic->off"));
+    world.daemon.start().await;
+    let read = "partyline_read_back_total{network=\"slack\"}";
+    let began = std::time::Instant::now();
+    while world.daemon.metric(read).await.unwrap_or_default() < listed as f64 {
+        assert!(began.elapsed() < PATIENCE, "the channel is not read back");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.slack.user_says(&group.channel, &world.admin, "lost on us for now").unwrap();
+    world.slack.user_says(&group.channel, &world.admin, "after").unwrap();
+    world.wait_for_inbox(phone, 2).await;
+    phone.say(conversation, "said over a panic").await.expect("nothing stops it");
+    world.wait_for_posts(&group.channel, 5).await;
+    let texts: Vec<_> = world.channel(&group.channel).into_iter().map(|(_, text)| text).collect();
+    assert!(texts.contains(&"said over a panic".to_owned()), "{texts:?}");
+    assert_eq!(inbox(phone).pop().unwrap(), "*Ada Admin*: after");
+    for network in ["slack", "twilio"] {
+        let panicked = format!("partyline_reading_panicked_total{{network=\"{network}\"}}");
+        assert_eq!(world.daemon.metric(&panicked).await, Some(1.0), "{network}");
+    }
+    assert_eq!(world.daemon.metric("partyline_unparsed ").await, Some(2.0));
+    // The socket lived through it.
+    let lost = "partyline_slack_sockets_total{outcome=\"lost\"}";
+    assert_eq!(world.daemon.metric(lost).await, None);
+    // And what was said is in Slack's history, where the next start finds it.
+    world.daemon.kill();
+    world.daemon.arm("");
+    world.daemon.start().await;
+    world.wait_for_inbox(phone, 3).await;
+    assert!(inbox(phone).pop().unwrap().ends_with("] lost on us for now"), "{:?}", inbox(phone));
 }

@@ -37,7 +37,7 @@ async fn webhooks_that_are_not_twilios_are_refused() {
     }
     // By a client of its own: the daemon closes the connection rather than read it all.
     let large = reqwest::Client::new()
-        .post(world.daemon.url("/webhooks/twilio"))
+        .post(world.daemon.url("/webhooks/twilio/messaging"))
         .body("x".repeat(2_000_000))
         .send()
         .await

@@ -18,13 +18,16 @@
 //! | the one door in | [`Intake`] |
 
 mod address;
+mod backoff;
 mod clock;
 mod contact;
 mod content;
 mod delivery;
 mod event;
 mod forms;
+mod gate;
 mod groups;
+mod guard;
 mod ids;
 mod late;
 mod link;
@@ -36,6 +39,7 @@ mod traits;
 mod verdict;
 
 pub use address::{Address, AddressError, Channel, mask};
+pub use backoff::Backoff;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contact::Contact;
 pub use content::{Content, File, Location};
@@ -48,10 +52,12 @@ pub use forms::{
     Button, Choice, Fault, Field, FieldKind, Form, FormCommand, FormRequest, Forms, Home,
     HomeGroup, Press,
 };
+pub use gate::Gate;
 pub use groups::{
     ConversationChange, ConversationInfo, ConversationPage, Groups, Manage, MemberInfo, Membership,
     NewConversation, Template,
 };
+pub use guard::guarded;
 pub use ids::{DeliveryId, EventKey, MessageId, Network, PersonId, Place, PlaceError};
 pub use late::{LATE_LIMIT, Late, Lateness};
 pub use link::Link;

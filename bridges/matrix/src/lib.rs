@@ -46,7 +46,7 @@ use matrix_sdk::{Client, Room, RoomState};
 use partyline_core::{
     Clock, Cursor, Deliver, Event, Failure, Happening, Incoming, Intake, Network, Outgoing,
     PersonId, Place, Profile, Profiles, Ranks, ReadBack, Reason, RoomChange, Sent, Verdict, Watch,
-    WatchState,
+    WatchState, guarded,
 };
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -141,7 +141,7 @@ impl Matrix {
                 Err(failure) => {
                     let wait = match failure.verdict {
                         Verdict::Later(Some(wait)) => wait,
-                        _ => waits.next().unwrap_or_default(),
+                        _ => waits.wait(),
                     };
                     tokio::time::sleep(wait).await;
                 }
@@ -231,7 +231,8 @@ impl Matrix {
     /// The event's JSON, and what is understood of it.
     fn read(&self, place: &Place, event: &TimelineEvent) -> (Value, Option<Event>) {
         let value = serde_json::from_str(event.raw().json().get()).unwrap_or_default();
-        let understood = self.reader.read(place, &value, self.clock.now());
+        let read = || self.reader.read(place, &value, self.clock.now());
+        let understood = guarded(Network::Matrix, read).flatten();
         (value, understood)
     }
 

@@ -10,7 +10,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::StreamExt;
 use matrix_sdk::config::SyncSettings;
 use matrix_sdk::deserialized_responses::TimelineEvent;
@@ -23,7 +22,7 @@ use matrix_sdk::ruma::presence::PresenceState;
 use matrix_sdk::store::StateStoreDataKey;
 use matrix_sdk::sync::{State, SyncResponse, Timeline};
 use matrix_sdk::{Client, Room};
-use partyline_core::{Intake, Lost, Network, NotStored, Verdict};
+use partyline_core::{Backoff, Intake, Lost, Network, NotStored, Verdict};
 use tokio::time::Instant;
 
 use crate::history::{self, Since};
@@ -52,13 +51,8 @@ const APART: Duration = Duration::from_millis(150);
 type Behind = HashMap<OwnedRoomId, u32>;
 
 /// The waits between tries: from half a second to ten, jittered, without end.
-pub(crate) fn waits() -> impl Iterator<Item = Duration> {
-    ExponentialBuilder::new()
-        .with_min_delay(Duration::from_millis(500))
-        .with_max_delay(Duration::from_secs(10))
-        .with_jitter()
-        .without_max_times()
-        .build()
+pub(crate) const fn waits() -> Backoff {
+    Backoff::new(Duration::from_millis(500), Duration::from_secs(10))
 }
 
 /// Follows the homeserver until the token is not accepted any longer.
@@ -99,7 +93,7 @@ pub(crate) async fn follow(matrix: &Matrix, client: &Client, intake: &dyn Intake
                 }
                 let wait = match failure.verdict {
                     Verdict::Later(Some(wait)) => wait,
-                    _ => failing.next().unwrap_or_default(),
+                    _ => failing.wait(),
                 };
                 tokio::time::sleep(wait).await;
                 // The answer comes at once, if one comes; each try may take longer than the one
@@ -282,7 +276,7 @@ where
             Ok(done) => return done,
             Err(error) => {
                 tracing::error!(%error, "what came from Matrix waits");
-                tokio::time::sleep(waits.next().unwrap_or_default()).await;
+                tokio::time::sleep(waits.wait()).await;
             }
         }
     }

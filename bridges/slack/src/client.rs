@@ -1,7 +1,7 @@
 //! Calls of Slack's Web API: the only I/O of this crate besides the socket.
 
 use jiff::Timestamp;
-use partyline_core::{Failure, Reason};
+use partyline_core::{Failure, Gate, Reason, Verdict};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use slack_morphism::api::{
@@ -15,7 +15,6 @@ use crate::config::{Config, ConfigError};
 use crate::connector::Connector;
 use crate::error::{self, Call};
 use crate::inbound::Identity;
-use crate::rates::{self, Gate};
 use crate::wire;
 
 /// How many messages a page of history is asked for. Slack recommends no more than 200.
@@ -152,9 +151,15 @@ impl Client {
             tries += 1;
             match &page {
                 Err(Failure { reason: Reason::RateLimited, verdict, .. }) if tries < TRIES => {
-                    self.reads.close_for(rates::wait(*verdict));
+                    self.reads.close(match verdict {
+                        Verdict::Later(asked) => *asked,
+                        Verdict::Never | Verdict::Unknown => None,
+                    });
                 }
-                _ => return page,
+                _ => {
+                    self.reads.worked();
+                    return page;
+                }
             }
         }
     }

@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 use bytes::Bytes;
 use jiff::SignedDuration;
 use partyline_core::{
-    Cursor, DeliveryId, Event, Failure, Incoming, MessageId, Network, Outgoing, Place, Reason, Sent,
+    Cursor, DeliveryId, Event, Failure, Incoming, MessageId, Network, Outgoing, Place, Reason,
+    Sent, guarded,
 };
 use serde_json::value::RawValue;
 
@@ -52,8 +53,9 @@ struct Found {
     raw: Bytes,
 }
 
-/// What is found, by its place in the order of the channel.
-type InOrder = BTreeMap<u64, (Event, Bytes)>;
+/// What is found, by its place in the order of the channel: its bytes, and what is understood of
+/// them.
+type InOrder = BTreeMap<u64, (Option<Event>, Bytes)>;
 
 /// Looks for the post of a delivery, by the id in its metadata.
 pub(crate) async fn find(client: &Client, outgoing: &Outgoing) -> Result<Option<Sent>, Failure> {
@@ -154,7 +156,7 @@ pub(crate) async fn read_back(
             network: Network::Slack,
             via: "list",
             raw,
-            events: vec![event],
+            events: event.into_iter().collect(),
         })
         .collect())
 }
@@ -246,8 +248,14 @@ fn read(raw: &RawValue) -> Option<Found> {
 }
 
 fn keep(reader: &Reader<'_>, channel: &Place, one: Found, after: u64, found: &mut InOrder) {
-    let Some(event) = reader.said(&one.message, channel) else { return };
-    let Some(ordinal) = event.ordinal.filter(|ordinal| *ordinal > after) else { return };
+    let stamp = one.message.ts.as_deref();
+    let Some(ordinal) = stamp.and_then(ts::ordinal).filter(|ordinal| *ordinal > after) else {
+        return;
+    };
+    let event = match guarded(Network::Slack, || reader.said(&one.message, channel)) {
+        Some(None) => return,
+        said => said.flatten(),
+    };
     found.insert(ordinal, (event, one.raw));
     if found.len() > AT_ONCE {
         found.pop_last();

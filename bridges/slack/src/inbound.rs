@@ -70,6 +70,13 @@ pub(crate) struct Reading {
     pub(crate) name: String,
 }
 
+impl Reading {
+    /// Nothing was understood.
+    pub(crate) fn unclear() -> Self {
+        Self { meaning: Meaning::Unclear, signal: None, name: "unknown".into() }
+    }
+}
+
 /// What the Events API brought.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Called {

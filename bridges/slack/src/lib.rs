@@ -60,9 +60,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use partyline_core::{
-    Action, Clock, Cursor, Deliver, Failure, Forms, Happening, Incoming, Intake, Network, Outgoing,
-    PersonId, Place, Profile, Profiles, Proof, Ranks, ReadBack, Reason, Sent, Verdict, Watch,
-    WatchState,
+    Action, Backoff, Clock, Cursor, Deliver, Failure, Forms, Happening, Incoming, Intake, Network,
+    Outgoing, PersonId, Place, Profile, Profiles, Proof, Ranks, ReadBack, Reason, Sent, Verdict,
+    Watch, WatchState, guarded,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -144,7 +144,7 @@ impl Slack {
         forms: Arc<dyn Forms>,
         stop: CancellationToken,
     ) {
-        let mut backoff = backoff::Backoff::default();
+        let mut waits = Backoff::default();
         while self.board.identity().is_none() {
             let Err(failure) = self.probe().await else { break };
             if self.board.identity().is_some() {
@@ -153,7 +153,7 @@ impl Slack {
             tracing::warn!(reason = failure.reason.as_str(), "{}", failure.sentence);
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(backoff.after(&failure)) => {}
+                () = tokio::time::sleep(backoff::after(&mut waits, &failure)) => {}
             }
         }
         let receiving = async {
@@ -176,18 +176,23 @@ impl Slack {
         self.board.identity()
     }
 
-    /// Reads something with what is known now.
-    fn reading<T>(&self, wanted: &inbound::Wanted<'_>, read: impl FnOnce(&Reader<'_>) -> T) -> T {
+    /// Reads something with what is known now. `None` where that went wrong by a mistake of ours.
+    fn reading<T>(
+        &self,
+        wanted: &inbound::Wanted<'_>,
+        read: impl FnOnce(&Reader<'_>) -> T,
+    ) -> Option<T> {
         let identity = self.board.identity();
         let name_of = |user: &str| self.profiles.any(user)?.name;
-        read(&Reader {
+        let reader = Reader {
             identity: identity.as_deref(),
             command: &self.config.command,
             name_of: &name_of,
             wanted,
             gestures: &self.gestures,
             now: self.clock.now(),
-        })
+        };
+        guarded(Network::Slack, || read(&reader))
     }
 
     /// What a place's history holds after the cursor.
@@ -232,10 +237,8 @@ impl Slack {
             "interactive" => reader.interaction(payload.as_bytes()).ok(),
             _ => None,
         });
-        let unclear =
-            || Reading { meaning: Meaning::Unclear, signal: None, name: "unknown".into() };
         let raw = Bytes::copy_from_slice(frame.as_bytes());
-        self.heard(reading.unwrap_or_else(unclear), "socket", raw)
+        self.heard(reading.flatten().unwrap_or_else(Reading::unclear), "socket", raw)
     }
 
     /// What is to be done with something that was read.

@@ -128,30 +128,6 @@ pub(crate) fn wait(verdict: Verdict) -> Duration {
     }
 }
 
-/// Lets everybody through but while it is closed.
-#[derive(Debug, Default)]
-pub(crate) struct Gate(Mutex<Option<Instant>>);
-
-impl Gate {
-    /// Waits until it is open.
-    pub(crate) async fn pass(&self) {
-        while let Some(until) = self.until().filter(|until| *until > Instant::now()) {
-            tokio::time::sleep_until(until).await;
-        }
-    }
-
-    /// Closes it for so long, or longer where it is closed longer already.
-    pub(crate) fn close_for(&self, wait: Duration) {
-        let until = Some(Instant::now() + wait);
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *held = (*held).max(until);
-    }
-
-    fn until(&self) -> Option<Instant> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// A quota of so many a second. The configuration was checked; what is out of range all the same
 /// becomes one a second.
 fn quota(per_second: f64, burst: u32) -> Quota {
@@ -229,18 +205,6 @@ mod tests {
         assert_eq!(begun.elapsed(), Duration::ZERO);
         rates.turn("C1").await.expect("a turn");
         assert!(begun.elapsed() >= Duration::from_secs(3));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_closed_gate_opens_by_itself() {
-        let gate = Gate::default();
-        let begun = Instant::now();
-        gate.pass().await;
-        assert_eq!(begun.elapsed(), Duration::ZERO);
-        gate.close_for(Duration::from_secs(9));
-        gate.close_for(Duration::from_secs(3));
-        gate.pass().await;
-        assert_eq!(begun.elapsed(), Duration::from_secs(9));
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,12 +15,13 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use partyline_core::{Failure, Forms, Incoming, Intake, Network, NotStored, Proof, Reason};
+use partyline_core::{
+    Backoff, Failure, Forms, Incoming, Intake, Network, NotStored, Proof, Reason,
+};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::backoff::Backoff;
-use crate::{Asked, Heard, Served, Slack, wire};
+use crate::{Asked, Heard, Served, Slack, backoff, wire};
 use connection::{Connection, Lost};
 
 /// A socket that lived this long was a good one: the next failure is a first one.
@@ -57,7 +58,7 @@ pub(crate) async fn run(
     forms: &dyn Forms,
     stop: &CancellationToken,
 ) {
-    let mut backoff = Backoff::default();
+    let mut waits = Backoff::default();
     while !stop.is_cancelled() {
         let wait = match connect(slack, intake).await {
             Ok(connection) => {
@@ -70,11 +71,11 @@ pub(crate) async fn run(
                 metrics::counter!("partyline_slack_sockets_total", "outcome" => "lost")
                     .increment(1);
                 if begun.elapsed() > GOOD {
-                    backoff.reset();
+                    waits.reset();
                 }
                 match lost {
-                    Lost::Disabled => backoff.after(&disabled()),
-                    _ => backoff.next(),
+                    Lost::Disabled => backoff::after(&mut waits, &disabled()),
+                    _ => waits.wait(),
                 }
             }
             Err(failure) => {
@@ -82,7 +83,7 @@ pub(crate) async fn run(
                 metrics::counter!("partyline_slack_sockets_total", "outcome" => "refused")
                     .increment(1);
                 slack.board.inbound(Proof::Failed(failure.sentence.clone()));
-                backoff.after(&failure)
+                backoff::after(&mut waits, &failure)
             }
         };
         tokio::select! {
@@ -155,7 +156,7 @@ async fn serve(
                 }
                 Err(failure) => {
                     tracing::warn!(reason = failure.reason.as_str(), "{}", failure.sentence);
-                    opening = Some(open_after(slack, Backoff::default().after(&failure)));
+                    opening = Some(open_after(slack, backoff::after(&mut Backoff::default(), &failure)));
                 }
             },
             frame = current.next() => {

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use partyline_core::{Forms, Proof, Seldom};
 use serde::Deserialize;
 
-use crate::inbound::{self, Called};
+use crate::inbound::{self, Called, Reading};
 use crate::{Heard, Slack, signature, wire};
 
 /// Why a request is refused.
@@ -29,9 +29,9 @@ impl Slack {
     /// [`Reject`], with the status to answer.
     pub fn receive_events(&self, headers: &HeaderMap, body: Bytes) -> Result<Heard, Reject> {
         self.signed(headers, &body)?;
-        let called = self
-            .reading(&|_| None, |reader| reader.events(&body))
-            .map_err(|error| unparsable(&error))?;
+        let called = self.reading(&|_| None, |reader| reader.events(&body));
+        let called = called.unwrap_or_else(|| Ok(Called::Read(Reading::unclear())));
+        let called = called.map_err(|error| unparsable(&error))?;
         Ok(match called {
             Called::Challenge(challenge) => Heard::Challenge(challenge),
             Called::Read(reading) => self.heard(reading, "webhook", body),
@@ -55,7 +55,7 @@ impl Slack {
             return Err(Reject::Unparsable);
         }
         let reading = self.reading(&|line| forms.wanted(line), |reader| reader.command(&command));
-        Ok(self.heard(reading, "webhook", body))
+        Ok(self.heard(reading.unwrap_or_else(Reading::unclear), "webhook", body))
     }
 
     /// Reads what somebody did with a button, a menu, a view or a shortcut.
@@ -67,9 +67,9 @@ impl Slack {
         let form = inbound::form(&body);
         let payload = form.get("payload").and_then(|value| value.as_str());
         let payload = payload.ok_or(Reject::Unparsable)?;
-        let reading = self
-            .reading(&|_| None, |reader| reader.interaction(payload.as_bytes()))
-            .map_err(|error| unparsable(&error))?;
+        let reading = self.reading(&|_| None, |reader| reader.interaction(payload.as_bytes()));
+        let reading = reading.unwrap_or_else(|| Ok(Reading::unclear()));
+        let reading = reading.map_err(|error| unparsable(&error))?;
         Ok(self.heard(reading, "webhook", body))
     }
 

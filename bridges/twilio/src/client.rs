@@ -1,6 +1,7 @@
 //! The bridge's only I/O: calls to Twilio's REST APIs.
 //!
-//! Each call waits for its turn (so many at once, so many a second), is bounded in time and in
+//! Each call waits for its turn (so many at once, so many a second), and for the end of the pause
+//! where any of them heard that there are too many from the account. It is bounded in time and in
 //! size, and fails with a verdict. What can be repeated without harm (GET, DELETE) is repeated
 //! here, a few times; what makes something new each time (POST) never is: the lane decides that,
 //! after it has looked.
@@ -26,8 +27,8 @@ use bytes::Bytes;
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
-use partyline_core::{Clock, Failure, Reason, Verdict};
-use reqwest::{Method, Response, header};
+use partyline_core::{Backoff, Clock, Failure, Gate, Reason, Verdict};
+use reqwest::{Method, Response, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep, timeout};
@@ -52,8 +53,6 @@ pub use webhooks::ServiceWebhooksChange;
 
 /// How often a call that can be repeated is tried.
 const TRIES: u32 = 4;
-/// The first wait between tries; each further one is twice as long.
-const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// The longest wait between tries of the client's own; if Twilio asks for a longer one, whoever
 /// called decides.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -76,6 +75,8 @@ pub struct Client {
     timeouts: Timeouts,
     turns: Semaphore,
     rate: Rate,
+    /// Closed while Twilio has too many requests from the account.
+    pause: Gate,
     clock: Arc<dyn Clock>,
     pub(crate) health: Health,
 }
@@ -164,6 +165,7 @@ impl Client {
             timeouts: config.timeouts,
             turns: Semaphore::new(config.concurrency.max(1)),
             rate: RateLimiter::direct_with_clock(quota, Ticks(Instant::now())),
+            pause: Gate::default(),
             clock,
             health: Health::new(config.ingest),
         })
@@ -211,6 +213,7 @@ impl Client {
         read: impl Fn(&Bytes) -> Result<T, serde_json::Error>,
     ) -> Result<T, Failure> {
         let mut tries = 1;
+        let mut backoff = Backoff::default();
         loop {
             let result = self.once(request, &read).await;
             let failure = match result {
@@ -218,7 +221,7 @@ impl Client {
                 Err(failure) => failure,
             };
             let Verdict::Later(asked) = failure.verdict else { return Err(failure) };
-            let wait = asked.unwrap_or_else(|| backoff(tries, rand::random()));
+            let wait = asked.unwrap_or_else(|| backoff.wait());
             let hopeless = failure.reason == Reason::Credentials || wait > LONGEST_WAIT;
             if !request.is_repeatable() || hopeless || tries == TRIES {
                 return Err(failure);
@@ -257,9 +260,19 @@ impl Client {
         result
     }
 
-    /// Waits for a turn: so many calls at once, so many a second.
+    /// Waits for a turn: so many calls at once, so many a second, and none while Twilio has asked
+    /// the account to wait. Where that is too long, whoever calls hears how long.
     async fn turn(&self) -> Result<SemaphorePermit<'_>, Failure> {
+        let left = self.pause.left();
+        if left > self.timeouts.turn {
+            return Err(Failure::later(
+                Reason::RateLimited,
+                Some(left),
+                "Twilio has too many requests from this account, and asked to wait. It is tried again by itself.",
+            ));
+        }
         let turn = async {
+            self.pause.pass().await;
             let permit = self.turns.acquire().await.expect("the semaphore is never closed");
             while let Err(not_yet) = self.rate.check() {
                 let now = governor::clock::Clock::now(self.rate.clock());
@@ -298,6 +311,11 @@ impl Client {
         let response = builder.send().await.map_err(|error| unanswered(creates, &error))?;
         let status = response.status();
         let wait = self.wait_asked(&response);
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            self.pause.close(wait);
+        } else {
+            self.pause.worked();
+        }
         let body = read_answer(response, creates).await;
         if !status.is_success() {
             // An error whose body breaks off still is that error.
@@ -369,13 +387,6 @@ fn address(base: &Url, path: &[&str]) -> Result<Url, Failure> {
         .pop_if_empty()
         .extend(path);
     Ok(url)
-}
-
-/// The wait before the next try: any up to a bound that doubles each time, so that those who
-/// failed together do not come back together. `chance` is from 0 to 1.
-fn backoff(tries: u32, chance: f64) -> Duration {
-    let bound = FIRST_WAIT.saturating_mul(1 << tries.min(10)).min(LONGEST_WAIT);
-    FIRST_WAIT + (bound - FIRST_WAIT).mul_f64(chance.clamp(0.0, 1.0))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use jiff::SignedDuration;
 use partyline_core::{
     Action, Cursor, Failure, Incoming, MessageId, Network, Outgoing, Place, ReadBack, Reason, Sent,
+    guarded,
 };
 use serde_json::value::RawValue;
 
@@ -64,8 +65,9 @@ impl Twilio {
 
     /// One message of the list, with the bytes that it came in.
     fn incoming(&self, place: &Place, raw: &RawValue, message: Option<Message>) -> Incoming {
-        let events = message.map(|message| {
-            inbound::listed(message, place.clone(), self.clock.now(), &self.config.attribution)
+        let events = message.and_then(|message| {
+            let (now, pattern) = (self.clock.now(), &self.config.attribution);
+            guarded(Network::Twilio, || inbound::listed(message, place.clone(), now, pattern))
         });
         Incoming {
             network: Network::Twilio,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::HeaderMap;
-use partyline_core::{Event, Incoming, Network, Place, Seldom, Speaker};
+use partyline_core::{Event, Incoming, Network, Place, Seldom, Speaker, guarded};
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -41,6 +41,9 @@ pub enum Received {
     Before,
     /// Something happened.
     Event(Incoming),
+    /// It is signed, and not understood: keep its bytes, and answer 200 without a body whatever
+    /// comes of that. It may be the hook before a message, which any other answer would stop.
+    Unread(Incoming),
 }
 
 /// A member's message that is about to be given to the others.
@@ -64,34 +67,39 @@ pub enum Reject {
         "the request is not signed with twilio.auth_token for http.public_url: if it came from Twilio, check both"
     )]
     Signature,
-    /// It is signed, and no form of a webhook: 400.
-    #[error("the request is not a webhook of Twilio Conversations: its form has no EventType")]
-    Unparsable,
 }
 
 impl Twilio {
     /// Takes a webhook of Conversations, before or after the fact.
     ///
     /// # Errors
-    /// It is not Twilio's, or not a webhook.
+    /// It is not Twilio's.
     pub fn receive(&self, request: &Webhook<'_>) -> Result<Received, Reject> {
-        let form = self.signed_form(request)?;
-        let Some(name) = form.get("EventType") else {
-            return Err(reject("unnamed", Reject::Unparsable));
-        };
+        self.check(request)?;
+        let read = guarded(Network::Twilio, || self.read(request)).flatten();
+        Ok(read.unwrap_or_else(|| {
+            count("unnamed", "unparsable");
+            Received::Unread(self.incoming_webhook(request, None))
+        }))
+    }
+
+    /// What a webhook of Conversations is; `None` where it is none.
+    fn read(&self, request: &Webhook<'_>) -> Option<Received> {
+        let form = form(request)?;
+        let name = form.get("EventType")?;
         if name == canary::EVENT {
             count("self_check", "before");
             // Signed by us, it proves the address but not that Twilio has the same auth token.
             self.client.health.arrived(form.get(canary::NONCE).unwrap_or_default());
-            return Ok(Received::Before);
+            return Some(Received::Before);
         }
         self.client.health.webhook();
         let event = HookEvent::read(name, &form);
         let label = if event == HookEvent::Unknown { "unknown" } else { name };
-        match event {
+        Some(match event {
             HookEvent::Message(Stage::Add, message) => {
                 count(label, "before");
-                Ok(message_add(message).map_or(Received::Before, Received::MessageAdd))
+                message_add(message).map_or(Received::Before, Received::MessageAdd)
             }
             HookEvent::Message(stage, _)
             | HookEvent::Conversation(stage, _)
@@ -100,15 +108,15 @@ impl Twilio {
                 if stage.is_before() =>
             {
                 count(label, "before");
-                Ok(Received::Before)
+                Received::Before
             }
             event => {
                 let token = token(request);
                 let event = inbound::event(event, &self.envelope(name, &token));
                 count(label, if event.is_some() { "event" } else { "incomplete" });
-                Ok(Received::Event(self.incoming_webhook(request, event)))
+                Received::Event(self.incoming_webhook(request, event))
             }
-        }
+        })
     }
 
     /// Takes a classic Messaging webhook: an inbound message, of which the profile name is taken
@@ -117,10 +125,12 @@ impl Twilio {
     /// # Errors
     /// It is not Twilio's.
     pub fn receive_messaging(&self, request: &Webhook<'_>) -> Result<Incoming, Reject> {
-        let form = self.signed_form(request)?;
-        let token = token(request);
-        let hook = MessagingHook::read(&form);
-        let event = inbound::messaging(hook, &self.envelope("messaging", &token));
+        self.check(request)?;
+        let read = || {
+            let hook = MessagingHook::read(&form(request)?);
+            inbound::messaging(hook, &self.envelope("messaging", &token(request)))
+        };
+        let event = guarded(Network::Twilio, read).flatten();
         count("messaging", if event.is_some() { "event" } else { "incomplete" });
         Ok(self.incoming_webhook(request, event))
     }
@@ -137,8 +147,8 @@ impl Twilio {
         Some((self.config.public_url.as_ref()?, self.config.auth_token.as_ref()?))
     }
 
-    /// The fields of a request, once its signature is found right.
-    fn signed_form<'a>(&self, request: &Webhook<'a>) -> Result<Form<'a>, Reject> {
+    /// Finds the signature of a request right.
+    fn check(&self, request: &Webhook<'_>) -> Result<(), Reject> {
         let Webhook { path_and_query, headers, body } = *request;
         let few = body.iter().filter(|byte| **byte == b'&').count() < FIELDS_LIMIT;
         let right = self.webhook_settings().is_some_and(|(public_url, token)| {
@@ -152,12 +162,10 @@ impl Twilio {
             if let Some(more) = REFUSED.due(self.clock.now()) {
                 tracing::warn!(more, "a webhook was refused: {}", Reject::Signature);
             }
-            return Err(reject("unsigned", Reject::Signature));
+            count("unsigned", "signature");
+            return Err(Reject::Signature);
         }
-        if signature::is_form(headers) {
-            return Ok(Form::parse(body));
-        }
-        Form::from_json(body).ok_or_else(|| reject("unnamed", Reject::Unparsable))
+        Ok(())
     }
 
     fn envelope<'a>(&'a self, name: &'a str, token: &'a str) -> Envelope<'a> {
@@ -195,13 +203,12 @@ fn token(request: &Webhook<'_>) -> String {
         .map_or_else(|| signature::hex(&Sha256::digest(request.body)[..16]), str::to_owned)
 }
 
-fn reject(event: &str, reject: Reject) -> Reject {
-    let outcome = match reject {
-        Reject::Signature => "signature",
-        Reject::Unparsable => "unparsable",
-    };
-    count(event, outcome);
-    reject
+/// The fields of a request; `None` where they cannot be read.
+fn form<'a>(request: &Webhook<'a>) -> Option<Form<'a>> {
+    if signature::is_form(request.headers) {
+        return Some(Form::parse(request.body));
+    }
+    Form::from_json(request.body)
 }
 
 /// Counts a webhook. The events are Twilio's own names, a bounded set.

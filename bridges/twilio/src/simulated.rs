@@ -154,7 +154,7 @@ async fn conversations_hook(
             None => StatusCode::OK.into_response(),
         },
         Ok(Received::Before) => StatusCode::OK.into_response(),
-        Ok(Received::Event(incoming)) => {
+        Ok(Received::Event(incoming) | Received::Unread(incoming)) => {
             for event in incoming.events {
                 let _ = events.send(event);
             }

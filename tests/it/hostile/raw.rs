@@ -34,6 +34,11 @@ impl Raw {
         let _ = self.stream.write_all(text.as_bytes()).await;
     }
 
+    /// The same with bytes.
+    pub(super) async fn send_bytes(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes).await;
+    }
+
     /// Sends no more, and goes on reading.
     pub(super) async fn finish(&mut self) {
         self.stream.shutdown().await.expect("half closed");

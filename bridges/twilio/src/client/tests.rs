@@ -3,7 +3,7 @@
 mod server;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use partyline_core::{
@@ -13,7 +13,7 @@ use partyline_core::{
 use serde_json::{Value, json};
 
 use self::server::{Server, Step};
-use super::{FIRST_WAIT, LONGEST_WAIT, address, backoff};
+use super::address;
 use crate::{Config, Ingest, Timeouts, Twilio};
 
 const CH: &str = "CH0123456789abcdef0123456789abcdef";
@@ -357,13 +357,34 @@ async fn a_turn_that_does_not_come_is_waited_for_only_so_long() {
     assert!(server.requests().is_empty());
 }
 
-#[test]
-fn waits_grow_and_stay_between_their_bounds() {
-    assert_eq!(backoff(1, 0.0), FIRST_WAIT);
-    assert_eq!(backoff(1, 1.0), Duration::from_millis(500));
-    assert_eq!(backoff(3, 1.0), Duration::from_secs(2));
-    assert_eq!(backoff(30, 1.0), LONGEST_WAIT);
-    assert_eq!(backoff(u32::MAX, 7.0), LONGEST_WAIT);
+#[tokio::test]
+async fn while_twilio_has_too_many_requests_nobody_asks() {
+    let whole = json!({"sid": CH, "friendly_name": "Plumbers", "state": "active"});
+    let steps = vec![Step::Wait(429, "1"), Step::json(200, &whole), Step::json(200, &whole)];
+    let server = Server::start(steps).await;
+    let twilio = bridge(&server);
+    // What makes something new is not repeated by the client, but all others wait for it.
+    let failure = twilio.send(&delivery()).await.expect_err("too many");
+    assert_eq!(failure.verdict, Verdict::Later(Some(Duration::from_secs(1))));
+    let begun = Instant::now();
+    let (one, other) = tokio::join!(twilio.conversation(CH), twilio.conversation(CH));
+    assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
+    assert!(begun.elapsed() >= Duration::from_millis(900), "{:?}", begun.elapsed());
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_pause_that_is_too_long_to_wait_for_is_told_and_nobody_asks() {
+    let server = Server::start(vec![Step::Wait(429, "600")]).await;
+    let twilio = bridge(&server);
+    twilio.send(&delivery()).await.expect_err("too many");
+    for _ in 0..3 {
+        let failure = twilio.conversation(CH).await.expect_err("it is paused");
+        let Verdict::Later(Some(left)) = failure.verdict else { panic!("{failure}") };
+        assert!(left > Duration::from_secs(590), "{left:?}");
+        assert_eq!(failure.reason, Reason::RateLimited);
+    }
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[test]
