@@ -96,6 +96,7 @@ pub static TABLE: &[Command] = &[
     group::LINK,
     group::UNLINK,
     member::ADD,
+    member::VERIFY,
     member::REMOVE,
     member::LIST,
     notify::NOTIFY,
@@ -283,7 +284,16 @@ pub async fn carry_out(
             let Some((command, rest)) = find(&words) else {
                 return Ok(nothing(help::unknown(&words, &prefix)));
             };
-            (command, arguments(&desk, &room, command, rest).await?, subject(rest))
+            let arguments = arguments(&desk, &room, command, rest).await?;
+            let mut subject = subject(rest);
+            let code = |one: &&Argument| one.kind == Kind::Code;
+            if let Some(code) = command.arguments.iter().find(code)
+                && let Ok(arguments) = &arguments
+                && let Some(told) = arguments.one(code.name)
+            {
+                subject = subject.replace(told, "…");
+            }
+            (command, arguments, subject)
         }
     };
     let group = match &arguments {
@@ -359,7 +369,7 @@ fn shown(command: &Command, given: &BTreeMap<String, Vec<String>>) -> String {
     for (name, values) in given {
         for value in values {
             let value = match (kind(name), value.split_once('=')) {
-                (Some(Kind::Text | Kind::File), _) => "…".to_owned(),
+                (Some(Kind::Text | Kind::File | Kind::Code), _) => "…".to_owned(),
                 (Some(Kind::Pair), Some((key, _))) => format!("{key}=…"),
                 _ => value.clone(),
             };

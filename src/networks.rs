@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use partyline_core::{
     Deliver, Groups, Manage, Network, Profiles, Proof, Ranks, ReadBack, Revise, Rooms, Ticks,
-    Watch, WatchState,
+    Verify, Watch, WatchState,
 };
 
 use crate::route::Limits;
@@ -24,6 +24,8 @@ pub struct Powers {
     pub groups: Option<Arc<dyn Groups>>,
     /// Makes and changes conversations: Twilio only.
     pub manage: Option<Arc<dyn Manage>>,
+    /// Sends codes that prove who has a phone: Twilio only, where a Verify service is configured.
+    pub verify: Option<Arc<dyn Verify>>,
     /// Makes and changes rooms.
     pub rooms: Option<Arc<dyn Rooms>>,
     /// Shows how something is getting on.

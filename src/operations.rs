@@ -14,6 +14,7 @@ mod direct;
 mod link;
 mod membership;
 mod template;
+mod verify;
 mod work;
 
 use std::collections::BTreeMap;
@@ -83,6 +84,24 @@ pub enum Operation {
         who: Vec<Address>,
         /// Behind which sender, where one was named.
         sender: Option<Address>,
+    },
+    /// Sends codes to people who are to be added to a group.
+    SendCodes {
+        /// The group.
+        group: Place,
+        /// Who.
+        who: Vec<Address>,
+        /// Behind which sender, where one was named.
+        sender: Option<Address>,
+    },
+    /// Adds somebody who tells the right code.
+    CheckCode {
+        /// The group.
+        group: Place,
+        /// Who.
+        who: Address,
+        /// What they told.
+        code: String,
     },
     /// Takes people out of a group.
     RemoveMembers {
@@ -160,6 +179,10 @@ impl Operation {
             Self::AddMembers { group, who, sender } => {
                 membership::add(work, &group, &who, sender.as_ref()).await
             }
+            Self::SendCodes { group, who, sender } => {
+                verify::send(work, &group, &who, sender.as_ref()).await
+            }
+            Self::CheckCode { group, who, code } => verify::check(work, &group, &who, &code).await,
             Self::RemoveMembers { group, who } => membership::remove(work, &group, &who).await,
             Self::ListMembers { group, name } => membership::list(work, &group, &name).await,
             Self::Notify { group, template, variables } => {

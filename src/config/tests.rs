@@ -16,7 +16,7 @@ fn hex(prefix: &str) -> String {
 /// The example as somebody fills it in.
 fn filled_in(example: &str) -> String {
     let mut text = example.to_owned();
-    for prefix in ["AC", "SK", "IS", "CH", "MG"] {
+    for prefix in ["AC", "SK", "IS", "CH", "MG", "VA"] {
         text = text.replace(&format!("\"{prefix}…\""), &format!("\"{}\"", hex(prefix)));
     }
     text.replace("xoxb-…", "xoxb-not-a-real-token")

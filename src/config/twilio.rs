@@ -57,6 +57,10 @@ pub struct Twilio {
     pub content_url: Url,
     /// Base address of the Media API.
     pub media_url: Url,
+    /// The Verify service that sends codes, `VA…`; without it, none are sent.
+    pub verify_service_sid: Option<String>,
+    /// Where the Verify API is.
+    pub verify_url: Url,
 }
 
 impl Twilio {
@@ -85,6 +89,11 @@ impl Twilio {
             "messaging_service_sid",
             "Copy the SID of the Messaging Service, or leave the key out",
             forms::sid("MG"),
+        );
+        let verify_service_sid = section.optional(
+            "verify_service_sid",
+            "Copy the SID of the Verify service (Twilio console, Verify, Services), or leave the key out",
+            forms::sid("VA"),
         );
         let ingest =
             section.choice("ingest", &[("webhook", Ingest::Webhook), ("poll", Ingest::Poll)]);
@@ -136,6 +145,7 @@ impl Twilio {
         let messaging_url = base("messaging_url", "https://api.twilio.com");
         let content_url = base("content_url", "https://content.twilio.com");
         let media_url = base("media_url", "https://mcs.us1.twilio.com");
+        let verify_url = base("verify_url", "https://verify.twilio.com");
         Ok(Self {
             account_sid: account_sid?,
             api_key_sid: api_key_sid?,
@@ -154,6 +164,8 @@ impl Twilio {
             messaging_url: messaging_url?,
             content_url: content_url?,
             media_url: media_url?,
+            verify_service_sid: verify_service_sid?,
+            verify_url: verify_url?,
         })
     }
 }

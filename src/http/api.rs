@@ -107,6 +107,7 @@ fn described() -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .routes(routes!(groups::list, groups::create))
         .routes(routes!(groups::show, groups::change, groups::delete))
         .routes(routes!(groups::members, groups::add))
+        .routes(routes!(groups::verify))
         .routes(routes!(groups::remove))
         .routes(routes!(groups::notify))
         .routes(routes!(contacts::list, contacts::put))

@@ -56,6 +56,8 @@ impl House {
             messaging_url: base.parse().unwrap(),
             content_url: base.parse().unwrap(),
             media_url: base.parse().unwrap(),
+            verify_service_sid: None,
+            verify_url: base.parse().unwrap(),
             public_url: Some(base.parse().unwrap()),
             ingest: partyline_twilio::Ingest::Webhook,
             attribution: "*{name}*: {text}".parse().unwrap(),

@@ -8,7 +8,7 @@ use crate::crash::{Point, point};
 /// What each version of the ledger adds to the one before it. Never change a step that was
 /// released: add one.
 const STEPS: &[&str] =
-    &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9, STEP_10];
+    &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9, STEP_10, STEP_11];
 
 const STEP_1: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -275,6 +275,18 @@ CREATE TABLE ticks (
 ) STRICT;
 CREATE INDEX ticks_due ON ticks (due) WHERE due IS NOT NULL;
 CREATE INDEX ticks_at ON ticks (place, at) WHERE place IS NOT NULL;
+";
+
+/// Codes that were sent to people who are to be added to a group, until they are told.
+const STEP_11: &str = "
+CREATE TABLE codes (
+    conversation TEXT NOT NULL,
+    address TEXT NOT NULL,
+    sender TEXT,
+    sent TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (conversation, address)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// The version of the ledger that this program writes.

@@ -17,6 +17,28 @@ const SHOWN: usize = 100;
 /// For so long after a member's message, WhatsApp takes free words (WhatsApp Business policy).
 const WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
+/// Who of these can be added to a group, and behind which sender: marked, so that what is begun is
+/// gone on with. `Err` is the sentence of a limit.
+pub(super) async fn planned(
+    work: &mut Work<'_>,
+    group: &Place,
+    wanted: &[Address],
+    sender: Option<&Address>,
+) -> Result<Result<Plan, String>, Stop> {
+    if let Some(plan) = work.marked::<Plan>("plan") {
+        return Ok(Ok(plan));
+    }
+    let groups = work.groups()?;
+    let present = work.attempt(|| groups.members(group)).await?;
+    let named = sender.map(std::slice::from_ref);
+    let pool = named.unwrap_or(&work.desk().senders);
+    let plan = adding::plan(work, Some(group), &present, wanted, pool).await?;
+    if let Ok(plan) = &plan {
+        work.mark("plan", plan, Vec::new()).await?;
+    }
+    Ok(plan)
+}
+
 /// Adds these to a group.
 pub(super) async fn add(
     work: &mut Work<'_>,
@@ -25,20 +47,9 @@ pub(super) async fn add(
     sender: Option<&Address>,
 ) -> Result<Done, Stop> {
     let groups = work.groups()?;
-    let plan = match work.marked::<Plan>("plan") {
-        Some(plan) => plan,
-        None => {
-            let present = work.attempt(|| groups.members(group)).await?;
-            let named = sender.map(std::slice::from_ref);
-            let pool = named.unwrap_or(&work.desk().senders);
-            match adding::plan(work, Some(group), &present, wanted, pool).await? {
-                Ok(plan) => {
-                    work.mark("plan", &plan, Vec::new()).await?;
-                    plan
-                }
-                Err(sentence) => return Ok(Done::said(sentence)),
-            }
-        }
+    let plan = match planned(work, group, wanted, sender).await? {
+        Ok(plan) => plan,
+        Err(sentence) => return Ok(Done::said(sentence)),
     };
     let added = adding::add(work, group, &plan).await?;
     let desk = work.desk();

@@ -261,7 +261,7 @@ impl<'a> Work<'a> {
     }
 }
 
-fn no_twilio() -> Stop {
+pub(super) fn no_twilio() -> Stop {
     Stop::Platform(Failure::never(
         Reason::NoSuchPlace,
         "Twilio is not configured here, so there are no groups.",

@@ -52,6 +52,8 @@ pub(super) fn config(
             "messaging_url": base,
             "content_url": base,
             "media_url": base,
+            "verify_url": base,
+            "verify_service_sid": account.verify_service_sid,
             "actions_per_second": 200,
         },
         "slack": {

@@ -194,12 +194,41 @@ def signatures():
         print(json.dumps({"url": url, "params": params, "signature": signature}))
 
 
+def codes(twilio):
+    verify = twilio.verify.v2.services(os.environ["VERIFY_SID"])
+    refused(60200, 400, lambda: verify.verifications.create(to="12", channel="sms"))
+    refused(20404, 404, lambda: verify.verification_checks.create(to="+14155550160", code="123456"))
+    sent = verify.verifications.create(to="+14155550160", channel="sms")
+    assert (sent.status, sent.channel, sent.to) == ("pending", "sms", "+14155550160"), sent.status
+    again = verify.verifications.create(to="+14155550160", channel="sms")
+    assert again.sid == sent.sid and len(again.send_code_attempts) == 2
+    with urllib.request.urlopen(BASE + "/_simulator/inbox?address=%2B14155550160", timeout=20) as shown:
+        code = json.load(shown)["inbox"][-1]["body"].rsplit(" ", 1)[1]
+    wrong = "000000" if code != "000000" else "111111"
+    told = verify.verification_checks.create(verification_sid=sent.sid, code=wrong)
+    assert (told.status, told.valid) == ("pending", False)
+    attempt = again.send_code_attempts[-1]["attempt_sid"]
+    assert twilio.verify.v2.verification_attempts(attempt).fetch().conversion_status == "unconverted"
+    told = verify.verification_checks.create(to="+14155550160", code=code)
+    assert (told.status, told.valid) == ("approved", True)
+    assert twilio.verify.v2.verification_attempts(attempt).fetch().conversion_status == "converted"
+    refused(20404, 404, lambda: verify.verification_checks.create(to="+14155550160", code=code))
+    sent = verify.verifications.create(to="+14155550160", channel="whatsapp")
+    for _ in range(5):
+        verify.verification_checks.create(verification_sid=sent.sid, code="0000000")
+    refused(60202, 429, lambda: verify.verification_checks.create(verification_sid=sent.sid, code="0000000"))
+    for _ in range(4):
+        verify.verifications.create(to="+14155550160", channel="whatsapp")
+    refused(60203, 429, lambda: verify.verifications.create(to="+14155550160", channel="whatsapp"))
+
+
 def main():
     service = client().conversations.v1.services(SERVICE)
     groups(service)
     messages(service)
     others(service)
     hooks(service)
+    codes(client())
     signatures()
 
 

@@ -28,3 +28,4 @@ mod strangers;
 mod support;
 mod ticks;
 mod unknown;
+mod verify;

@@ -37,6 +37,7 @@ mod text;
 mod ticks;
 mod traits;
 mod verdict;
+mod verify;
 
 pub use address::{Address, AddressError, Channel, mask};
 pub use backoff::Backoff;
@@ -70,3 +71,4 @@ pub use traits::{
     Stored, Watch, WatchState,
 };
 pub use verdict::{Failure, Reason, Verdict};
+pub use verify::{SentCode, Told, Verify};

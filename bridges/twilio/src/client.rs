@@ -17,6 +17,7 @@ mod pages;
 mod participants;
 mod roles;
 mod users;
+mod verify;
 mod webhooks;
 
 use std::num::NonZeroU32;
@@ -88,6 +89,7 @@ struct Bases {
     messaging: Url,
     content: Url,
     media: Url,
+    verify: Url,
 }
 
 /// A call, ready to be made as often as it takes.
@@ -161,6 +163,7 @@ impl Client {
                 messaging: config.messaging_url.clone(),
                 content: config.content_url.clone(),
                 media: config.media_url.clone(),
+                verify: config.verify_url.clone(),
             },
             timeouts: config.timeouts,
             turns: Semaphore::new(config.concurrency.max(1)),

@@ -36,6 +36,10 @@ pub struct Config {
     pub content_url: Url,
     /// Where the media are, <https://mcs.us1.twilio.com>.
     pub media_url: Url,
+    /// The Verify service that sends codes, `VA…`; without it none are sent.
+    pub verify_service_sid: Option<String>,
+    /// Where the Verify API is, <https://verify.twilio.com>.
+    pub verify_url: Url,
     /// The daemon's own address as Twilio calls it: signatures cover it. Without it every webhook
     /// is refused.
     pub public_url: Option<Url>,
@@ -95,4 +99,6 @@ impl Config {
     pub const CONTENT_URL: &str = "https://content.twilio.com";
     /// The default of [`Config::media_url`].
     pub const MEDIA_URL: &str = "https://mcs.us1.twilio.com";
+    /// The default of [`Config::verify_url`].
+    pub const VERIFY_URL: &str = "https://verify.twilio.com";
 }

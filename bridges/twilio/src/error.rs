@@ -20,6 +20,10 @@ pub const ALREADY_BOUND: u32 = 50416;
 
 /// The code of "a conversation has this unique name already".
 pub const NAME_TAKEN: &str = "50353";
+/// What was asked for is not there (any more).
+pub const NOT_THERE: &str = "20404";
+/// Too many wrong codes were told.
+pub const TOO_MANY_CODES: &str = "60202";
 
 /// The codes of "this participant is in this conversation already".
 pub const ALREADY_IN: [&str; 2] = ["50433", "50437"];

@@ -35,6 +35,7 @@ pub mod signature;
 mod simulated;
 #[cfg(feature = "simulator")]
 pub mod simulator;
+mod verify;
 pub mod wire;
 
 use std::sync::Arc;

@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use partyline_core::{
-    Action, Address, Content, Deliver, DeliveryId, Event, Groups, Happening, Network, Outgoing,
-    Place, Proof, ReadBack, ReceiptStatus, SystemClock, Verdict, Watch,
+    Action, Address, Content, Deliver, DeliveryId, Event, Groups, Happening, Manage, Network,
+    Outgoing, Place, Proof, ReadBack, Reason, ReceiptStatus, SystemClock, Verdict, Watch,
 };
 use secrecy::SecretString;
 use tokio::sync::mpsc;
@@ -128,7 +128,9 @@ fn bridge(options: &Options, base: &str, public: &str, timeouts: Timeouts) -> Tw
         conversations_url: base.clone(),
         messaging_url: base.clone(),
         content_url: base.clone(),
-        media_url: base,
+        media_url: base.clone(),
+        verify_service_sid: Some(options.verify_service_sid.clone()),
+        verify_url: base,
         public_url: Some(public.parse().expect("a URL")),
         ingest: Ingest::Webhook,
         attribution: Attribution::default(),
@@ -430,4 +432,25 @@ async fn users_roles_webhooks_and_addresses() {
     client.update_address(&made.sid, &off).await.expect("changed");
     assert_eq!(client.addresses().expect("a list").all(10).await.expect("read").len(), 1);
     client.delete_address(&made.sid).await.expect("removed");
+}
+
+/// 409 for the wanted binding (50416) and for the wanted identity (50433) is success; for another
+/// conversation's it is a conflict that names it.
+#[tokio::test]
+async fn whoever_is_in_it_already_is_success_and_elsewhere_is_a_conflict() {
+    let group = Group::start().await;
+    let (here, sender) = (group.place(), address(SENDER));
+    let (maya, app) = (address(MAYA), address("client:ada"));
+    let members = || group.simulator.participants(&group.sid).len();
+    for _ in 0..2 {
+        group.twilio.add_member(&here, &maya, Some(&sender)).await.expect("she is in it");
+        group.twilio.add_member(&here, &app, None).await.expect("it is in it");
+        assert_eq!(members(), 3);
+    }
+    let other = group.simulator.create_conversation("Electricians").await.expect("made");
+    let other = Place::conversation(&other);
+    let failure = group.twilio.add_member(&other, &maya, Some(&sender)).await.expect_err("bound");
+    assert_eq!((failure.verdict, failure.reason), (Verdict::Never, Reason::Conflict));
+    assert_eq!(failure.code.as_deref(), Some("50416"));
+    assert_eq!(conversation_in(&failure.sentence), Some(&*group.sid));
 }

@@ -30,6 +30,8 @@ pub enum Kind {
     Name,
     /// Some words. As the last of a command's words, it is all that is left of the line.
     Text,
+    /// A code that somebody was sent.
+    Code,
     /// A small file: all of a code block.
     File,
     /// A template: its SID or name.
@@ -57,6 +59,7 @@ impl Kind {
             Self::Name => "NAME".into(),
             Self::Text => "TEXT".into(),
             Self::File => "FILE".into(),
+            Self::Code => "CODE".into(),
             Self::Template => "TEMPLATE".into(),
             Self::Pair => "k=v".into(),
             Self::Choice(words) => words.join("|"),
@@ -107,6 +110,9 @@ impl Kind {
             Self::Name => limited(value, "name", LONGEST_NAME),
             Self::Text => limited(value, "text", LONGEST_TEXT),
             Self::File => limited(value, "file", LONGEST_LIST),
+            Self::Code if !is_code(value) => {
+                wrong(format!("\"{}\" is no code: it has 4 to 10 digits.", shown(value)))
+            }
             // A flag's value can be a whole list.
             Self::Who => limited(value, "list", LONGEST_LIST),
             _ => limited(value, "word", LONGEST_NAME),
@@ -133,6 +139,11 @@ fn near(value: &str, words: &[&str]) -> String {
     let short: String = value.chars().take(40).collect::<String>().to_lowercase();
     let near = words.iter().find(|word| strsim::damerau_levenshtein(word, &short) <= 2);
     near.map_or(".".to_owned(), |near| format!(": did you mean {near}?"))
+}
+
+/// A code as Twilio Verify sends them: 4 to 10 digits.
+fn is_code(text: &str) -> bool {
+    (4..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether it is a key, an equals sign and a value.

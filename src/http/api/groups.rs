@@ -345,6 +345,9 @@ pub(super) struct NewMembers {
     /// Numbers, addresses, or names of contacts.
     #[schema(min_items = 1, max_items = 1000)]
     members: Vec<String>,
+    /// Send each of them a code first; they are added once they have told it.
+    #[serde(default)]
+    verify: bool,
 }
 
 /// Add members to a group
@@ -357,8 +360,41 @@ pub(super) async fn add(
     Path(id): Path<String>,
     Body { json, caller }: Body<NewMembers>,
 ) -> Result<Response, Problem> {
-    let arguments = Arguments::default().with("group", id.clone()).each("who", json.members);
+    let verify = json.verify.then(|| "true".to_owned());
+    let arguments = Arguments::default()
+        .with("group", id.clone())
+        .each("who", json.members)
+        .each("verify", verify);
     order(&api, caller, "member add", about(&id), arguments).await
+}
+
+/// A code that somebody told.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ToldCode {
+    /// A number, an address, or the name of a contact.
+    #[schema(min_length = 1, max_length = 256)]
+    member: String,
+    /// The code that they were sent.
+    #[schema(pattern = "^[0-9]{4,10}$")]
+    code: String,
+}
+
+/// Add a member who tells the code that was sent
+#[utoipa::path(post, path = "/api/v1/groups/{id}/members/verify", request_body = ToldCode,
+    params(("id" = String, Path, description = "SID, unique name or name.")),
+    responses((status = 200, body = Outcome), (status = 202, body = Outcome),
+        (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn verify(
+    State(api): State<Shared>,
+    Path(id): Path<String>,
+    Body { json, caller }: Body<ToldCode>,
+) -> Result<Response, Problem> {
+    let arguments = Arguments::default()
+        .with("group", id.clone())
+        .with("who", json.member)
+        .with("code", json.code);
+    order(&api, caller, "member verify", about(&id), arguments).await
 }
 
 /// Take somebody out of a group

@@ -64,6 +64,8 @@ conversations_url = "{base}"
 messaging_url = "{base}"
 content_url = "{base}"
 media_url = "{base}"
+verify_url = "{base}"
+verify_service_sid = "{verify}"
 
 [slack]
 bot_token = "{bot}"
@@ -88,6 +90,7 @@ admins = ["slack:{admin}"]
             secret = defaults.api_key_secret,
             token = defaults.auth_token,
             service = defaults.service_sid,
+            verify = defaults.verify_service_sid,
             bot = options.bot_token.expose_secret(),
             app = options.app_token.expose_secret(),
             signing = options.signing_secret.expose_secret(),

@@ -39,6 +39,8 @@ fn bridge_with(server: &Server, change: impl FnOnce(&mut Config)) -> Twilio {
         messaging_url: server.url.clone(),
         content_url: server.url.clone(),
         media_url: server.url.clone(),
+        verify_service_sid: None,
+        verify_url: server.url.clone(),
         public_url: None,
         ingest: Ingest::Poll,
         attribution: crate::Attribution::default(),

@@ -115,6 +115,22 @@ pub(super) const TABLE: &[Row] = &[
         Reason::Refused,
         "The conversation is full: it can have 1000 participants, 50 of them on phones, and 10 can be added at once. Make another group.",
     ),
+    // Codes.
+    never(
+        &[60200, 60205, 60220, 60223, 60410, 60605],
+        Reason::Refused,
+        "Twilio Verify sends no code to this number by this channel. Check the number and the Verify service in the Twilio console, or add the member without --verify.",
+    ),
+    never(
+        &[60202],
+        Reason::Refused,
+        "Five wrong codes were told, and Twilio takes no more. A new code can be sent ten minutes after the first.",
+    ),
+    never(
+        &[60203],
+        Reason::Refused,
+        "This number was sent five codes, and Twilio sends no more until the first one has expired, which takes ten minutes.",
+    ),
     // What is said.
     never(
         &[50504, 21617],

@@ -34,6 +34,8 @@ fn bridge() -> Twilio {
         messaging_url: url(Config::MESSAGING_URL),
         content_url: url(Config::CONTENT_URL),
         media_url: url(Config::MEDIA_URL),
+        verify_service_sid: None,
+        verify_url: url(Config::VERIFY_URL),
         public_url: Some(url("https://bridge.example.com")),
         ingest: Ingest::Webhook,
         attribution: crate::Attribution::default(),

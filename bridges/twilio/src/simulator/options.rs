@@ -26,6 +26,8 @@ pub struct Options {
     pub api_key_secret: String,
     /// `IS…` of the account's one service.
     pub service_sid: String,
+    /// `VA…` of the account's one Verify service.
+    pub verify_service_sid: String,
     /// `MG…` that conversations get where none is named.
     pub messaging_service_sid: String,
     /// The senders that the account owns. Empty: any sender will do.
@@ -63,6 +65,7 @@ impl Default for Options {
             api_key_sid: "SK9f8e7d6c5b4a39281706f5e4d3c2b1a0".to_owned(),
             api_key_secret: "Qm7vXr2LkT9sZw4NbY6cJd8fHg3pAe5u".to_owned(),
             service_sid: "IS1122334455667788990011223344aabb".to_owned(),
+            verify_service_sid: "VA5566778899aabbccddeeff0011223344".to_owned(),
             messaging_service_sid: "MG99887766554433221100ffeeddccbbaa".to_owned(),
             senders: Vec::new(),
             webhook_url: None,

@@ -12,6 +12,7 @@ mod paging;
 mod participants;
 mod roles;
 mod users;
+mod verify;
 mod webhooks;
 
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub(super) fn router() -> Router<Arc<Inner>> {
         .nest("/v1", conversations_api())
         .merge(media::router())
         .merge(messaging::router())
+        .merge(verify::router())
         .method_not_allowed_fallback(async || Refusal::new(405, 20004, "Method not allowed"))
         .fallback(async |uri: Uri| Refusal::no_resource(uri.path()))
 }

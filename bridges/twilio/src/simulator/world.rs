@@ -4,6 +4,7 @@
 //! [`Effects`]: the hooks to call and the happenings to tell, in order; they are queued under the
 //! same lock, so that their order is the order of the changes.
 
+pub(super) mod codes;
 pub(super) mod conversations;
 pub(super) mod delivery;
 mod hearing;
@@ -25,6 +26,7 @@ use rand::{Rng, SeedableRng};
 use super::events::{Cause, Effects};
 use super::model::{Binding, Conversation, Message, Participant, Sid};
 use super::refusal::Refusal;
+use codes::{CodeAttempt, Verification};
 use phones::PhoneState;
 use settings::Settings;
 
@@ -93,6 +95,10 @@ pub(super) struct World {
     /// When which conversation changes its state by itself.
     pub(super) timers: BTreeSet<(Timestamp, Sid)>,
     pub(super) phones: HashMap<String, PhoneState>,
+    /// By number: what was sent a code and is not over yet.
+    pub(super) verifications: HashMap<String, Verification>,
+    /// What became of each sending of a code (`VL…`): whether it was told, and of which number.
+    pub(super) code_attempts: HashMap<Sid, CodeAttempt>,
     pub(super) settings: Settings,
     /// At most so many messages are kept in a conversation and on a phone.
     pub(super) keep_messages: usize,
@@ -119,6 +125,8 @@ impl World {
             timers: BTreeSet::new(),
             phones: HashMap::new(),
             settings: Settings::default(),
+            verifications: HashMap::new(),
+            code_attempts: HashMap::new(),
             keep_messages: options.keep_messages.max(1),
             senders: options.senders.clone(),
             reads: options.reads,

@@ -23,6 +23,7 @@ async fn twilios_library_finds_everything_as_it_is_used_to() {
         .env("API_KEY_SID", &twilio.options.api_key_sid)
         .env("API_KEY_SECRET", &twilio.options.api_key_secret)
         .env("SERVICE_SID", &twilio.options.service_sid)
+        .env("VERIFY_SID", &twilio.options.verify_service_sid)
         .env("NO_PROXY", "127.0.0.1")
         .kill_on_drop(true)
         .output();
