@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use partyline_core::{Cursor, Failure, Incoming, Lost, Network, Place, Verdict};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -32,7 +32,7 @@ const AT_ONCE: usize = 8;
 /// So many pieces from one read-back may not be all that there is.
 const MANY: usize = 1000;
 /// How many messages before the newest of a conversation that was never read are looked through
-/// for those that were said since the start.
+/// first for those that were said since it was tied.
 const LOOK_BACK: u64 = 100;
 /// After so many failures in a row, what is held is let go: late and perhaps with a hole is better
 /// than never. The rooms are told, and it is read again later.
@@ -53,7 +53,7 @@ pub struct CatchUp {
     guard: Arc<Guard>,
     /// For each network, so that one that is slow holds up no other.
     turns: HashMap<Network, Semaphore>,
-    /// When the daemon started, less what a platform's times may lack.
+    /// When the daemon started.
     started: Timestamp,
 }
 
@@ -85,10 +85,8 @@ impl CatchUp {
     ) -> Arc<Self> {
         let turns = Network::ALL.map(|network| (network, Semaphore::new(AT_ONCE)));
         let Rules { guard, gap_wait } = rules;
-        // Twilio's lists tell times in whole seconds, cut off.
-        let started = ledger.now() - jiff::SignedDuration::from_secs(1);
         Arc::new(Self {
-            started,
+            started: ledger.now(),
             door,
             ledger,
             links,
@@ -115,6 +113,7 @@ impl CatchUp {
         });
         let links = Arc::clone(&self.links);
         self.ledger.forget_cursors(move |place| links.knows(place)).await?;
+        self.ledger.note_tied(self.links.places(Network::Twilio)).await?;
         let held = self.ledger.places_held().await?;
         for place in self.links.places(Network::Twilio).into_iter().chain(held) {
             self.wakers.reads.wake(place);
@@ -291,39 +290,41 @@ impl CatchUp {
     async fn first(&self, place: &Place, hold: Hold) -> Result<(), Trouble> {
         let pieces = self.ask(place, None).await?;
         count(place, pieces.len());
-        let begin = match self.just_said(place, &pieces).await? {
-            Some(before) => {
-                self.wakers.reads.wake(place.clone());
-                before
-            }
-            None => newest(&pieces),
-        };
-        self.ledger.begin(place, begin).await?;
+        if let Some(before) = self.just_said(place, &pieces).await? {
+            self.ledger.begin(place, before).await?;
+            self.wakers.reads.wake(place.clone());
+            return Ok(());
+        }
+        self.ledger.begin(place, newest(&pieces)).await?;
         point(Point::ReadRelease);
         Ok(self.door.release(place, Through::Hold(hold), None).await?)
     }
 
-    /// Where a conversation begins in which something was said since the daemon started: before
-    /// that, since its hook may be lost. `None` where the newest message is older.
+    /// Where a conversation begins in which something was said since it was tied: before that, since
+    /// its hook may be lost. `None` where the newest message is older.
     async fn just_said(
         &self,
         place: &Place,
         newest: &[Incoming],
     ) -> Result<Option<Cursor>, Trouble> {
+        let tied = self.ledger.tied_since(place).await?.unwrap_or(self.started);
+        // Twilio's lists tell times in whole seconds, cut off.
+        let since = tied.min(self.started) - SignedDuration::from_secs(1);
         let event = newest.iter().flat_map(|piece| &piece.events).next_back();
-        let Some(ordinal) = event.filter(|event| event.at >= self.started).and_then(|e| e.ordinal)
-        else {
+        let Some(ordinal) = event.filter(|event| event.at >= since).and_then(|e| e.ordinal) else {
             return Ok(None);
         };
-        let back = Cursor { ordinal: ordinal.checked_sub(LOOK_BACK), last: None };
-        let pieces = self.ask(place, Some(&back)).await?;
-        let old = pieces
-            .iter()
-            .flat_map(|piece| &piece.events)
-            .filter(|event| event.at < self.started)
-            .filter_map(|event| event.ordinal)
-            .max();
-        Ok(Some(Cursor { ordinal: old.or(back.ordinal), last: None }))
+        let mut reach = LOOK_BACK;
+        loop {
+            let back = Cursor { ordinal: ordinal.checked_sub(reach), last: None };
+            let pieces = self.ask(place, Some(&back)).await?;
+            let events = pieces.iter().flat_map(|piece| &piece.events);
+            let old = events.filter(|event| event.at < since).filter_map(|e| e.ordinal).max();
+            if old.is_some() || back.ordinal.is_none() {
+                return Ok(Some(Cursor { ordinal: old, last: None }));
+            }
+            reach = reach.saturating_mul(10);
+        }
     }
 
     /// The platform says that nothing is there after the cursor, and yet something may be held:

@@ -72,6 +72,7 @@ fn what_the_example_shows_as_defaults_are_the_defaults() {
         config.http.cors_origins = Vec::new();
         config.http.admin_listen = None;
         config.twilio.messaging_service_sid = None;
+        config.twilio.verify_service_sid = None;
         config.twilio.default_region = None;
         config.slack.as_mut().unwrap().signing_secret = None;
         config.matrix.as_mut().unwrap().inviters = Vec::new();

@@ -1,10 +1,11 @@
 //! How far each place has been read.
 
+use jiff::Timestamp;
 use partyline_core::{Cursor, MessageId, Place};
 use rusqlite::{OptionalExtension, params};
 
 use super::threads::Writing;
-use super::{Ledger, LedgerError};
+use super::{Ledger, LedgerError, timestamp};
 use crate::crash::{Point, point};
 
 type Sql<T> = Result<T, rusqlite::Error>;
@@ -40,10 +41,11 @@ impl Ledger {
         self.threads
             .write(move |writing| {
                 let mut all = writing.connection.prepare_cached(
-                    "SELECT id, place FROM places WHERE ordinal IS NOT NULL OR last IS NOT NULL",
+                    "SELECT id, place FROM places
+                     WHERE ordinal IS NOT NULL OR last IS NOT NULL OR since IS NOT NULL",
                 )?;
                 let mut forget = writing.connection.prepare_cached(
-                    "UPDATE places SET ordinal = NULL, last = NULL, floor = NULL,
+                    "UPDATE places SET ordinal = NULL, last = NULL, floor = NULL, since = NULL,
                          hole_ordinal = NULL, hole_last = NULL WHERE id = ?1",
                 )?;
                 let mut rows = all.query([])?;
@@ -55,6 +57,44 @@ impl Ledger {
                     }
                 }
                 left.into_iter().try_for_each(|id| forget.execute([id]).map(drop))
+            })
+            .await
+    }
+
+    /// Notes that these places are tied to others from now on, where that is not known of them and
+    /// they were never read.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub async fn note_tied(&self, places: Vec<Place>) -> Result<(), LedgerError> {
+        let now = self.now_ms();
+        self.threads
+            .write(move |writing| {
+                let mut note = writing.connection.prepare_cached(
+                    "INSERT INTO places (place, since) VALUES (?1, ?2)
+                     ON CONFLICT (place) DO UPDATE SET since = excluded.since
+                     WHERE since IS NULL AND ordinal IS NULL AND last IS NULL",
+                )?;
+                places
+                    .iter()
+                    .try_for_each(|place| note.execute(params![place.to_string(), now]).map(drop))
+            })
+            .await
+    }
+
+    /// Since when a place is tied, as far as that was noted.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn tied_since(&self, place: &Place) -> Result<Option<Timestamp>, LedgerError> {
+        let place = place.to_string();
+        self.threads
+            .read(move |connection| {
+                let since: Option<Option<i64>> = connection
+                    .prepare_cached("SELECT since FROM places WHERE place = ?1")?
+                    .query_row([place], |row| row.get(0))
+                    .optional()?;
+                Ok(since.flatten().map(timestamp))
             })
             .await
     }
@@ -115,6 +155,8 @@ pub(super) struct PlaceRow {
     pub(super) holding: i64,
     /// It has a cursor.
     pub(super) begun: bool,
+    /// It is tied to others, and has not been read yet.
+    pub(super) unread: bool,
     pub(super) place: Place,
 }
 
@@ -124,13 +166,23 @@ impl PlaceRow {
         let found = writing
             .connection
             .prepare_cached(
-                "SELECT id, ordinal, holding, ordinal IS NOT NULL OR last IS NOT NULL
+                "SELECT id, ordinal, holding, ordinal IS NOT NULL OR last IS NOT NULL,
+                     since IS NOT NULL
                  FROM places WHERE place = ?1",
             )?
-            .query_row([&text], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+            .query_row([&text], |row| {
+                Ok((
+                    row.get(0)?,
+                    row.get(1)?,
+                    row.get(2)?,
+                    row.get::<_, bool>(3)?,
+                    row.get::<_, bool>(4)?,
+                ))
+            })
             .optional()?;
-        if let Some((id, ordinal, holding, begun)) = found {
-            return Ok(Self { id, ordinal, holding, begun, place: place.clone() });
+        if let Some((id, ordinal, holding, begun, tied)) = found {
+            let unread = tied && !begun;
+            return Ok(Self { id, ordinal, holding, begun, unread, place: place.clone() });
         }
         writing
             .connection
@@ -141,6 +193,7 @@ impl PlaceRow {
             ordinal: None,
             holding: 0,
             begun: false,
+            unread: false,
             place: place.clone(),
         })
     }

@@ -165,7 +165,9 @@ pub(super) fn release_through(
         if kind == "command" {
             accepted.command(&row.place);
         }
-        release_event(writing, event, &kind, ordinal < row.ordinal, accepted)?;
+        // What has no ordinal has its order from the list.
+        let overtaken = ordinal.is_some() && ordinal < row.ordinal;
+        release_event(writing, event, &kind, overtaken, accepted)?;
         move_cursor(writing, row.id, ordinal, None)?;
     }
 }

@@ -225,6 +225,8 @@ fn turn(order: Order, place: &PlaceRow, ordinal: Option<i64>) -> Turn {
         (Order::Counted, Some(cursor), Some(ordinal)) if ordinal > cursor + 1 => {
             Turn::Held { gap: true }
         }
+        // Something before it may have been said since the place was tied.
+        (Order::Counted, None, Some(_)) if place.unread => Turn::Held { gap: true },
         // The first of a place, the next one, or a late one that was given up for missing.
         (Order::Counted | Order::Arrival | Order::CursorOnly, _, _) => Turn::Now,
     }

@@ -7,8 +7,10 @@ use crate::crash::{Point, point};
 
 /// What each version of the ledger adds to the one before it. Never change a step that was
 /// released: add one.
-const STEPS: &[&str] =
-    &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9, STEP_10, STEP_11];
+const STEPS: &[&str] = &[
+    STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9, STEP_10, STEP_11,
+    STEP_12,
+];
 
 const STEP_1: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -287,6 +289,12 @@ CREATE TABLE codes (
     at INTEGER NOT NULL,
     PRIMARY KEY (conversation, address)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Since when a conversation is tied to a room: what was said there from then on is relayed, however
+/// often the bridge is killed before it has read the conversation for the first time.
+const STEP_12: &str = "
+ALTER TABLE places ADD COLUMN since INTEGER;
 ";
 
 /// The version of the ledger that this program writes.

@@ -322,13 +322,15 @@ async fn a_question_is_answered_by_a_button_once() {
         // Yes, twice in a row: it is deleted once, and the answer stands in the question's place.
         world.command(&room, &admin, "group delete").await;
         let whisper = world.slack.ephemerals(&room).pop().expect("the question");
-        let mut pressed =
-            world.slack.press_whispered(&room, &admin, whisper.ts, &yes).expect("Slack takes it");
-        let again =
-            world.slack.press_whispered(&room, &admin, whisper.ts, &yes).expect("Slack takes it");
-        let answer = pressed.answer(PATIENCE).await.expect("an answer").text;
-        assert!(answer.contains("is deleted"), "{answer}\n{}", world.daemon.log());
-        drop(again);
+        let press = || world.slack.press_whispered(&room, &admin, whisper.ts, &yes);
+        let pressed = [press(), press()].map(|run| run.expect("Slack takes it"));
+        let deleted = |slack: &partyline_slack::simulator::Simulator| {
+            let mut told = slack.ephemerals(&room).into_iter().filter(|one| one.ts == whisper.ts);
+            told.find(|one| one.text.contains("is deleted"))
+        };
+        let told = world.slack.wait_for("the answer in its place", PATIENCE, deleted).await;
+        told.unwrap_or_else(|error| panic!("{error}\n{}", world.daemon.log()));
+        drop(pressed);
         world.daemon.wait_until_settled().await;
         assert!(world.twilio.conversations().is_empty());
         let whispers = world.slack.ephemerals(&room);
