@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use partyline_core::{Clock, SystemClock};
 use partyline_slack::simulator::{Dose, Fault as SlackFault};
 
 use crate::support::{Group, PATIENCE, World, inbox};
@@ -23,6 +24,32 @@ async fn one_each_way(world: &World, group: &Group) {
     world.wait_for_posts(&group.channel, 2).await;
     world.wait_for_inbox(&group.phones[0], 1).await;
     world.daemon.wait_until_settled().await;
+}
+
+/// A conversation begins when it is tied, and not when the bridge comes to read it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_before_the_first_reading_is_read_from_where_it_was_tied() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    group.phones[0].say(&group.conversation, "long before").await.expect("said");
+    // The times of Twilio's lists are cut to seconds.
+    let said = world.twilio.messages(&group.conversation)[0].created;
+    while SystemClock.now().duration_since(said).as_secs() < 3 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    world.daemon.arm("read.begin=return");
+    world.daemon.spawn();
+    world.daemon.wait_for_end().await;
+    for number in 0..3 {
+        let text = format!("p{number}");
+        group.phones[0].say(&group.conversation, text.as_str()).await.expect("said");
+    }
+    world.daemon.arm("");
+    world.daemon.start().await;
+    group.phones[0].say(&group.conversation, "p3").await.expect("said");
+    world.wait_for_posts(&group.channel, 4).await;
+    world.daemon.wait_until_settled().await;
+    assert_eq!(relayed(&world, &group.channel), ["p0", "p1", "p2", "p3"]);
 }
 
 /// What the app said in a channel, in order.

@@ -102,3 +102,26 @@ async fn a_place_that_could_not_be_read_is_told_of_once_and_read_again_from_ther
     let from = ledger.read_from(&conversation()).await.unwrap().unwrap();
     assert_eq!(from.ordinal, Some(9));
 }
+
+/// The first hook that comes of a conversation that was never read may have overtaken a lost one.
+#[tokio::test]
+async fn in_a_conversation_that_is_tied_and_unread_the_first_to_come_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    ledger.note_tied(vec![conversation()]).await.unwrap();
+    let since = ledger.tied_since(&conversation()).await.unwrap();
+    assert!(since.is_some());
+    let accepted = counted(&ledger, 1).await;
+    assert_eq!((accepted.gaps, accepted.wake), (vec![conversation()], vec![]));
+    assert_eq!(ledger.cursor(&conversation()).await.unwrap(), None);
+    // Read: it begins before the first, and the lost one is there.
+    ledger.begin(&conversation(), Cursor::default()).await.unwrap();
+    ledger.accept(vec![entry(&conversation(), 0, &room(), Order::Held)]).await.unwrap();
+    release(&ledger, &conversation(), Some(1)).await;
+    assert_eq!(said(&ledger).await, ["0", "1"]);
+    // It is tied since then, however often that is noted; and anew once it was tied to nothing.
+    ledger.note_tied(vec![conversation()]).await.unwrap();
+    assert_eq!(ledger.tied_since(&conversation()).await.unwrap(), since);
+    ledger.forget_cursors(|_| false).await.unwrap();
+    assert_eq!(ledger.tied_since(&conversation()).await.unwrap(), None);
+}
