@@ -161,6 +161,7 @@ async fn a_closed_group_tells_the_sender() {
     let mut world = World::new().await;
     let group = world.group("spring-launch", &["+14155550101"]).await;
     world.daemon.start().await;
+    world.wait_until_listed(&group.channel, "spring-launch").await;
     world
         .twilio
         .set_state(&group.conversation, partyline_twilio::simulator::State::Closed)

@@ -314,11 +314,7 @@ async fn what_is_changed_elsewhere_is_followed_and_told() {
     });
     world.daemon.start().await;
     let admin = world.admin.clone();
-    // What it never knew by another name was not renamed.
-    let began = std::time::Instant::now();
-    while !world.command(&second, &admin, "group show").await.contains("spring-launch") {
-        assert!(began.elapsed() < PATIENCE, "it is not listed\n{}", world.daemon.log());
-    }
+    world.wait_until_listed(&second, "spring-launch").await;
 
     world.slack.fault(slack::Fault::RateLimited(1), "conversations.rename", slack::Dose::Next(1));
     change_at_twilio(&world, &group.conversation, "By a hook", true).await;

@@ -131,6 +131,15 @@ impl World {
         );
     }
 
+    /// Waits until the bridge has listed the group with this name that a channel is tied to: what it
+    /// never knew otherwise was not changed.
+    pub(crate) async fn wait_until_listed(&self, channel: &str, name: &str) {
+        let began = std::time::Instant::now();
+        while !self.command(channel, &self.admin, "group show").await.contains(name) {
+            assert!(began.elapsed() < PATIENCE, "it is not listed\n{}", self.daemon.log());
+        }
+    }
+
     /// Gives a command in a channel, and waits for its answer.
     pub(crate) async fn command(&self, channel: &str, user: &str, line: &str) -> String {
         let mut run = self.slack.command(channel, user, "/wa", line).expect("the command is known");
