@@ -371,6 +371,7 @@ async fn a_room_that_is_renamed_hears_how_its_group_is_called() {
     let mut world = World::new().await;
     let group = world.group("spring-launch", &["+14155550101"]).await;
     world.daemon.start().await;
+    world.wait_until_listed(&group.channel, "spring-launch").await;
     let admin = world.admin.clone();
     world.slack.rename(&group.channel, "autumn");
     world.wait_for_posts(&group.channel, 1).await;
