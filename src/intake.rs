@@ -459,7 +459,7 @@ fn note(event: &Event) -> Option<Note> {
                 name: name.clone(),
             }))
         }
-        Happening::ProfileName { address, name } => {
+        Happening::Wrote { address, name: Some(name), .. } => {
             Some(Note::ProfileName { address: address.clone(), name: name.clone() })
         }
         _ => None,

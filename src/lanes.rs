@@ -31,6 +31,8 @@ const READ_AHEAD: u32 = 32;
 /// How long an uncertain send is left alone before it is looked up: the platform may still be
 /// working on it.
 const SETTLING_TIME: Duration = Duration::from_secs(1);
+/// How many of what went to a phone before are told apart from what is looked up there.
+const KNOWN: u32 = 1000;
 /// How often a delivery's look-up or a person's name is tried before a person must decide, or the
 /// id stands for the name.
 const NAME_TRIES: u32 = 3;
@@ -159,7 +161,7 @@ impl Lanes {
                 }
                 Ok(batch) => batch,
                 Err(error) => {
-                    tracing::error!(%lane, %error, "a lane could not read what it owes");
+                    tracing::error!(?lane, %error, "a lane could not read what it owes");
                     self.pause(trouble.wait()).await;
                     continue;
                 }
@@ -228,7 +230,7 @@ impl Lanes {
                 return End::Parked(failure);
             }
             let pause = backoff.at_least(wait);
-            tracing::warn!(delivery = %delivery.id, place = %delivery.owed.to,
+            tracing::warn!(delivery = %delivery.id, place = ?delivery.owed.to,
                 reason = failure.reason.as_str(), code = failure.code, wait_ms = pause.as_millis(),
                 "not sent yet, trying again: {failure}");
             outcome(network, "retried");
@@ -257,6 +259,7 @@ impl Lanes {
         // An answer to a command cannot be looked up, and one that comes twice does no harm.
         let repeatable = matches!(outgoing[0].action, Action::Answer { .. });
         if uncertain && !repeatable {
+            self.add_known(&mut outgoing[0]).await?;
             self.find_or_send(powers, &outgoing).await
         } else {
             self.send(powers, &outgoing, false).await
@@ -276,6 +279,18 @@ impl Lanes {
         metrics::histogram!("partyline_send_seconds", "network" => outgoing[0].to.network().as_str())
             .record(started.elapsed());
         result.map(|(sent, count)| End::Sent(sent, count))
+    }
+
+    /// What goes to one phone carries no id: it is told which messages there are others.
+    async fn add_known(&self, outgoing: &mut Outgoing) -> Result<(), Failure> {
+        if !outgoing.to.is_phone() {
+            return Ok(());
+        }
+        let known = self.ledger.sent_to(&outgoing.to, KNOWN).await;
+        outgoing.known = known.map_err(|error| {
+            Failure::later(Reason::Unavailable, None, format!("It is looked up later: {error}."))
+        })?;
+        Ok(())
     }
 
     async fn find_or_send(&self, powers: &Powers, outgoing: &[Outgoing]) -> Result<End, Failure> {
@@ -377,7 +392,7 @@ impl Lanes {
             }
             End::Parked(failure) => {
                 outcome(network, "parked");
-                tracing::error!(delivery = %delivery.id, place = %delivery.owed.to,
+                tracing::error!(delivery = %delivery.id, place = ?delivery.owed.to,
                     reason = failure.reason.as_str(), code = failure.code,
                     "parked, it will not be sent: {failure}");
             }

@@ -56,7 +56,7 @@ pub fn route(event: &Event, links: &Links, limits: &Limits) -> Route {
         Happening::Receipt { .. }
         | Happening::Member { .. }
         | Happening::Conversation { .. }
-        | Happening::ProfileName { .. } => Route::keep(),
+        | Happening::Wrote { .. } => Route::keep(),
         Happening::Edited { .. }
         | Happening::Deleted { .. }
         | Happening::Reacted { .. }

@@ -82,7 +82,7 @@ impl Ticker {
         let mut waiting: BTreeMap<Network, SignedDuration> = BTreeMap::new();
         for news in self.ledger.tick_news(AT_ONCE).await? {
             self.tell(&news).await?;
-            let tick = tick(news.parts, &news.members, &news.receipts);
+            let tick = tick(&news.members, &news.receipts);
             let network = news.place.network();
             let shown = match waiting.get(&network) {
                 Some(wait) => Err(*wait),
@@ -109,9 +109,8 @@ impl Ticker {
         tick: Option<Tick>,
     ) -> Result<Option<Ticked>, SignedDuration> {
         let before = news.shown.as_ref();
-        let (Some(tick), true) = (tick, self.shown && !news.place.is_conversation()) else {
-            return Ok(news.shown.clone());
-        };
+        let on = news.message.as_ref().filter(|_| self.shown && news.place.is_room());
+        let (Some(tick), Some(message)) = (tick, on) else { return Ok(news.shown.clone()) };
         if before.is_some_and(|before| before.tick == tick) {
             return Ok(news.shown.clone());
         }
@@ -119,7 +118,7 @@ impl Ticker {
         let Some(ticks) = powers.and_then(|powers| powers.ticks.as_ref()) else {
             return Ok(None);
         };
-        let done = ticks.tick(&news.place, &news.message, tick, before).await;
+        let done = ticks.tick(&news.place, message, tick, before).await;
         count(news, tick, done.as_ref().err());
         match done {
             Ok(ticked) => Ok(Some(ticked)),
@@ -178,8 +177,14 @@ impl Ticker {
             };
             news.copies.iter().map(about).collect()
         } else {
-            let (about, thread) = (news.message.clone(), news.thread.clone());
-            vec![remark(&news.place, Action::Remark { about, thread, text })]
+            let thread = news.thread.clone();
+            vec![remark(
+                &news.place,
+                match news.message.clone() {
+                    Some(about) => Action::Remark { about, thread, text },
+                    None => Action::Notice { text },
+                },
+            )]
         };
         metrics::counter!("partyline_failures_told_total").increment(failed.len() as u64);
         let accepted = self.ledger.tell_failed(news.event, new, notices).await?;

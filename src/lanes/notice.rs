@@ -12,6 +12,7 @@ pub(super) fn of(delivery: &Delivery, failure: &Failure) -> Option<Owed> {
         return None;
     }
     let whom = match owed.to.network() {
+        Network::Twilio if owed.to.is_phone() => "one member's phone",
         Network::Twilio => "the group's phones",
         Network::Slack => "Slack",
         Network::Matrix => "Matrix",

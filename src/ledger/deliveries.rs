@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use partyline_core::{DeliveryId, Failure, Outgoing, Reason, Sent};
+use partyline_core::{DeliveryId, Failure, MessageId, Outgoing, Place, Reason, Sent};
 use rusqlite::{OptionalExtension, params};
 
 use super::cursors::place_id;
@@ -66,6 +66,7 @@ impl Delivery {
             at: self.owed.at,
             since: self.earliest(),
             late: None,
+            known: Vec::new(),
             action: self.owed.action.clone(),
         }
     }
@@ -133,7 +134,7 @@ impl Ledger {
                 }
             }
             if !unreadable.is_empty() {
-                tracing::error!(%lane, numbers = ?unreadable, "deliveries cannot be read and are parked");
+                tracing::error!(?lane, numbers = ?unreadable, "deliveries cannot be read and are parked");
                 self.park_unreadable(unreadable).await?;
                 if read.is_empty() {
                     continue;
@@ -264,10 +265,10 @@ impl Ledger {
                     map_message(writing, row, id, of, Some(*number))?;
                     event = Some(of);
                 }
+                if let (Some(id), Some(event), false) = (&sent.id, event, place.is_room()) {
+                    receipts::claim(writing, id, event, now, &mut accepted)?;
+                }
                 if let Some(id) = sent.id.as_ref().filter(|_| place.is_conversation()) {
-                    if let Some(event) = event {
-                        receipts::claim(writing, id, event, now, &mut accepted)?;
-                    }
                     note_own(writing, &place, id, sent.ordinal, now, &mut accepted)?;
                 }
                 point(Point::LaneSettling);
@@ -317,6 +318,29 @@ impl Ledger {
             .await?;
         self.heads.gone(&delivery.owed.lane(), number);
         Ok(accepted)
+    }
+
+    /// The messages in a place that are known to be deliveries', newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn sent_to(&self, place: &Place, limit: u32) -> Result<Vec<MessageId>, LedgerError> {
+        let place = place.to_string();
+        self.threads
+            .read(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT message FROM messages
+                         WHERE place = (SELECT id FROM places WHERE place = ?1)
+                           AND delivery IS NOT NULL
+                         ORDER BY delivery DESC LIMIT ?2",
+                    )?
+                    .query_map(params![place, limit], |row| {
+                        row.get::<_, String>(0).map(MessageId::new)
+                    })?
+                    .collect()
+            })
+            .await
     }
 
     /// How old the oldest waiting delivery of a lane is, and how many wait.

@@ -50,7 +50,9 @@ pub(super) fn take(
     let Happening::Receipt { message, participant, status, error } = &event.happening else {
         return Ok(false);
     };
-    let participant = participant.as_deref().unwrap_or_default();
+    // Of what went to one phone, nobody is named but the phone.
+    let phone = event.place.as_phone().map(|(_, address)| address.to_string());
+    let participant = participant.as_deref().or(phone.as_deref()).unwrap_or_default();
     let of = origin(writing, &event.place, message)?;
     let fresh = writing
         .connection

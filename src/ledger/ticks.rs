@@ -1,5 +1,7 @@
 //! What is to be shown and told of how far messages came; see [`crate::ticks`].
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use partyline_core::{MessageId, Place, ReceiptStatus, Tick, Ticked};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -20,23 +22,22 @@ pub struct TickNews {
     pub number: i64,
     /// Where it was said.
     pub place: Place,
-    /// Its id there.
-    pub message: MessageId,
+    /// Its id there; a command has none.
+    pub message: Option<MessageId>,
     /// The message that began its thread, if it stands in one.
     pub thread: Option<MessageId>,
     /// When it was said.
     pub at: Timestamp,
     /// The name or address of whoever said it, as the event had it: an id of its network.
     pub speaker: Option<String>,
-    /// The conversation that it was said in, or is relayed to.
+    /// The conversation that it was said in, or is relayed to; where it is none, one of the phones
+    /// that it went to.
     pub conversation: Place,
-    /// Its messages there: several where it went in parts.
-    pub parts: usize,
     /// Where it stands besides, with its ids there.
     pub copies: Vec<(Place, MessageId)>,
     /// What became of it on the phones.
     pub receipts: Vec<Receipt>,
-    /// The participants who have a phone.
+    /// The members who have a phone.
     pub members: Vec<Phone>,
     /// What it shows now.
     pub shown: Option<Ticked>,
@@ -47,7 +48,7 @@ pub struct TickNews {
 pub struct Receipt {
     /// The message in the conversation.
     pub message: MessageId,
-    /// The participant (`MB…`).
+    /// The participant (`MB…`); the address, where it went to that phone alone.
     pub participant: String,
     /// What became of it.
     pub status: ReceiptStatus,
@@ -57,15 +58,17 @@ pub struct Receipt {
     pub told: bool,
 }
 
-/// A member of a conversation.
+/// A phone that something was said to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Phone {
-    /// The participant (`MB…`).
+    /// The participant (`MB…`); the address, where it went to that phone alone.
     pub participant: String,
     /// The address, in its canonical form.
     pub address: String,
     /// The name in the participant's attributes.
     pub name: Option<String>,
+    /// The messages that it went as: several where it went in parts.
+    pub parts: usize,
 }
 
 impl Ledger {
@@ -239,36 +242,42 @@ fn news(
     number: i64,
     shown: Option<Ticked>,
 ) -> Sql<Option<TickNews>> {
-    let said: Option<(i64, Option<String>, Option<String>)> = connection
+    let said = connection
         .prepare_cached(
-            "SELECT at, event ->> '$.happening.content.thread', event ->> '$.happening.speaker.id.id'
+            "SELECT at, event ->> '$.happening.content.thread', event ->> '$.happening.speaker.id.id',
+                 CASE kind WHEN 'command' THEN (SELECT place FROM places WHERE id = events.place) END
              FROM events WHERE id = ?1",
         )?
-        .query_row([event], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_row([event], |row| {
+            let commanded: Option<String> = row.get(3)?;
+            Ok((row.get(0)?, row.get::<_, Option<String>>(1)?, row.get(2)?, commanded))
+        })
         .optional()?;
-    let Some((at, thread, speaker)) = said else { return Ok(None) };
-    let (mut origin, mut copies, mut parts) = (None, Vec::new(), Vec::new());
-    let mut messages = connection.prepare_cached(
-        "SELECT places.place, message, delivery IS NULL FROM messages
-         JOIN places ON places.id = messages.place WHERE messages.event = ?1",
-    )?;
-    let mut rows = messages.query([event])?;
-    while let Some(row) = rows.next()? {
-        let Ok(place) = row.get::<_, String>(0)?.parse::<Place>() else { continue };
-        let message = MessageId::new(row.get::<_, String>(1)?);
-        let is_origin: bool = row.get(2)?;
-        if place.is_conversation() {
-            parts.push(place.clone());
-        }
-        if is_origin {
-            origin = Some((place, message));
-        } else if !place.is_conversation() {
-            copies.push((place, message));
+    let Some((at, thread, speaker, commanded)) = said else { return Ok(None) };
+    let standing = Standing::read(connection, event)?;
+    let commanded = commanded.and_then(|place| place.parse().ok()).filter(Place::is_room);
+    let (place, message) = match (standing.origin, commanded) {
+        (Some((place, message)), _) => (place, Some(message)),
+        (None, Some(room)) => (room, None),
+        (None, None) => return Ok(None),
+    };
+    let mut members = Vec::new();
+    if let Some(conversation) = &standing.conversation {
+        members = self::members(connection, conversation, standing.parts)?;
+    } else {
+        for (phone, parts) in &standing.phones {
+            let Some((_, address)) = phone.as_phone() else { continue };
+            let address = address.to_string();
+            members.push(Phone {
+                participant: address.clone(),
+                address,
+                name: None,
+                parts: *parts,
+            });
         }
     }
-    let (Some((place, message)), Some(conversation)) = (origin, parts.first().cloned()) else {
-        return Ok(None);
-    };
+    let phone = standing.phones.into_keys().next();
+    let Some(conversation) = standing.conversation.or(phone) else { return Ok(None) };
     Ok(Some(TickNews {
         event,
         number,
@@ -277,13 +286,52 @@ fn news(
         thread: thread.map(MessageId::new),
         at: timestamp(at),
         speaker,
-        parts: parts.len(),
-        copies,
+        copies: standing.copies,
         receipts: receipts(connection, event)?,
-        members: members(connection, &conversation)?,
+        members,
         conversation,
         shown,
     }))
+}
+
+/// Where something stands that was said.
+#[derive(Default)]
+struct Standing {
+    origin: Option<(Place, MessageId)>,
+    conversation: Option<Place>,
+    /// Its messages in the conversation.
+    parts: usize,
+    /// The phones that it went to alone, with its messages there.
+    phones: BTreeMap<Place, usize>,
+    copies: Vec<(Place, MessageId)>,
+}
+
+impl Standing {
+    fn read(connection: &Connection, event: i64) -> Sql<Self> {
+        let mut standing = Self::default();
+        let mut messages = connection.prepare_cached(
+            "SELECT places.place, message, delivery IS NULL FROM messages
+             JOIN places ON places.id = messages.place WHERE messages.event = ?1",
+        )?;
+        let mut rows = messages.query([event])?;
+        while let Some(row) = rows.next()? {
+            let Ok(place) = row.get::<_, String>(0)?.parse::<Place>() else { continue };
+            let message = MessageId::new(row.get::<_, String>(1)?);
+            let is_origin: bool = row.get(2)?;
+            if place.is_conversation() {
+                standing.parts += 1;
+                standing.conversation.get_or_insert_with(|| place.clone());
+            }
+            if is_origin {
+                standing.origin = Some((place, message));
+            } else if place.is_phone() {
+                *standing.phones.entry(place).or_default() += 1;
+            } else if place.is_room() {
+                standing.copies.push((place, message));
+            }
+        }
+        Ok(standing)
+    }
 }
 
 fn receipts(connection: &Connection, event: i64) -> Sql<Vec<Receipt>> {
@@ -303,14 +351,15 @@ fn receipts(connection: &Connection, event: i64) -> Sql<Vec<Receipt>> {
         .collect()
 }
 
-fn members(connection: &Connection, conversation: &Place) -> Sql<Vec<Phone>> {
+fn members(connection: &Connection, conversation: &Place, parts: usize) -> Sql<Vec<Phone>> {
     connection
         .prepare_cached(
             "SELECT sid, address, name FROM participants
              WHERE conversation = ?1 AND address IS NOT NULL AND address NOT LIKE 'client:%'",
         )?
         .query_map([conversation.to_string()], |row| {
-            Ok(Phone { participant: row.get(0)?, address: row.get(1)?, name: row.get(2)? })
+            let (participant, address, name) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(Phone { participant, address, name, parts })
         })?
         .collect()
 }

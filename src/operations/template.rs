@@ -97,26 +97,6 @@ fn fill(template: &Template, given: &BTreeMap<String, String>) -> Result<Filled,
     Ok((template.clone(), given.clone()))
 }
 
-/// What the template says with its variables filled in.
-pub(super) fn rendered(template: &Template, variables: &BTreeMap<String, String>) -> String {
-    let mut text = String::new();
-    let mut rest = template.body.as_str();
-    while let Some((before, after)) = rest.split_once("{{") {
-        text.push_str(before);
-        let Some((key, after)) = after.split_once("}}") else {
-            text.push_str("{{");
-            rest = after;
-            continue;
-        };
-        match variables.get(key.trim()) {
-            Some(value) => text.push_str(value),
-            None => drop(write!(text, "{{{{{key}}}}}")),
-        }
-        rest = after;
-    }
-    text + rest
-}
-
 /// The template for the conversation, and what it says for each room.
 pub(super) fn owed(
     work: &Work<'_>,
@@ -128,7 +108,7 @@ pub(super) fn owed(
     let said = format!(
         "Sent to the phones as the template \"{}\":\n{}",
         template.name,
-        rendered(template, variables)
+        template.filled(variables)
     );
     let mut owed = vec![Owed {
         to: group.clone(),
@@ -266,7 +246,7 @@ mod tests {
         );
         let all = given(&[("1", "{{2}}"), ("2", "at nine")]);
         assert!(fill(&notice, &all).is_ok());
-        assert_eq!(rendered(&notice, &all), "Hello {{2}}, at nine. {{x}} {{");
+        assert_eq!(notice.filled(&all), "Hello {{2}}, at nine. {{x}} {{");
         let pending = fill(&template("sale", "pending"), &all).expect_err("refused");
         assert!(pending.contains("it is pending"), "{pending}");
     }

@@ -6,10 +6,10 @@ use partyline_core::{ReceiptStatus, Tick};
 
 use crate::ledger::{Phone, Receipt};
 
-/// How far a message came that went to these members in so many parts. `None` while nothing is
-/// known, or where nobody has a phone.
+/// How far a message came that went to these members. `None` while nothing is known, or where
+/// nobody has a phone.
 #[must_use]
-pub fn tick(parts: usize, members: &[Phone], receipts: &[Receipt]) -> Option<Tick> {
+pub fn tick(members: &[Phone], receipts: &[Receipt]) -> Option<Tick> {
     if receipts.iter().any(is_failure) {
         return Some(Tick::Failed);
     }
@@ -25,9 +25,9 @@ pub fn tick(parts: usize, members: &[Phone], receipts: &[Receipt]) -> Option<Tic
         *delivered += usize::from(is_read || receipt.status == ReceiptStatus::Delivered);
     }
     let of = |member: &Phone| came.get(member.participant.as_str()).copied().unwrap_or_default();
-    if members.iter().all(|member| of(member).1 >= parts) {
+    if members.iter().all(|member| of(member).1 >= member.parts) {
         Some(Tick::Read)
-    } else if members.iter().all(|member| of(member).0 >= parts) {
+    } else if members.iter().all(|member| of(member).0 >= member.parts) {
         Some(Tick::Delivered)
     } else {
         Some(Tick::Sent)
@@ -107,11 +107,12 @@ mod tests {
 
     use super::*;
 
-    fn phones(count: usize) -> Vec<Phone> {
+    fn phones(count: usize, parts: usize) -> Vec<Phone> {
         let phone = |number| Phone {
             participant: format!("MB{number}"),
             address: format!("whatsapp:+1415555010{number}"),
             name: None,
+            parts,
         };
         (0..count).map(phone).collect()
     }
@@ -132,7 +133,7 @@ mod tests {
         let of = |parts, all: &[(usize, usize, ReceiptStatus)]| {
             let receipts: Vec<_> =
                 all.iter().map(|(part, phone, status)| receipt(*part, *phone, *status)).collect();
-            tick(parts, &phones(2), &receipts)
+            tick(&phones(2, parts), &receipts)
         };
         assert_eq!(of(1, &[]), None);
         assert_eq!(of(1, &[(0, 0, Read)]), Some(Tick::Sent));
@@ -170,12 +171,12 @@ mod tests {
         /// News only ever moves a message on: one more member who has read it makes it no worse.
         #[test]
         fn reading_makes_nothing_worse(read in proptest::collection::vec(any::<bool>(), 1..6)) {
-            let all = phones(read.len());
+            let all = phones(read.len(), 1);
             let status = |read: bool| if read { ReceiptStatus::Read } else { ReceiptStatus::Delivered };
             let receipts: Vec<_> = read.iter().enumerate()
                 .map(|(phone, read)| receipt(0, phone, status(*read))).collect();
             let expected = if read.iter().all(|read| *read) { Tick::Read } else { Tick::Delivered };
-            prop_assert_eq!(tick(1, &all, &receipts), Some(expected));
+            prop_assert_eq!(tick(&all, &receipts), Some(expected));
         }
     }
 }

@@ -20,6 +20,9 @@ pub struct Outgoing {
     pub since: Timestamp,
     /// When it was said, where people must be told because it is late.
     pub late: Option<Late>,
+    /// Messages that are there already and are other deliveries', newest first: where a message can
+    /// carry no id of ours (on one phone), it is looked up by its words among the others.
+    pub known: Vec<MessageId>,
     /// What to do there.
     pub action: Action,
 }

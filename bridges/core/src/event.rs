@@ -141,13 +141,15 @@ pub enum Happening {
         /// What changed.
         change: RoomChange,
     },
-    /// A WhatsApp profile name was learned from the classic Messaging webhook. Never a message:
-    /// the Conversations event brings that.
-    ProfileName {
-        /// Whose.
+    /// Somebody on a phone wrote, as the classic Messaging webhook tells it. Never a message: the
+    /// Conversations event brings that.
+    Wrote {
+        /// Who.
         address: Address,
-        /// The name that the person chose.
-        name: String,
+        /// To which of our senders.
+        sender: Option<Address>,
+        /// The name that the person chose in WhatsApp.
+        name: Option<String>,
     },
     /// Understood, and of no consequence here; counted by its name.
     Other {
@@ -180,7 +182,7 @@ impl Happening {
             Self::Member { .. } => "member",
             Self::Conversation { .. } => "conversation",
             Self::Room { .. } => "room",
-            Self::ProfileName { .. } => "profile_name",
+            Self::Wrote { .. } => "wrote",
             Self::Other { .. } => "other",
         }
     }

@@ -194,3 +194,27 @@ pub struct Template {
     /// The variables, each with an example.
     pub variables: BTreeMap<String, String>,
 }
+
+impl Template {
+    /// What it says with its variables filled in. What stands in a value is no place to be filled;
+    /// a place without a value stays as it is.
+    #[must_use]
+    pub fn filled(&self, variables: &BTreeMap<String, String>) -> String {
+        let mut text = String::new();
+        let mut rest = self.body.as_str();
+        while let Some((before, after)) = rest.split_once("{{") {
+            text.push_str(before);
+            let Some((key, after)) = after.split_once("}}") else {
+                text.push_str("{{");
+                rest = after;
+                continue;
+            };
+            match variables.get(key.trim()) {
+                Some(value) => text.push_str(value),
+                None => text.extend(["{{", key, "}}"]),
+            }
+            rest = after;
+        }
+        text + rest
+    }
+}

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Address;
+
 /// A platform that partyline has a bridge to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -55,11 +57,13 @@ impl FromStr for Network {
     }
 }
 
-/// Where something can be said: a Twilio conversation (`twilio:CH…`), a Slack channel
-/// (`slack:C0123ABC`), a thread in one (`slack:C0123ABC/1712345678.000100`) or a Matrix room
+/// Where something can be said: a Twilio conversation (`twilio:CH…`), one phone behind a sender
+/// (`twilio:whatsapp:+14155550000/whatsapp:+14155550101`), a Slack channel (`slack:C0123ABC`), a
+/// thread in one (`slack:C0123ABC/1712345678.000100`) or a Matrix room
 /// (`matrix:!abc:example.org`, in newer room versions `matrix:!abc`).
 ///
-/// Cheap to clone. In JSON and in the store it is the text above.
+/// Cheap to clone. In JSON and in the store it is the text above; `Debug` masks numbers, so a log
+/// takes that form wherever the place can be a phone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Place {
@@ -99,6 +103,13 @@ impl Place {
         Self::new(Network::Twilio, sid)
     }
 
+    /// The phone of this address behind this sender: what is said there goes to one person alone,
+    /// outside of any conversation.
+    #[must_use]
+    pub fn phone(sender: &Address, address: &Address) -> Self {
+        Self::new(Network::Twilio, &format!("{sender}/{address}"))
+    }
+
     /// The network that it is on.
     #[must_use]
     pub const fn network(&self) -> Network {
@@ -111,10 +122,32 @@ impl Place {
         &self.id
     }
 
-    /// Whether it is a Twilio conversation; if not, it is a room.
+    /// Whether it is a Twilio conversation.
     #[must_use]
     pub fn is_conversation(&self) -> bool {
-        self.network == Network::Twilio
+        self.network == Network::Twilio && !self.is_phone()
+    }
+
+    /// Whether it is one phone behind a sender.
+    #[must_use]
+    pub fn is_phone(&self) -> bool {
+        self.network == Network::Twilio && self.id.contains('/')
+    }
+
+    /// Whether it is a room of people: in Slack or Matrix, not at Twilio.
+    #[must_use]
+    pub fn is_room(&self) -> bool {
+        matches!(self.network, Network::Slack | Network::Matrix)
+    }
+
+    /// The sender and the address, where it is one phone.
+    #[must_use]
+    pub fn as_phone(&self) -> Option<(Address, Address)> {
+        if self.network != Network::Twilio {
+            return None;
+        }
+        let (sender, address) = self.id.split_once('/')?;
+        Some((sender.parse().ok()?, address.parse().ok()?))
     }
 }
 
@@ -126,7 +159,11 @@ impl fmt::Display for Place {
 
 impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        if self.is_phone() {
+            write!(f, "{}:{}", self.network, crate::mask(&self.id))
+        } else {
+            fmt::Display::fmt(self, f)
+        }
     }
 }
 
@@ -152,6 +189,10 @@ impl FromStr for Place {
             text.split_once(':').ok_or_else(|| PlaceError::NoNetwork(text.to_owned()))?;
         let network: Network = network.parse()?;
         let (right, expected) = match network {
+            Network::Twilio if id.contains('/') => (
+                Self::new(network, id).as_phone().is_some(),
+                "a sender and a phone: whatsapp:+14155550000/whatsapp:+14155550101",
+            ),
             Network::Twilio => (
                 id.len() == 34
                     && id.starts_with("CH")
@@ -324,6 +365,8 @@ mod tests {
     fn places_are_read_as_they_are_written() {
         for text in [
             "twilio:CH0123456789abcdef0123456789abcdef",
+            "twilio:whatsapp:+14155550000/whatsapp:+14155550101",
+            "twilio:+14155550001/+14155550101",
             "slack:C0123ABC",
             "slack:C0123ABC/1712345678.000100",
             "matrix:!abc:example.org",
@@ -345,9 +388,23 @@ mod tests {
             "matrix:#alias:example.org",
             "matrix:!a b",
             "twilio:CHé123456789abcdef0123456789abcdef",
+            "twilio:+14155550001/maya",
         ] {
             assert!(text.parse::<Place>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_phone_is_no_conversation_and_its_numbers_are_masked() {
+        let sender: Address = "whatsapp:+14155550000".parse().expect("an address");
+        let address: Address = "whatsapp:+14155550101".parse().expect("an address");
+        let phone = Place::phone(&sender, &address);
+        assert!(phone.is_phone() && !phone.is_conversation() && !phone.is_room());
+        assert_eq!(phone.as_phone(), Some((sender, address)));
+        assert_eq!(format!("{phone:?}"), "twilio:whatsapp:+1415…00/whatsapp:+1415…01");
+        let group: Place = "twilio:CH0123456789abcdef0123456789abcdef".parse().expect("a place");
+        assert!(group.is_conversation() && group.as_phone().is_none());
+        assert_eq!(format!("{group:?}"), group.to_string());
     }
 
     #[test]

@@ -212,6 +212,7 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
             since: Timestamp::UNIX_EPOCH,
             late: None,
+            known: Vec::new(),
             action,
         }
     }

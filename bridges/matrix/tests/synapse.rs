@@ -105,7 +105,15 @@ fn place(room: &str) -> Place {
 
 fn outgoing(id: &str, room: &str, action: Action) -> Outgoing {
     let now = SystemClock.now();
-    Outgoing { id: DeliveryId::new(id), to: place(room), at: now, since: now, late: None, action }
+    Outgoing {
+        id: DeliveryId::new(id),
+        to: place(room),
+        at: now,
+        since: now,
+        late: None,
+        known: Vec::new(),
+        action,
+    }
 }
 
 fn post(id: &str, room: &str, text: &str) -> Outgoing {

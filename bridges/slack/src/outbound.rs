@@ -128,7 +128,15 @@ mod tests {
     fn outgoing(to: &str, action: Action) -> Outgoing {
         let at = "2026-11-01T12:00:00Z".parse().expect("time");
         let to: Place = to.parse().expect("place");
-        Outgoing { id: DeliveryId::new("a1b2-7"), to, at, since: at, late: None, action }
+        Outgoing {
+            id: DeliveryId::new("a1b2-7"),
+            to,
+            at,
+            since: at,
+            late: None,
+            known: Vec::new(),
+            action,
+        }
     }
 
     fn json(outgoing: &Outgoing) -> String {

@@ -115,7 +115,15 @@ impl Scene {
         let content = Content::plain(text);
         let (origin, name) = (Network::Twilio, "Noor".into());
         let action = Action::Post { origin, name, picture, content, part: None };
-        Outgoing { id: DeliveryId::new(id), to, at: now, since: now, late: None, action }
+        Outgoing {
+            id: DeliveryId::new(id),
+            to,
+            at: now,
+            since: now,
+            late: None,
+            known: Vec::new(),
+            action,
+        }
     }
 
     async fn send(&self, id: &str, text: &str) -> Result<Sent, Failure> {
@@ -199,8 +207,15 @@ async fn a_send_that_never_went_out_is_tried_later() {
     let action = Action::Notice { text: "hello".into() };
     let now = slack.clock.now();
     let to: Place = "slack:C1".parse().expect("place");
-    let outgoing =
-        Outgoing { id: DeliveryId::new("a-1"), to, at: now, since: now, late: None, action };
+    let outgoing = Outgoing {
+        id: DeliveryId::new("a-1"),
+        to,
+        at: now,
+        since: now,
+        late: None,
+        known: Vec::new(),
+        action,
+    };
     let failure = slack.send(&outgoing).await.expect_err("nobody there");
     assert_eq!((failure.verdict, failure.reason), (Verdict::Later(None), Reason::Unavailable));
 }

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use partyline_core::{LATE_LIMIT, NAME_LIMIT};
+use partyline_core::{LATE_LIMIT, NAME_LIMIT, Part};
 
 /// The most characters of a body that Twilio passes on to phones (Twilio's documentation of the
 /// Message resource).
@@ -44,6 +44,24 @@ impl Attribution {
     pub fn fill(&self, name: &str, text: &str) -> String {
         let Self { before, between, after } = self;
         format!("{before}{}{between}{text}{after}", clean_name(name))
+    }
+
+    /// Whether a body can be these words under some name, with some time in front where they were
+    /// late, and with this part number.
+    pub(crate) fn can_be(&self, body: &str, words: &str, part: Option<Part>) -> bool {
+        let front = || {
+            let inner = body.trim_end().strip_suffix(self.after.trim_end())?;
+            let front = inner.trim_end().strip_suffix(words.trim_end())?;
+            let front = match part {
+                Some(part) => front.strip_suffix(&format!("{part} "))?,
+                None => front,
+            };
+            // A time stands in brackets (`Late::mark`).
+            let timed = front.strip_suffix("] ").and_then(|front| front.rsplit_once('['));
+            let front = timed.map_or(front, |(front, _)| front);
+            front.strip_prefix(&*self.before)?.strip_suffix(&*self.between)
+        };
+        front().is_some_and(|name| !name.is_empty() && !name.contains('\n'))
     }
 
     /// The characters that are left for the text, once a name of [`NAME_LIMIT`] characters, a time

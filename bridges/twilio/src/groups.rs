@@ -127,7 +127,7 @@ impl Manage for Twilio {
 
     async fn templates(&self) -> Result<Vec<Template>, Failure> {
         let all = self.client.templates()?.all(MOST_TEMPLATES).await?;
-        Ok(all.into_iter().map(template).collect())
+        Ok(all.into_iter().map(Template::from).collect())
     }
 }
 
@@ -187,32 +187,34 @@ fn membership(one: rest::ParticipantConversation) -> Membership {
     }
 }
 
-fn template(one: content::Template) -> Template {
-    let approval = one.approval_requests;
-    let body = one
-        .types
-        .unwrap_or_default()
-        .into_values()
-        .find_map(|kind| kind.get("body").and_then(Value::as_str).map(str::to_owned));
-    let word = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    Template {
-        name: one.friendly_name.unwrap_or_else(|| one.sid.clone()),
-        sid: one.sid,
-        language: one.language.unwrap_or_default(),
-        category: approval.as_ref().and_then(|approval| approval.category.clone()),
-        status: approval
-            .as_ref()
-            .and_then(|approval| approval.status.clone())
-            .unwrap_or_else(|| "unsubmitted".to_owned()),
-        rejection: approval
-            .and_then(|approval| approval.rejection_reason)
-            .filter(|reason| !reason.is_empty()),
-        body: body.unwrap_or_default(),
-        variables: one
-            .variables
+impl From<content::Template> for Template {
+    fn from(one: content::Template) -> Self {
+        let approval = one.approval_requests;
+        let body = one
+            .types
             .unwrap_or_default()
-            .into_iter()
-            .map(|(name, example)| (name, word(example)))
-            .collect(),
+            .into_values()
+            .find_map(|kind| kind.get("body").and_then(Value::as_str).map(str::to_owned));
+        let word = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        Self {
+            name: one.friendly_name.unwrap_or_else(|| one.sid.clone()),
+            sid: one.sid,
+            language: one.language.unwrap_or_default(),
+            category: approval.as_ref().and_then(|approval| approval.category.clone()),
+            status: approval
+                .as_ref()
+                .and_then(|approval| approval.status.clone())
+                .unwrap_or_else(|| "unsubmitted".to_owned()),
+            rejection: approval
+                .and_then(|approval| approval.rejection_reason)
+                .filter(|reason| !reason.is_empty()),
+            body: body.unwrap_or_default(),
+            variables: one
+                .variables
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(name, example)| (name, word(example)))
+                .collect(),
+        }
     }
 }

@@ -282,19 +282,19 @@ fn receipt(hook: DeliveryHook, envelope: &Envelope<'_>) -> Option<Event> {
     })
 }
 
-/// The event in a classic Messaging webhook: a receipt, or a profile name. `None` where it lacks
+/// The event in a classic Messaging webhook: a receipt, or that somebody wrote. `None` where it lacks
 /// its SID.
 pub(crate) fn messaging(hook: MessagingHook, envelope: &Envelope<'_>) -> Option<Event> {
     let sid = hook.message_sid?;
-    let place = envelope.service.clone();
     let status = hook.status.as_deref().and_then(word::<ReceiptStatus>);
-    let (key, happening) = match (
-        status,
-        hook.from.as_deref().and_then(|from| from.parse().ok()),
-        hook.profile_name,
-    ) {
-        (Some(status), ..) => (
+    let parsed = |address: Option<&str>| address.and_then(|one| one.parse::<Address>().ok());
+    let (from, to) = (parsed(hook.from.as_deref()), parsed(hook.to.as_deref()));
+    let service = || envelope.service.clone();
+    let (key, place, happening) = match (status, from) {
+        (Some(status), from) => (
             format!("{sid}:{}", hook.status.unwrap_or_default()),
+            // The message went from our sender to a phone.
+            from.zip(to).map_or_else(service, |(sender, to)| Place::phone(&sender, &to)),
             Happening::Receipt {
                 message: MessageId::new(sid),
                 participant: None,
@@ -302,10 +302,11 @@ pub(crate) fn messaging(hook: MessagingHook, envelope: &Envelope<'_>) -> Option<
                 error: hook.error_code.filter(|code| *code != 0),
             },
         ),
-        (None, Some(address), Some(name)) => {
-            (format!("{sid}:profile"), Happening::ProfileName { address, name })
+        (None, Some(address)) if to.is_some() || hook.profile_name.is_some() => {
+            let wrote = Happening::Wrote { address, sender: to, name: hook.profile_name };
+            (format!("{sid}:wrote"), service(), wrote)
         }
-        _ => return Some(envelope.other(place)),
+        _ => return Some(envelope.other(service())),
     };
     Some(Event { key: EventKey::new(key), place, at: envelope.now, ordinal: None, happening })
 }

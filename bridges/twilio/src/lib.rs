@@ -8,6 +8,7 @@
 //! | `inbound` | webhook or listed message → [`Event`](partyline_core::Event) (pure) |
 //! | [`hook`] | the answer that puts a name in front of a member's message (pure) |
 //! | `outbound` | delivery → message (pure) |
+//! | `direct` | what goes to one phone alone |
 //! | `canary` | calls of the bridge's own public address |
 //! | [`client`] | the only I/O |
 //! | [`setup`] | the webhooks that are set at Twilio, compared and set |
@@ -21,6 +22,7 @@ pub mod attribution;
 mod canary;
 pub mod client;
 mod config;
+mod direct;
 pub mod error;
 mod groups;
 mod health;
@@ -97,6 +99,9 @@ impl Deliver for Twilio {
     }
 
     async fn send(&self, outgoing: &Outgoing) -> Result<Sent, Failure> {
+        if let Some(phone) = outgoing.to.as_phone() {
+            return self.send_to_phone(phone, outgoing).await;
+        }
         let conversation = sid_of(&outgoing.to)?;
         let message = outbound::message(outgoing, &self.config.attribution)?;
         let sent = self.client.send_message(conversation, &message).await?;
@@ -104,6 +109,9 @@ impl Deliver for Twilio {
     }
 
     async fn find(&self, outgoing: &Outgoing) -> Result<Option<Sent>, Failure> {
+        if let Some(phone) = outgoing.to.as_phone() {
+            return self.find_on_phone(phone, outgoing).await;
+        }
         self.find_sent(outgoing).await
     }
 }

@@ -116,6 +116,7 @@ mod tests {
             at: jiff::Timestamp::UNIX_EPOCH,
             since: jiff::Timestamp::UNIX_EPOCH,
             late: None,
+            known: Vec::new(),
             action,
         }
     }

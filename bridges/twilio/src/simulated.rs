@@ -1,5 +1,7 @@
 //! Tests: the bridge and the simulated Twilio, over HTTP both ways.
 
+mod direct;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,6 +93,7 @@ impl Group {
             at: now(),
             since: now(),
             late: None,
+            known: Vec::new(),
             action: Action::Post {
                 origin: Network::Slack,
                 name: "Ada".into(),
@@ -209,7 +212,9 @@ async fn the_profile_name_comes_from_the_messaging_webhook() {
     group.maya.say(&group.sid, "Hello").await.expect("said");
     let name = group
         .event(|event| match &event.happening {
-            Happening::ProfileName { address, name } => Some((address.to_string(), name.clone())),
+            Happening::Wrote { address, name: Some(name), .. } => {
+                Some((address.to_string(), name.clone()))
+            }
             _ => None,
         })
         .await;

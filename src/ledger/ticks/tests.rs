@@ -1,6 +1,6 @@
 //! Receipts and what they come to.
 
-use partyline_core::{Event, EventKey, Happening, Sent};
+use partyline_core::{Action, Event, EventKey, Happening, Sent};
 use proptest::prelude::*;
 
 use super::super::tests::{conversation, entry, open, room};
@@ -54,7 +54,10 @@ async fn news_that_comes_while_it_is_looked_at_is_looked_at_again() {
     said(&ledger, &[]).await;
     ledger.accept(vec![receipt("IM9", ReceiptStatus::Sent)]).await.unwrap();
     let looked_at = news(&ledger).await.remove(0);
-    assert_eq!((&looked_at.place, looked_at.message.as_str()), (&room(), "IM7"));
+    assert_eq!(
+        (&looked_at.place, looked_at.message.as_ref()),
+        (&room(), Some(&MessageId::new("IM7")))
+    );
     ledger.accept(vec![receipt("IM9", ReceiptStatus::Delivered)]).await.unwrap();
     let shown = Ticked { tick: Tick::Sent, handle: None };
     ledger.ticked(&looked_at, Some(Tick::Sent), Some(shown.clone()), None).await.unwrap();
@@ -67,6 +70,44 @@ async fn news_that_comes_while_it_is_looked_at_is_looked_at_again() {
     assert_eq!(ledger.next_tick().await.unwrap(), None);
     let counts = ledger.tick_counts(&room(), Timestamp::UNIX_EPOCH).await.unwrap();
     assert_eq!(counts, [(Tick::Delivered, 1)]);
+}
+
+/// What was said in a room and went to one phone alone, in two parts.
+#[tokio::test]
+async fn what_went_to_a_phone_alone_has_its_receipts_by_the_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    let phone: Place = "twilio:+14155550000/+14155550101".parse().unwrap();
+    let mut from_room = entry(&room(), 7, &phone, Order::Arrival);
+    let second = Owed { action: Action::Notice { text: "2".into() }, ..from_room.owed[0].clone() };
+    from_room.owed.push(second);
+    let owed = ledger.accept(vec![from_room]).await.unwrap();
+    assert_eq!(owed.wake, [Lane::of(phone.clone())]);
+    let nobody = Happening::Receipt {
+        message: MessageId::new("SM1"),
+        participant: None,
+        status: ReceiptStatus::Delivered,
+        error: None,
+    };
+    let mut early = receipt("SM1", ReceiptStatus::Delivered);
+    early.event = Event { place: phone.clone(), happening: nobody, ..early.event };
+    ledger.accept(vec![early]).await.unwrap();
+    for (delivery, id) in
+        ledger.waiting(&Lane::of(phone.clone()), 2).await.unwrap().iter().zip(["SM1", "SM2"])
+    {
+        let sent = Sent { id: Some(MessageId::new(id)), ordinal: None };
+        ledger.settle(delivery, sent).await.unwrap();
+    }
+    let sent = ledger.sent_to(&phone, 10).await.unwrap();
+    assert_eq!(sent, ["SM2", "SM1"].map(MessageId::new));
+    let news = news(&ledger).await.remove(0);
+    assert_eq!((&news.place, &news.conversation), (&room(), &phone));
+    let address = "+14155550101".to_owned();
+    let member =
+        Phone { participant: address.clone(), address: address.clone(), name: None, parts: 2 };
+    assert_eq!(news.members, [member]);
+    assert_eq!(news.receipts[0].participant, address);
+    assert_eq!(crate::policy::tick(&news.members, &news.receipts), Some(Tick::Sent));
 }
 
 #[tokio::test]

@@ -6,6 +6,14 @@ use super::{Client, Pages, address, pages::PAGE};
 use crate::wire::content::Template;
 
 impl Client {
+    /// A template, without WhatsApp's word on it.
+    ///
+    /// # Errors
+    /// See [`Client`].
+    pub async fn template(&self, sid: &str) -> Result<Template, Failure> {
+        self.get("templates", address(&self.bases.content, &["v1", "Content", sid])?).await
+    }
+
     /// The account's templates, with WhatsApp's approval of each.
     ///
     /// # Errors

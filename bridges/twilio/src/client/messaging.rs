@@ -3,6 +3,7 @@
 use partyline_core::{Address, Failure};
 use url::Url;
 
+use super::pages::{PAGE, Pages};
 use super::{Client, address};
 use crate::wire::Form;
 use crate::wire::messaging::DirectMessage;
@@ -54,6 +55,23 @@ impl Client {
         let path =
             ["2010-04-01", "Accounts", &self.account_sid, "Messages", &format!("{sid}.json")];
         self.get(RESOURCE, address(&self.bases.messaging, &path)?).await
+    }
+
+    /// What was sent from this sender to this address, newest first, in conversations too.
+    ///
+    /// # Errors
+    /// See [`Client`].
+    pub fn direct_messages(
+        &self,
+        from: &Address,
+        to: &Address,
+    ) -> Result<Pages<'_, DirectMessage>, Failure> {
+        let mut url = self.direct_url("Messages.json")?;
+        url.query_pairs_mut()
+            .append_pair("To", to.as_str())
+            .append_pair("From", from.as_str())
+            .append_pair("PageSize", &PAGE.to_string());
+        Ok(self.pages(RESOURCE, "messages", url))
     }
 
     fn direct_url(&self, last: &str) -> Result<Url, Failure> {

@@ -64,6 +64,7 @@ fn delivery() -> Outgoing {
         at: NOW.parse().expect("a time"),
         since: NOW.parse().expect("a time"),
         late: None,
+        known: Vec::new(),
         action: Action::Post {
             origin: Network::Slack,
             name: "Maya".into(),

@@ -106,6 +106,11 @@ pub(super) const TABLE: &[Row] = &[
         "The member and the sender are on different channels. Use a WhatsApp sender for WhatsApp, a number for SMS.",
     ),
     never(
+        &[21606, 21212, 21910, 63007],
+        Reason::Refused,
+        "Twilio does not send from this number: it is no number of this account, or not set up for this kind of channel. Check twilio.senders (`partyline check --online` asks Twilio about each).",
+    ),
+    never(
         &[50414],
         Reason::Refused,
         "This sender is not set up for WhatsApp. Register it in the Twilio console, or choose another one.",
@@ -130,6 +135,12 @@ pub(super) const TABLE: &[Row] = &[
         &[60203],
         Reason::Refused,
         "This number was sent five codes, and Twilio sends no more until the first one has expired, which takes ten minutes.",
+    ),
+    // Templates.
+    never(
+        &[21655, 21656, 63027, 63028],
+        Reason::Content,
+        "Twilio does not take this template: it is not there any more, or its variables are not those that it has. Look at `template show`.",
     ),
     // What is said.
     never(

@@ -380,9 +380,11 @@ fn the_messaging_webhook_is_never_a_message() {
     ];
     let address = "whatsapp:+14155550100".parse().expect("an address");
     let name = "Maya ☀".to_owned();
-    let expected = ("SM1:profile".to_owned(), Happening::ProfileName { address, name });
+    let (sender, name) = ("whatsapp:+14155550000".parse().ok(), Some(name));
+    let expected = ("SM1:wrote".to_owned(), Happening::Wrote { address, sender, name });
     assert_eq!(happening(&inbound), expected);
-    assert!(matches!(happening(&inbound[..7]).1, Happening::Other { .. }));
+    assert!(matches!(happening(&inbound[..7]).1, Happening::Wrote { name: None, .. }));
+    assert!(matches!(happening(&inbound[..2]).1, Happening::Other { .. }));
 
     let status = [("MessageSid", "SM1"), ("MessageStatus", "failed"), ("ErrorCode", "30003")];
     let (key, receipt) = happening(&status);
@@ -391,6 +393,11 @@ fn the_messaging_webhook_is_never_a_message() {
         receipt,
         Happening::Receipt { status: ReceiptStatus::Failed, error: Some(30003), .. }
     ));
+
+    let numbers = [("From", "whatsapp:+14155550000"), ("To", "whatsapp:+14155550100")];
+    let direct = posted(&[&status[..], &numbers[..]].concat(), Twilio::receive_messaging);
+    let place = direct.expect("a webhook").events.remove(0).place;
+    assert_eq!(place.to_string(), "twilio:whatsapp:+14155550000/whatsapp:+14155550100");
 }
 
 #[test]

@@ -12,6 +12,14 @@ pub fn date<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::
     })
 }
 
+/// A date as mail has it, `Mon, 16 Dec 2015 22:18:37 +0000` (RFC 2822): the older APIs write it so.
+pub fn mail_date<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+    Ok(match Value::deserialize(from)? {
+        Value::String(text) => jiff::fmt::rfc2822::parse(&text).ok().map(|date| date.timestamp()),
+        _ => None,
+    })
+}
+
 /// A whole number, as a number or as text.
 pub fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     Ok(whole(&Value::deserialize(from)?))

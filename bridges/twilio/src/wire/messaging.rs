@@ -1,6 +1,7 @@
 //! The Messaging API of 2010-04-01: its webhook and its answers (Twilio's documentation of the
 //! Messaging webhooks and of the Message resource).
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{Form, lenient};
@@ -44,10 +45,18 @@ impl MessagingHook {
 }
 
 /// A message that went out directly, without a conversation.
-#[derive(Clone, Debug, Deserialize)]
+///
+/// `Debug` shows no body.
+#[derive(Clone, Deserialize)]
 pub struct DirectMessage {
     /// `SM…` or `MM…`.
     pub sid: String,
+    /// What it says; a template is filled in.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub body: Option<String>,
+    /// When Twilio took it.
+    #[serde(default, deserialize_with = "lenient::mail_date")]
+    pub date_created: Option<Timestamp>,
     /// `queued`, `accepted`, `sent` …
     #[serde(default, deserialize_with = "lenient::text")]
     pub status: Option<String>,
@@ -57,3 +66,4 @@ pub struct DirectMessage {
 }
 
 super::sids_only!(MessagingHook: message_sid, status, error_code);
+super::sids_only!(DirectMessage: sid, status, error_code);

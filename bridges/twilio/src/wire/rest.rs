@@ -38,7 +38,12 @@ impl<T: serde::de::DeserializeOwned> Page<T> {
         let items = fields
             .remove(key)
             .ok_or_else(|| serde::de::Error::custom(format!("there is no list \"{key}\"")))?;
-        let next = meta.next_page_url.filter(|url| !url.is_empty());
+        let next = match fields.remove("next_page_uri") {
+            // Lists of the API of 2010 have their addresses beside the items.
+            Some(next) => serde_json::from_str(next.get())?,
+            None => meta.next_page_url,
+        };
+        let next = next.filter(|url: &String| !url.is_empty());
         Ok(Self { items: serde_json::from_str(items.get())?, next })
     }
 }

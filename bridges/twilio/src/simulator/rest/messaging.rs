@@ -18,7 +18,7 @@ use crate::simulator::world::settings::DirectMessage;
 
 pub(super) fn router() -> Router<Arc<Inner>> {
     Router::new()
-        .route("/2010-04-01/Accounts/{account}/Messages.json", post(create))
+        .route("/2010-04-01/Accounts/{account}/Messages.json", get(list).post(create))
         .route("/2010-04-01/Accounts/{account}/Messages/{message}", get(fetch))
         .route("/v2/Indicators/Typing.json", post(typing))
 }
@@ -78,6 +78,19 @@ async fn create(call: Call) -> Result {
         None if service.is_some() => default_sender(&call, &to)?,
         None => return Err(Refusal::bad(21603, "A 'From' phone number is required")),
     };
+    let senders = &call.inner.options.senders;
+    if !senders.is_empty() && !senders.contains(&from) {
+        return Err(match channel(&from) {
+            "whatsapp" => Refusal::bad(
+                63007,
+                "Twilio could not find a Channel with the specified From address",
+            ),
+            _ => Refusal::bad(
+                21606,
+                "The 'From' phone number provided is not a valid, message-capable Twilio phone number",
+            ),
+        });
+    }
     if channel(&from) != channel(&to) {
         return Err(Refusal::bad(21910, "Invalid From and To pair: they are of two channels"));
     }
@@ -111,10 +124,14 @@ async fn create(call: Call) -> Result {
             created: world.now(),
         };
         let answer = shape(world, &message);
-        let on = world.phone(&message.to).on;
+        let (on, reads) = (world.phone(&message.to).on, world.reads);
         let statuses: &[&'static str] = match (error, on) {
+            (0, true) if reads && channel(&message.to) == "whatsapp" => {
+                &["sent", "delivered", "read"]
+            }
             (0, true) => &["sent", "delivered"],
             (0, false) => &["sent"],
+            (30000..=30999, _) => &["sent", "undelivered"],
             _ => &["failed"],
         };
         if let Some(url) = callback {
@@ -185,6 +202,49 @@ async fn fetch(call: Call) -> Result {
         let found = world.settings.direct.get(id);
         let one = found.ok_or_else(|| Refusal::no_resource(&call.scope.path))?;
         Ok(Answer::Found(shape(world, one)))
+    })
+}
+
+/// The messages of the account, newest first, by `To`, `From` and the time of their sending
+/// (`DateSent>`, the earliest).
+async fn list(call: Call) -> Result {
+    own_account(&call)?;
+    let size = call.number("PageSize")?.unwrap_or(50).clamp(1, 1000);
+    let number = call.number("Page")?.unwrap_or(0);
+    let since: Option<Timestamp> = call
+        .field("DateSent>")
+        .map(|since| since.parse().map_err(|_| Refusal::bad(20001, "Invalid DateSent")))
+        .transpose()?;
+    let is_wanted = |one: &&DirectMessage| {
+        call.field("To").is_none_or(|to| to == one.to)
+            && call.field("From").is_none_or(|from| from == one.from)
+            && since.is_none_or(|since| since <= one.created)
+    };
+    call.inner.look(|world| {
+        let mut wanted = world.settings.direct_newest().filter(is_wanted).peekable();
+        // A page is known by the message that it begins behind.
+        if let Some(token) = call.field("PageToken") {
+            while wanted.next().is_some_and(|one| &*one.sid != token) {}
+        }
+        let page: Vec<&DirectMessage> =
+            wanted.by_ref().take(usize::try_from(size).unwrap_or(usize::MAX)).collect();
+        let next = page.last().filter(|_| wanted.peek().is_some()).map(|last| {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            query.extend_pairs(call.filters());
+            query.append_pair("PageSize", &size.to_string());
+            query.append_pair("Page", &(number + 1).to_string());
+            query.append_pair("PageToken", &last.sid);
+            format!("{}?{}", call.scope.path, query.finish())
+        });
+        let messages: Vec<Value> = page.into_iter().map(|one| shape(world, one)).collect();
+        Ok(Answer::Found(json!({
+            "messages": messages,
+            "page": number,
+            "page_size": size,
+            "start": number * size,
+            "uri": call.scope.path,
+            "next_page_uri": next,
+        })))
     })
 }
 

@@ -204,6 +204,11 @@ impl Settings {
         gone.is_some()
     }
 
+    /// The direct messages, newest first.
+    pub(in super::super) fn direct_newest(&self) -> impl Iterator<Item = &DirectMessage> {
+        self.direct_age.iter().rev().filter_map(|sid| self.direct.get(sid))
+    }
+
     /// Keeps a direct message; the oldest make room for it.
     pub(in super::super) fn keep_direct(&mut self, message: DirectMessage) {
         self.direct_age.push_back(message.sid.clone());
