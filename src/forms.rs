@@ -68,11 +68,33 @@ impl Sheet {
         }
     }
 
-    fn filled(self, request: &FormRequest) -> Vec<Filled> {
-        match self {
-            Self::Create => create::filled(request),
-            Self::Private => private::filled(request),
+    /// The argument of the command that a field fills in. What is about templates is the same in all.
+    fn argument(self, request: &FormRequest, field: &str) -> Option<&'static str> {
+        match (field, self) {
+            (templates::TEMPLATE, _) => Some("template"),
+            (field, _) if field.starts_with(templates::SET) => Some("set"),
+            (field, Self::Create) => create::argument(request, field),
+            (field, Self::Private) => private::argument(field),
         }
+    }
+
+    fn filled(self, request: &FormRequest) -> Vec<Filled> {
+        let mut filled = Vec::new();
+        for (field, values) in &request.values {
+            let Some(argument) = self.argument(request, field) else { continue };
+            filled.extend(values.iter().map(|value| Filled {
+                field: field.clone(),
+                argument,
+                value: match field.strip_prefix(templates::SET) {
+                    Some(key) => format!("{key}={value}"),
+                    None if field == create::CHANNEL => {
+                        format!("{}:{value}", request.room.network())
+                    }
+                    None => value.clone(),
+                },
+            }));
+        }
+        filled
     }
 }
 

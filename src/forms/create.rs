@@ -2,8 +2,8 @@
 
 use partyline_core::{Choice, Contact, Field, FieldKind, Form, FormRequest};
 
-use super::templates::{SET, TEMPLATE};
-use super::{CommandForms, Filled};
+use super::CommandForms;
+use super::templates::TEMPLATE;
 use crate::commands::{self, Desk};
 use crate::policy::parse_address;
 
@@ -14,7 +14,7 @@ pub(super) const ROOM: &str = "room";
 const DESCRIPTION: &str = "description";
 const NUMBERS: &str = "numbers";
 const SENDER: &str = "sender";
-const CHANNEL: &str = "channel";
+pub(super) const CHANNEL: &str = "channel";
 
 /// People who are shown for a beginning.
 const SHOWN: usize = 50;
@@ -77,33 +77,17 @@ fn room(desk: &Desk, request: &FormRequest) -> [Field; 2] {
     ]
 }
 
-pub(super) fn filled(request: &FormRequest) -> Vec<Filled> {
-    let room = |id: &str| format!("{}:{id}", request.room.network());
-    let channel = request.one(CHANNEL);
-    let mut filled = Vec::new();
-    for (field, values) in &request.values {
-        let argument = match field.as_str() {
-            NAME => "name",
-            DESCRIPTION => "description",
-            PEOPLE | NUMBERS => "member",
-            SENDER => "sender",
-            TEMPLATE => "template",
-            ROOM if channel.is_none() => "room",
-            CHANNEL => "room",
-            name if name.starts_with(SET) => "set",
-            _ => continue,
-        };
-        filled.extend(values.iter().map(|value| Filled {
-            field: field.clone(),
-            argument,
-            value: match field.strip_prefix(SET) {
-                Some(key) => format!("{key}={value}"),
-                None if field == CHANNEL => room(value),
-                None => value.clone(),
-            },
-        }));
-    }
-    filled
+/// The argument that a field fills in.
+pub(super) fn argument(request: &FormRequest, field: &str) -> Option<&'static str> {
+    Some(match field {
+        NAME => "name",
+        DESCRIPTION => "description",
+        PEOPLE | NUMBERS => "member",
+        SENDER => "sender",
+        ROOM if request.one(CHANNEL).is_none() => "room",
+        CHANNEL => "room",
+        _ => return None,
+    })
 }
 
 /// Contacts by the beginning of a name, a team or a number; and a number itself.

@@ -7,8 +7,8 @@
 use partyline_core::{Address, Field, FieldKind, Form, FormRequest, Happening, Speaker};
 
 use super::create::field;
-use super::templates::{SET, TEMPLATE};
-use super::{CommandForms, Filled, said};
+use super::templates::TEMPLATE;
+use super::{CommandForms, said};
 use crate::commands::Desk;
 use crate::ledger::LedgerError;
 use crate::operations::takes_free_words;
@@ -74,25 +74,12 @@ async fn writer(desk: &Desk, request: &FormRequest) -> Result<Option<Address>, L
     Ok(None)
 }
 
-pub(super) fn filled(request: &FormRequest) -> Vec<Filled> {
-    let mut filled = Vec::new();
-    for (field, values) in &request.values {
-        let argument = match field.as_str() {
-            WHO => "who",
-            TEXT => "text",
-            ROOM => "room",
-            TEMPLATE => "template",
-            name if name.starts_with(SET) => "set",
-            _ => continue,
-        };
-        filled.extend(values.iter().map(|value| Filled {
-            field: field.clone(),
-            argument,
-            value: match field.strip_prefix(SET) {
-                Some(key) => format!("{key}={value}"),
-                None => value.clone(),
-            },
-        }));
-    }
-    filled
+/// The argument that a field fills in.
+pub(super) fn argument(field: &str) -> Option<&'static str> {
+    Some(match field {
+        WHO => "who",
+        TEXT => "text",
+        ROOM => "room",
+        _ => return None,
+    })
 }

@@ -201,13 +201,11 @@ fn accept_one(writing: &Writing<'_>, entry: &Entry, now: i64, accepted: &mut Acc
     Ok(())
 }
 
-/// The bytes that are kept of what came. What Twilio tells of our own messages is most of all that
-/// comes, several webhooks for each message, and its bytes say no more than the event does. (A
-/// receipt's are kept as none, and not as NULL: so its event is forgotten with those of messages.)
+/// The bytes that are kept of what came. What Twilio tells of our own messages comes with each of
+/// them, and its bytes say no more than the event does.
 fn raw_to_keep(entry: &Entry) -> Option<&[u8]> {
     match entry.event.happening {
         Happening::Echo { .. } => None,
-        Happening::Receipt { .. } => Some(&[]),
         _ => (!entry.raw.is_empty()).then_some(&entry.raw[..]),
     }
 }

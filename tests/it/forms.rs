@@ -8,7 +8,7 @@ mod slow;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use partyline_slack::simulator::{Mode, Options, Run, View};
+use partyline_slack::simulator::{Mode, Options, Run, Simulator, View};
 use serde_json::Value;
 
 use crate::support::{PATIENCE, SECOND_SENDER, SENDER, World, inbox};
@@ -48,9 +48,15 @@ fn two_senders(world: &mut World) {
     });
 }
 
+/// Sends a form off, and waits until the daemon has acknowledged it.
+async fn send_off(slack: &Simulator, form: &str) {
+    let sent = slack.send_off(form).expect("Slack takes it").acknowledged().await;
+    sent.expect("Slack takes it");
+}
+
 /// The newest view of somebody's that is open and has this in it.
 async fn view(world: &World, user: &str, holds: &str) -> View {
-    let look = |slack: &partyline_slack::simulator::Simulator| {
+    let look = |slack: &Simulator| {
         let mut views = slack.views();
         views.retain(|one| one.user == user && one.open && one.view["type"] == "modal");
         views.pop().filter(|one| one.view.to_string().contains(holds))
@@ -190,13 +196,7 @@ async fn a_room_that_is_there_becomes_the_groups() {
         world.slack.type_in(&form, "name", name).expect("Slack takes it");
         world.slack.type_in(&form, "numbers", "+14155550101").expect("Slack takes it");
         world.slack.choose(&form, "channel", &[room]).expect("Slack takes it");
-        world
-            .slack
-            .send_off(&form)
-            .expect("Slack takes it")
-            .acknowledged()
-            .await
-            .expect("Slack takes it");
+        send_off(&world.slack, &form).await;
         run.answer(PATIENCE).await.expect("an answer").text
     };
     // The bridge is not in it: nothing is made, and it says why.
@@ -233,12 +233,7 @@ async fn what_is_wrong_stands_under_its_field_and_nothing_is_done() {
     ] {
         slack.type_in(&form, "name", name).expect("Slack takes it");
         slack.type_in(&form, "numbers", numbers).expect("Slack takes it");
-        slack
-            .send_off(&form)
-            .expect("Slack takes it")
-            .acknowledged()
-            .await
-            .expect("Slack takes it");
+        send_off(slack, &form).await;
         let view = slack.view(&form).expect("Slack takes it");
         assert!(view.open, "{name} {numbers}");
         let errors = view.errors;
@@ -248,13 +243,13 @@ async fn what_is_wrong_stands_under_its_field_and_nothing_is_done() {
     slack.type_in(&form, "name", "Spring").expect("Slack takes it");
     slack.type_in(&form, "numbers", "+14155550102").expect("Slack takes it");
     slack.choose(&form, "channel", &[&group.channel]).expect("Slack takes it");
-    slack.send_off(&form).expect("Slack takes it").acknowledged().await.expect("Slack takes it");
+    send_off(slack, &form).await;
     let errors = slack.view(&form).expect("Slack takes it").errors;
     assert!(errors["room"].contains("is tied to CH"), "{errors:?}");
     // And once it is right, it is done.
     let other = channel(&world, "launch");
     slack.choose(&form, "channel", &[&other]).expect("Slack takes it");
-    slack.send_off(&form).expect("Slack takes it").acknowledged().await.expect("Slack takes it");
+    send_off(slack, &form).await;
     let answer = run.answer(PATIENCE).await.expect("an answer").text;
     assert!(answer.contains("\"Spring\" is made"), "{answer}");
     assert_eq!(world.twilio.conversations().len(), 2);
@@ -283,13 +278,7 @@ async fn whoever_may_not_learns_only_that() {
     world.command(&group.channel, &admin, &format!("role revoke slack:{ben} admin")).await;
     assert!(world.slack.search(&form, "people", "maya").await.expect("Slack takes it").is_empty());
     world.slack.type_in(&form, "name", "Spring").expect("Slack takes it");
-    world
-        .slack
-        .send_off(&form)
-        .expect("Slack takes it")
-        .acknowledged()
-        .await
-        .expect("Slack takes it");
+    send_off(&world.slack, &form).await;
     let answer = run.answer(PATIENCE).await.expect("an answer").text;
     assert_eq!(answer, "You may not use `/wa group create`: it is for administrators.");
     assert_eq!(audited(&world, "group create"), ["denied", "denied"]);
@@ -324,7 +313,7 @@ async fn a_question_is_answered_by_a_button_once() {
         let whisper = world.slack.ephemerals(&room).pop().expect("the question");
         let press = || world.slack.press_whispered(&room, &admin, whisper.ts, &yes);
         let pressed = [press(), press()].map(|run| run.expect("Slack takes it"));
-        let deleted = |slack: &partyline_slack::simulator::Simulator| {
+        let deleted = |slack: &Simulator| {
             let mut told = slack.ephemerals(&room).into_iter().filter(|one| one.ts == whisper.ts);
             told.find(|one| one.text.contains("is deleted"))
         };

@@ -2,7 +2,7 @@
 
 use partyline_slack::simulator::View;
 
-use super::{PATIENCE, World, by_http, channel, slack_sdk_takes_them, view};
+use super::{PATIENCE, World, by_http, channel, send_off, slack_sdk_takes_them, view};
 
 /// Opens somebody's Home tab, and waits until it holds this.
 async fn home(world: &World, user: &str, holds: &str) -> View {
@@ -59,13 +59,7 @@ async fn everybody_sees_their_groups() {
             !world.slack.view(&form).expect("Slack takes it").view.to_string().contains("This one")
         );
         world.slack.type_in(&form, "name", "Autumn").expect("Slack takes it");
-        world
-            .slack
-            .send_off(&form)
-            .expect("Slack takes it")
-            .acknowledged()
-            .await
-            .expect("Slack takes it");
+        send_off(&world.slack, &form).await;
         let told = |slack: &partyline_slack::simulator::Simulator| {
             let direct = slack.channels().into_iter().find(|(_, name)| *name == admin)?.0;
             slack.messages(&direct).last().map(|message| message.text.clone())

@@ -2,7 +2,9 @@
 
 use partyline_slack::simulator::Ts;
 
-use super::{PATIENCE, World, audited, by_http, channel, slack_sdk_takes_them, two_senders, view};
+use super::{
+    PATIENCE, World, audited, by_http, channel, send_off, slack_sdk_takes_them, two_senders, view,
+};
 use crate::support::{SECOND_SENDER, inbox};
 
 /// The newest message of a channel with this text.
@@ -42,13 +44,7 @@ async fn one_person_is_written_to_alone() {
         view(&world, &admin, "\"block_id\":\"set.2\"").await;
         world.slack.type_in(&form.id, "set.1", "Maya").expect("Slack takes it");
         world.slack.type_in(&form.id, "set.2", "Monday at nine").expect("Slack takes it");
-        world
-            .slack
-            .send_off(&form.id)
-            .expect("Slack takes it")
-            .acknowledged()
-            .await
-            .expect("Slack takes it");
+        send_off(&world.slack, &form.id).await;
         let answer = run.answer(PATIENCE).await.expect("an answer").text;
         assert!(answer.contains("Sent to Maya Lopez alone."), "{answer}\n{}", world.daemon.log());
         world.wait_for_inbox(&group.phones[0], 1).await;
@@ -83,13 +79,7 @@ async fn one_person_is_written_to_alone() {
         let mut run = reply();
         let form = view(&world, &admin, "\"block_id\":\"text\"").await;
         world.slack.type_in(&form.id, "text", "bring <the> plan & a pen").expect("Slack takes it");
-        world
-            .slack
-            .send_off(&form.id)
-            .expect("Slack takes it")
-            .acknowledged()
-            .await
-            .expect("Slack takes it");
+        send_off(&world.slack, &form.id).await;
         let answer = run.answer(PATIENCE).await.expect("an answer").text;
         assert!(answer.contains("Sent to Maya Lopez alone."), "{answer}");
         world.wait_for_inbox(&group.phones[0], 3).await;
@@ -139,13 +129,7 @@ async fn where_nobody_can_be_written_to_it_says_why() {
     world.slack.choose(&form.id, "template", &[&templates[0].0]).expect("Slack takes it");
     view(&world, &admin, "\"block_id\":\"set.1\"").await;
     world.slack.type_in(&form.id, "set.1", "The team").expect("Slack takes it");
-    world
-        .slack
-        .send_off(&form.id)
-        .expect("Slack takes it")
-        .acknowledged()
-        .await
-        .expect("Slack takes it");
+    send_off(&world.slack, &form.id).await;
     let answer = run.answer(PATIENCE).await.expect("an answer").text;
     assert!(answer.contains("Nothing was sent") && answer.contains("2 senders"), "{answer}");
     assert_eq!(world.twilio.conversations().len(), 1, "what was begun is taken back");

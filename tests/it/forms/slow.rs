@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use partyline_slack::simulator as slack;
 use partyline_twilio::simulator as twilio;
 
-use super::{PATIENCE, World, by_http, channel, open, view};
+use super::{PATIENCE, World, by_http, channel, open, send_off, view};
 
 /// What Slack gives.
 const SLACK: Duration = Duration::from_secs(3);
@@ -38,13 +38,7 @@ async fn a_form_opens_in_time_while_twilio_is_slow() {
         }
         // It can be sent off without.
         world.slack.type_in(&form, "name", "Spring").expect("Slack takes it");
-        world
-            .slack
-            .send_off(&form)
-            .expect("Slack takes it")
-            .acknowledged()
-            .await
-            .expect("Slack takes it");
+        send_off(&world.slack, &form).await;
         let answer = run.answer(PATIENCE).await.expect("an answer").text;
         assert!(answer.contains("\"Spring\" is made"), "{answer}");
     }
