@@ -212,6 +212,7 @@ fn entry(links: &Links, group: usize, number: u64) -> Entry {
         unlinked,
         group: None,
         tell: Vec::new(),
+        plea: None,
     }
 }
 

@@ -39,6 +39,7 @@ use crate::naming::Naming;
 use crate::networks::Networks;
 use crate::operations::Operations;
 use crate::operator::Operator;
+use crate::optouts::Optouts;
 use crate::poison::{CALM, Guard};
 use crate::process;
 use crate::store::Folder;
@@ -95,6 +96,8 @@ pub async fn run(
         commands: Keyed::new(tasks.clone()),
         reads: Keyed::new(tasks.clone()),
         names: Keyed::new(tasks.clone()),
+        optouts: Keyed::new(tasks.clone()),
+        leaving: Arc::default(),
         ticks: Arc::default(),
         polls: polls(config),
         comparisons: comparisons(config),
@@ -107,11 +110,20 @@ pub async fn run(
         networks.limits(),
         wakers.clone(),
         signs.clone(),
-        intake::Late { limit: config.relay.catch_up(), lateness: config.relay.lateness.clone() },
+        rules(config),
     );
     let recalling =
         members::recall(&ledger, contacts.names(), &links, &networks, stop.clone()).await?;
     tasks.spawn(recalling);
+    Optouts::start(
+        ledger.clone(),
+        links.clone(),
+        contacts.names().clone(),
+        networks.clone(),
+        wakers.clone(),
+        stop.clone(),
+    )
+    .await?;
     Lanes::new(
         ledger.clone(),
         networks.clone(),
@@ -274,6 +286,15 @@ fn comparisons(config: &Config) -> Option<Arc<Polls>> {
         part: 1,
         quiet: QUIET_ROOM,
     }))
+}
+
+/// What intake does with what comes.
+fn rules(config: &Config) -> intake::Rules {
+    let relay = &config.relay;
+    intake::Rules {
+        late: intake::Late { limit: relay.catch_up(), lateness: relay.lateness.clone() },
+        optout: config.optout.clone(),
+    }
 }
 
 /// The links of the configuration, and of those made by command all that do not contradict it.

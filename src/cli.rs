@@ -83,6 +83,9 @@ enum Command {
     /// Who may do what, as /wa role: list, grant, revoke
     #[command(visible_alias = "role")]
     Roles(operate::Args),
+    /// Who wants no more messages, as /wa optout: list, add, clear; export as a file
+    #[command(visible_alias = "optout")]
+    Optouts(operate::Args),
     /// Print the completions of a shell
     Completions(completions::Args),
 }
@@ -150,6 +153,7 @@ impl Cli {
             Command::Queue(args) => operate(Noun::Queue, args, self.config, &mut out),
             Command::Audit(args) => operate(Noun::Audit, args, self.config, &mut out),
             Command::Roles(args) => operate(Noun::Roles, args, self.config, &mut out),
+            Command::Optouts(args) => operate(Noun::Optouts, args, self.config, &mut out),
         }
     }
 }

@@ -15,6 +15,7 @@ mod group;
 mod help;
 mod member;
 mod notify;
+mod optout;
 #[cfg(test)]
 mod permissions;
 mod queue;
@@ -73,7 +74,7 @@ impl Command {
 }
 
 /// What the commands are called that change nothing.
-const READING: &[&str] = &["list", "show", "find", "export", "audit", "status", "help"];
+const READING: &[&str] = &["list", "show", "find", "export", "data", "audit", "status", "help"];
 
 impl std::fmt::Debug for Command {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -110,6 +111,13 @@ pub static TABLE: &[Command] = &[
     contact::REMOVE,
     contact::IMPORT,
     contact::EXPORT,
+    contact::NOTE,
+    contact::DATA,
+    contact::ERASE,
+    optout::LIST,
+    optout::ADD,
+    optout::CLEAR,
+    optout::EXPORT,
     queue::LIST,
     queue::RETRY,
     queue::DROP,

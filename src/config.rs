@@ -19,6 +19,7 @@ mod limits;
 mod links;
 mod logging;
 mod matrix;
+mod optout;
 mod relay;
 mod section;
 mod slack;
@@ -41,6 +42,7 @@ pub use http::Http;
 pub use limits::Limits;
 pub use logging::{LogFormat, Logging};
 pub use matrix::{Login, Matrix};
+pub use optout::{Answers, Optout};
 pub use relay::Relay;
 pub use slack::{Slack, Transport};
 pub use store::Store;
@@ -76,6 +78,8 @@ pub struct Config {
     pub links: Vec<Link>,
     /// How messages are passed on.
     pub relay: Relay,
+    /// What somebody writes who wants no more messages, and what they are answered.
+    pub optout: Optout,
     /// What of the contacts is held in memory.
     pub contacts: Contacts,
     /// What one caller may take.
@@ -268,6 +272,7 @@ impl Reader {
             Ok(alerts)
         });
         let relay = self.section("relay", Relay::read);
+        let optout = self.section("optout", Optout::read);
         let contacts = self.section("contacts", Contacts::read);
         let limits = self.section("limits", Limits::read);
         let logging = self.section("logging", Logging::read);
@@ -284,6 +289,7 @@ impl Reader {
             audit: audit?,
             links: links?,
             relay: relay?,
+            optout: optout?,
             contacts: contacts?,
             limits: limits?,
             alerts: alerts?,

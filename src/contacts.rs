@@ -17,6 +17,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use partyline_core::{Address, Contact, mask};
 
+pub(crate) use self::names::number::in_words;
 pub use self::names::{Named, Names};
 pub use self::sled::{Disorder, SledContacts};
 
@@ -124,6 +125,12 @@ pub trait ContactStore: Send + Sync {
     /// # Errors
     /// The store failed.
     async fn page(&self, after: Option<&str>, limit: usize) -> Result<Vec<Contact>, StoreError>;
+
+    /// Leaves nothing behind on the disk of what was removed. Takes as long as copying the store.
+    ///
+    /// # Errors
+    /// The store failed; what was removed may still stand in its files.
+    async fn scrub(&self) -> Result<(), StoreError>;
 
     /// How many there are; costs no scan.
     ///

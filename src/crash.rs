@@ -110,6 +110,14 @@ points! {
     ReadReleasing = "read.releasing",
     /// What was held is let go; its lanes are not woken.
     ReadReleased = "read.released",
+    /// Somebody who opted out is taken out of a group; that is not written down.
+    OptoutLeft = "optout.left",
+    /// It is written, not committed.
+    OptoutRemoving = "optout.removing",
+    /// Somebody is put back into a group; that is not written down.
+    OptoutBack = "optout.back",
+    /// It is written, not committed.
+    OptoutReturning = "optout.returning",
     /// A command is about to be carried out.
     CommandBegin = "command.begin",
     /// A conversation's members are learned, its link is not made.
@@ -136,6 +144,14 @@ points! {
     ContactWritten = "contact.written",
     /// A contact is flushed; nobody knows.
     ContactFlushed = "contact.flushed",
+    /// The contacts are copied, so that nothing is left of what was removed.
+    ContactsCopied = "contacts.copied",
+    /// The old folder has another name; the copy has not its own yet.
+    ContactsMoved = "contacts.moved",
+    /// The copy is the store; the old folder is still there.
+    ContactsReplaced = "contacts.replaced",
+    /// A person's rows are erased; the command is not done.
+    PersonErased = "person.erased",
 }
 
 /// Reads what the environment arms. First thing in `main`.

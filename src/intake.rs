@@ -10,21 +10,24 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 use partyline_core::{
-    Address, Cursor, Event, EventKey, Happening, Incoming, Intake, Lateness, Lost, MemberChange,
-    Network, NotStored, Place, Stored,
+    Address, Channel, Cursor, Event, EventKey, Happening, Incoming, Intake, Lateness, Lost,
+    MemberChange, Network, NotStored, Place, Stored,
 };
 use tokio::sync::Notify;
 
 use crate::alerts::Signs;
 use crate::catchup::{Polls, words};
+use crate::config::Optout;
 use crate::contacts::Names;
 use crate::crash::{Point, point};
 use crate::keyed::Keyed;
 use crate::ledger::{
-    Accepted, Entry, Lane, Ledger, LedgerError, Limit, Order, Skipped, StoredParticipant, Telling,
-    Through,
+    Accepted, Entry, Lane, Ledger, LedgerError, Limit, Order, Plea, Skipped, StoredParticipant,
+    Telling, Through,
 };
 use crate::links::Links;
+use crate::optouts::Leaving;
+use crate::policy::twilio_answers;
 use crate::route::{Limits, Route, linked_place, route};
 use refused::Refused;
 
@@ -42,6 +45,10 @@ pub struct Wakers {
     pub reads: Arc<Keyed<Place>>,
     /// Conversations after which their rooms are to be named.
     pub names: Arc<Keyed<Place>>,
+    /// People who opted out, or in again, by what the ledger knows them by.
+    pub optouts: Arc<Keyed<String>>,
+    /// The groups that some of them are about to be taken out of.
+    pub leaving: Arc<Leaving>,
     /// Told when there is news of how far messages came.
     pub ticks: Arc<Notify>,
     /// Told of what is said to conversations, where they have to be asked for answers.
@@ -58,6 +65,10 @@ impl Wakers {
 
     /// Wakes whatever this outcome gives work to.
     pub fn wake(&self, accepted: Accepted) {
+        for (id, leaving) in accepted.optouts {
+            self.leaving.mark(&id, leaving);
+            self.optouts.wake(id);
+        }
         for lane in accepted.wake {
             if let Some(polls) = &self.polls {
                 polls.stir(&lane.place);
@@ -90,6 +101,16 @@ pub struct Door {
     signs: Arc<Signs>,
     refused: Arc<Refused>,
     late: Late,
+    optout: Arc<Optout>,
+}
+
+/// What is done with what comes.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// With what comes late.
+    pub late: Late,
+    /// With words by which people on phones ask for no more messages.
+    pub optout: Optout,
 }
 
 /// What is done with what comes late.
@@ -111,10 +132,12 @@ impl Door {
         limits: Limits,
         wakers: Wakers,
         signs: Arc<Signs>,
-        late: Late,
+        rules: Rules,
     ) -> Self {
-        let refused = Arc::default();
-        Self { ledger, links, names, limits: Arc::new(limits), wakers, signs, refused, late }
+        let (refused, limits) = (Arc::default(), Arc::new(limits));
+        let Rules { late, optout } = rules;
+        let optout = Arc::new(optout);
+        Self { ledger, links, names, limits, wakers, signs, refused, late, optout }
     }
 
     /// Has what could not be stored read back, once it can be. Runs until it is dropped.
@@ -237,7 +260,8 @@ impl Door {
                         let order = order(&event, read_back || held);
                         let (group, tell) = self.concerned(&event);
                         let raw = raw.clone();
-                        Some(Entry { event, raw, via, owed, order, unlinked, group, tell })
+                        let plea = self.plea(&event);
+                        Some(Entry { event, raw, via, owed, order, unlinked, group, tell, plea })
                     }
                     // What is read back moves the cursor when it is released.
                     Route::Cursor if read_back => None,
@@ -250,10 +274,28 @@ impl Door {
                         unlinked: false,
                         group: None,
                         tell: Vec::new(),
+                        plea: None,
                     }),
                 }
             })
             .collect()
+    }
+
+    /// What somebody on a phone asks for, where a whole message is a word that asks for it, and what
+    /// they are answered, where Twilio does not answer by itself.
+    fn plea(&self, event: &Event) -> Option<Plea> {
+        let (address, content) = match &event.happening {
+            Happening::Message { speaker, content, .. } => (speaker.address()?, content),
+            Happening::Wrote { address, content, .. } => (address.clone(), content),
+            _ => return None,
+        };
+        let bare = content.files.is_empty() && address.channel() != Channel::Client;
+        let word = &content.text.plain;
+        let Optout { words, answers } = &*self.optout;
+        let what = words.wish(word).filter(|_| bare)?;
+        let ours = answers.by_sms || !twilio_answers(&address, word);
+        let answer = ours.then(|| answers.to(what).to_owned());
+        Some(Plea { what, answer })
     }
 
     /// The group that an event in a room concerns, and the rooms that may want to know of it.

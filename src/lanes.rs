@@ -24,6 +24,7 @@ use crate::crash::{Point, point};
 use crate::intake::Wakers;
 use crate::ledger::{Delivery, Lane, Ledger, LedgerError};
 use crate::networks::{Networks, Powers};
+use crate::optouts::refusal;
 use crate::poison::{Guard, PANICS, Poison};
 
 /// How many deliveries of a lane are read at once: memory for each lane that is active.
@@ -199,6 +200,9 @@ impl Lanes {
         let mut backoff = Backoff::default();
         let mut panics = 0;
         loop {
+            // Who has just opted out gets nothing more, not even what waited already.
+            let nobody_leaves = self.wakers.leaving.nobody(&delivery.owed.to);
+            self.stop.run_until_cancelled(nobody_leaves).await;
             if self.stop.is_cancelled() {
                 return End::Stopped;
             }
@@ -246,6 +250,7 @@ impl Lanes {
         waiting: &[Delivery],
         uncertain: bool,
     ) -> Result<End, Failure> {
+        self.wanted(waiting).await?;
         let most = powers.deliver.most_together().max(1);
         let mut outgoing: Vec<Outgoing> =
             waiting.iter().take(most).map(Delivery::outgoing).collect();
@@ -263,6 +268,25 @@ impl Lanes {
             self.find_or_send(powers, &outgoing).await
         } else {
             self.send(powers, &outgoing, false).await
+        }
+    }
+
+    /// Nothing goes to a phone alone whose owner wants no messages, but the answer to themselves. (A
+    /// group that they are in is what they are taken out of.)
+    async fn wanted(&self, waiting: &[Delivery]) -> Result<(), Failure> {
+        let owed = &waiting[0].owed;
+        let Some((_, address)) = owed.to.as_phone().filter(|_| owed.from != owed.to) else {
+            return Ok(());
+        };
+        let found = self.ledger.suppressed(vec![address]).await.map_err(|error| {
+            Failure::later(Reason::Unavailable, None, format!("It is sent later: {error}."))
+        })?;
+        match found.first() {
+            None => Ok(()),
+            Some((_, suppression)) => {
+                let sentence = format!("Whoever it was for {}.", refusal(suppression));
+                Err(Failure::never(Reason::OptedOut, sentence))
+            }
         }
     }
 

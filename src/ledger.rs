@@ -23,6 +23,7 @@ mod commands;
 mod copy;
 mod cursors;
 mod deliveries;
+mod erase;
 mod examine;
 mod floors;
 mod follow;
@@ -37,6 +38,7 @@ mod mark;
 mod members;
 mod missed;
 mod naming;
+mod own;
 mod parked;
 mod receipts;
 mod remember;
@@ -46,6 +48,7 @@ mod said;
 mod schema;
 mod soundness;
 mod status;
+mod suppressions;
 #[cfg(test)]
 mod tests;
 mod threads;
@@ -69,6 +72,7 @@ pub use codes::AwaitedCode;
 pub use commands::{Ending, PendingCommand};
 pub use copy::{copy, note_restored};
 pub use deliveries::Delivery;
+pub use erase::{Erased, Known, Traces};
 pub use examine::{Finding, examine, mend};
 pub use groups::{Group, GroupChange, GroupFilter, GroupSort, fold};
 use heads::Heads;
@@ -83,6 +87,7 @@ pub use roles::{Role, RoleChange, StoredRole};
 pub use runs::Past;
 pub use schema::SCHEMA;
 pub use status::Counts;
+pub use suppressions::{How, OptoutWork, Plea, Removal, Suppression, SuppressionChange};
 use threads::Threads;
 pub use ticks::{Phone, Receipt, TickNews};
 
@@ -180,6 +185,8 @@ pub struct Entry {
     pub group: Option<Place>,
     /// Who is told, if it changes something that people want to know.
     pub tell: Vec<Place>,
+    /// What somebody on a phone asks for by it.
+    pub plea: Option<Plea>,
 }
 
 /// How an event's turn among those of its place is found.
@@ -206,6 +213,8 @@ pub enum Change {
     Queue(QueueChange),
     /// Who may do what.
     Role(RoleChange),
+    /// Who wants no messages.
+    Suppression(SuppressionChange),
 }
 
 /// What one destination is owed: the store's form of an
@@ -317,6 +326,10 @@ impl Ledger {
             audit::interrupted(&mut connection, clock.now().as_millisecond())?;
             lock.note_made()?;
             let tag = tag(&connection)?;
+            people_key(&connection)?;
+            if let Err(error) = erase::make_up(&connection) {
+                tracing::error!(%error, "what was erased may still stand in the ledger's file; the next start removes it");
+            }
             let restored = restored(&connection)?;
             let heads = Arc::<Heads>::default();
             let threads = Threads::start(path, connection, heads.clone(), lock)?;
@@ -367,6 +380,17 @@ fn tag(connection: &Connection) -> Result<String, LedgerError> {
         [made],
     )?;
     Ok(connection.query_row("SELECT value FROM meta WHERE key = 'tag'", [], |row| row.get(0))?)
+}
+
+/// The key under which people are hashed who must be known when nothing else of them is: made once.
+fn people_key(connection: &Connection) -> Result<(), LedgerError> {
+    let made: [u8; 32] = rand::random();
+    let made: String = made.iter().map(|byte| format!("{byte:02x}")).collect();
+    connection.execute(
+        "INSERT INTO meta (key, value) VALUES ('people', ?1) ON CONFLICT DO NOTHING",
+        [made],
+    )?;
+    Ok(())
 }
 
 fn restored(connection: &Connection) -> Result<Option<Timestamp>, LedgerError> {

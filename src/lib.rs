@@ -25,6 +25,7 @@ pub mod naming;
 pub mod networks;
 pub mod operations;
 pub mod operator;
+pub mod optouts;
 pub mod poison;
 pub mod policy;
 pub mod process;

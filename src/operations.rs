@@ -11,6 +11,7 @@ mod change;
 mod contact;
 mod create;
 mod direct;
+mod erase;
 mod link;
 mod membership;
 mod template;
@@ -130,9 +131,14 @@ pub enum Operation {
     Contact {
         /// What becomes of it.
         change: ContactChange,
+        /// Who gets no messages by it.
+        #[serde(default)]
+        suppress: Option<Address>,
         /// What is said once it is done.
         answer: String,
     },
+    /// Erases everything that is kept of somebody.
+    Erase(Address),
     /// Takes contacts over from a file.
     Import {
         /// What is in it.
@@ -188,7 +194,10 @@ impl Operation {
             Self::Notify { group, template, variables } => {
                 template::notify(work, &group, &template, &variables).await
             }
-            Self::Contact { change, answer } => contact::change(work, change, answer).await,
+            Self::Contact { change, suppress, answer } => {
+                contact::change(work, change, suppress, answer).await
+            }
+            Self::Erase(who) => erase::run(work, &who).await,
             Self::Import { file, dry_run } => contact::import(work, file, dry_run).await,
             Self::Direct(direct) => direct::run(work, &direct).await,
             Self::ListTemplates => template::list(work).await,
@@ -278,9 +287,14 @@ impl Operations {
         done: Done,
         audit: Option<AuditEntry>,
     ) -> Result<(), LedgerError> {
-        let Done { ended, answer, changes, owed, replaces, about, mut details, buttons } = done;
-        let audit = audit.map(|entry| AuditEntry { ended, said: answer.clone(), ..entry });
-        let mut ending = Ending { owed, changes: changes.clone(), audit, answered: None };
+        let Done { ended, answer, changes, owed, replaces, about, mut details, erased, buttons } =
+            done;
+        let erase = erased.is_some();
+        let audit = audit.map(|entry| {
+            let subject = erased.unwrap_or_else(|| entry.subject.clone());
+            AuditEntry { ended, said: answer.clone(), subject, ..entry }
+        });
+        let mut ending = Ending { owed, changes: changes.clone(), audit, answered: None, erase };
         if line.by.network == Network::Operator {
             if let Some(group) = about {
                 details.insert("group".to_owned(), group.id().into());
@@ -304,6 +318,9 @@ impl Operations {
         }
         metrics::counter!("partyline_commands_total").increment(1);
         self.wakers.wake(accepted);
+        if erase && let Err(error) = self.desk.ledger.compact().await {
+            tracing::error!(%error, "what was erased may still stand in the ledger's file; the next start removes it");
+        }
         Ok(())
     }
 
@@ -317,7 +334,7 @@ impl Operations {
                 }
             }
             Change::Link(LinkChange::Untie { room }) => drop(self.desk.links.untie(&room)),
-            Change::Group(_) | Change::Queue(_) | Change::Role(_) => {}
+            Change::Group(_) | Change::Queue(_) | Change::Role(_) | Change::Suppression(_) => {}
         }
     }
 

@@ -4,8 +4,10 @@ mod delivery;
 mod numbers;
 mod permission;
 mod senders;
+mod suppression;
 
 pub use delivery::{is_failure, tick, told, why};
 pub use numbers::{NotANumber, parse_address};
 pub use permission::{Right, Standing, may};
 pub use senders::{Assignment, Unserved, assign};
+pub use suppression::{Wish, Words, is_word, twilio_answers};

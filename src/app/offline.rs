@@ -8,11 +8,11 @@ use std::sync::Arc;
 use axum::Router;
 use partyline_core::{Clock, SystemClock};
 
-use super::{Bridges, desk, links, open_contacts};
+use super::{Bridges, desk, links, open_contacts, rules};
 use crate::alerts::{Board, Signs};
 use crate::config::Config;
 use crate::http::api::{self, Api};
-use crate::intake::{Door, Late, Wakers};
+use crate::intake::{Door, Wakers};
 use crate::keyed::Keyed;
 use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
@@ -45,12 +45,14 @@ pub async fn offline(config: &Config) -> anyhow::Result<Offline> {
     let networks = bridges.networks(config);
     let lifecycle = Lifecycle::default();
     let guard = Guard::uncounted(ledger.clone());
-    // Lanes and read-backs are the daemon's: nothing is sent from here but what a command does.
+    // Lanes and read-backs, and who is taken out of groups, are the daemon's: nothing is sent from here but what a command does.
     let wakers = Wakers {
         lanes: Keyed::new(lifecycle.tasks.clone()),
         commands: Keyed::new(lifecycle.tasks.clone()),
         reads: Keyed::new(lifecycle.tasks.clone()),
         names: Keyed::new(lifecycle.tasks.clone()),
+        optouts: Keyed::new(lifecycle.tasks.clone()),
+        leaving: Arc::default(),
         ticks: Arc::default(),
         polls: None,
         comparisons: None,
@@ -62,7 +64,7 @@ pub async fn offline(config: &Config) -> anyhow::Result<Offline> {
         networks.limits(),
         wakers.clone(),
         Arc::new(Signs::default()),
-        Late { limit: config.relay.catch_up(), lateness: config.relay.lateness.clone() },
+        rules(config),
     );
     let alerts = Arc::new(Board::default());
     let desk = Arc::new(desk(config, &ledger, &links, &contacts, &networks, &alerts, &clock));

@@ -1,4 +1,4 @@
-//! `partyline groups|members|contacts|links|queue|audit|roles …`: the chat commands from a shell.
+//! `partyline groups|members|contacts|links|queue|audit|roles|optouts …`: the chat commands from a shell.
 //!
 //! All of it goes through the admin API: that of the running daemon, or, where none runs, the same
 //! routes over the store itself. Lists and imports have routes of their own; everything else is
@@ -43,6 +43,7 @@ pub(super) enum Noun {
     Queue,
     Audit,
     Roles,
+    Optouts,
 }
 
 /// Carries out what the words say.
@@ -57,7 +58,9 @@ pub(super) async fn run(
     let verb = words.first().map_or("", String::as_str);
     let done = match (noun, verb) {
         (Noun::Contacts, "import") => import(&road, words, as_json, out).await,
-        (Noun::Contacts, "export") => export(&road, words, out).await,
+        (Noun::Contacts, "export") => export(&road, "contacts", words, out).await,
+        (Noun::Contacts, "data") => data(&road, words, out).await,
+        (Noun::Optouts, "export") => export(&road, "optouts", words, out).await,
         (Noun::Audit, _) => audit(&road, words, as_json, out).await,
         (Noun::Links, "" | "list") => list(&road, "links", "", as_json, out).await,
         (Noun::Contacts, "list") => list(&road, "contacts", "", as_json, out).await,
@@ -70,6 +73,7 @@ pub(super) async fn run(
         }
         (Noun::Queue, "list") if as_json => list(&road, "queue", "", true, out).await,
         (Noun::Roles, "list") if as_json => list(&road, "roles", "", true, out).await,
+        (Noun::Optouts, "list") if as_json => list(&road, "optouts", "", true, out).await,
         (Noun::Members, "list") if as_json => {
             let group = words.get(1).context("Which group? partyline members list GROUP --json")?;
             list(&road, &format!("groups/{}/members", encoded(group)), "", true, out).await
@@ -118,6 +122,7 @@ async fn give(
         Noun::Queue => "queue",
         Noun::Audit => "audit",
         Noun::Roles => "role",
+        Noun::Optouts => "optout",
     };
     let mut all = vec![in_chat.to_owned()];
     // What the chat calls a link's verbs.
@@ -260,23 +265,49 @@ async fn whole(answer: Body) -> anyhow::Result<bytes::Bytes> {
 
 async fn export(
     road: &Road,
+    what: &str,
     mut words: Vec<String>,
     out: &mut (dyn Write + Send),
 ) -> anyhow::Result<()> {
     let format = take_value(&mut words, "--format").unwrap_or_else(|| "csv".to_owned());
-    let target = format!("contacts/export?format={}", encoded(&format));
-    let answer = road.send("GET", &target, None, None).await?;
+    let target = format!("{what}/export?format={}", encoded(&format));
+    match words.as_slice() {
+        [_] => fetch(road, &target, None, out).await,
+        [_, path] => fetch(road, &target, Some(path), out).await,
+        _ if what == "optouts" => bail!("partyline optouts export [FILE] [--format csv|json]"),
+        _ => bail!("partyline contacts export [FILE] [--format csv|vcard]"),
+    }
+}
+
+/// All that is kept of somebody.
+async fn data(road: &Road, words: Vec<String>, out: &mut (dyn Write + Send)) -> anyhow::Result<()> {
+    let (number, path) = match words.as_slice() {
+        [_, number] => (number, None),
+        [_, number, path] => (number, Some(path)),
+        _ => bail!("partyline contacts data NUMBER [FILE]"),
+    };
+    let target = format!("contacts/{}/data", encoded(number));
+    fetch(road, &target, path, out).await
+}
+
+/// Writes what the API answers to a new file, or to the standard output.
+async fn fetch(
+    road: &Road,
+    target: &str,
+    path: Option<&String>,
+    out: &mut (dyn Write + Send),
+) -> anyhow::Result<()> {
+    let answer = road.send("GET", target, None, None).await?;
     let mut pieces = answer.into_data_stream();
-    let mut file: Box<dyn Write + Send> = match words.as_slice() {
-        [_] => Box::new(out),
-        [_, path] => Box::new(
+    let mut file: Box<dyn Write + Send> = match path {
+        None => Box::new(out),
+        Some(path) => Box::new(
             std::fs::File::create_new(path)
                 .with_context(|| format!("{path} cannot be written, or is there already"))?,
         ),
-        _ => bail!("partyline contacts export [FILE] [--format csv|vcard]"),
     };
     while let Some(piece) = pieces.next().await {
-        file.write_all(&piece.context("the contacts were cut short")?)?;
+        file.write_all(&piece.context("the file was cut short")?)?;
     }
     Ok(file.flush()?)
 }

@@ -2,6 +2,7 @@
 
 mod exchange;
 mod find;
+mod person;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use crate::policy::{Right, parse_address};
 
 pub(super) use exchange::{EXPORT, IMPORT};
 pub(super) use find::{FIND, SHOW};
+pub(super) use person::{DATA, ERASE, NOTE};
 
 const WHO: Argument = Argument::word("who", Kind::Who);
 const META: Argument = Argument::flag("meta", Kind::Pair).any();
@@ -99,6 +101,7 @@ async fn remove(call: Call) -> Result<Outcome, LedgerError> {
         Err(sentence) => return Ok(Outcome::Refused(sentence)),
     };
     Ok(Outcome::Operation(Operation::Contact {
+        suppress: None,
         answer: format!("{} ({}) is forgotten.", contact.name, contact.key),
         change: ContactChange::Remove(contact.key),
     }))
@@ -130,6 +133,7 @@ fn put(call: &Call, mut contact: Contact) -> Outcome {
     }
     contact.updated = call.desk.clock.now();
     Outcome::Operation(Operation::Contact {
+        suppress: None,
         answer: format!("{} is {} now.", contact.key, contact.name),
         change: ContactChange::Put(Box::new(contact)),
     })

@@ -4,7 +4,7 @@
 //! name, the number. Everything here is bounded; what falls out is read again from the store, or
 //! learned again from the next event.
 
-mod number;
+pub(super) mod number;
 #[cfg(test)]
 mod tests;
 

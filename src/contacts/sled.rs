@@ -21,14 +21,15 @@ mod examine;
 mod index;
 mod migrate;
 mod open;
+mod scrub;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 use std::collections::HashSet;
 use std::ops::Bound;
-use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
@@ -51,11 +52,21 @@ const QUEUE: usize = 256;
 
 /// Contacts in a folder of this machine. One process at a time can have it open.
 pub struct SledContacts {
-    trees: Trees,
+    trees: Shared,
     // Both are there until the store is dropped.
     jobs: Option<mpsc::Sender<Job>>,
     writer: Option<JoinHandle<()>>,
     listener: Arc<OnceLock<Listener>>,
+}
+
+/// The trees as all who read them share them; none while, and if ever, the store is replaced by one
+/// that cannot be opened.
+type Shared = Arc<RwLock<Option<Trees>>>;
+
+/// Where the store is, and how it is opened.
+struct Place {
+    folder: PathBuf,
+    cache_bytes: u64,
 }
 
 /// The four trees.
@@ -75,9 +86,12 @@ impl SledContacts {
     /// Somebody else has it open, it is damaged, or the folder cannot be used; one sentence.
     pub fn open(folder: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
         let (db, trees) = open::open(folder, cache_bytes)?;
+        let trees = Arc::new(RwLock::new(Some(trees)));
         let listener = Arc::new(OnceLock::new());
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let writer = Writer { db, trees: trees.clone(), listener: listener.clone() };
+        let place = Place { folder: folder.to_owned(), cache_bytes };
+        let writer =
+            Writer { db: Some(db), trees: trees.clone(), listener: listener.clone(), place };
         let writer = std::thread::Builder::new()
             .name("contacts".to_owned())
             .spawn(move || writer.run(queue))
@@ -90,10 +104,15 @@ impl SledContacts {
     /// # Errors
     /// Likewise.
     pub fn get_now(&self, key: &str) -> Result<Option<Contact>, StoreError> {
-        let Some(value) = self.trees.contacts.get(key.as_bytes()).map_err(failed)? else {
+        let Some(value) = self.trees()?.contacts.get(key.as_bytes()).map_err(failed)? else {
             return Ok(None);
         };
         parse(&value).map(Some).map_err(|why| StoreError::Damaged { key: key.to_owned(), why })
+    }
+
+    /// The trees, to be let go soon: while somebody holds them, the store cannot be replaced.
+    fn trees(&self) -> Result<Trees, StoreError> {
+        trees(&self.trees)
     }
 
     async fn send<T>(
@@ -109,9 +128,9 @@ impl SledContacts {
 
     /// The contacts under these keys, as far as they are there and can be read.
     fn fetch(&self, keys: impl Iterator<Item = Vec<u8>>) -> Result<Vec<Contact>, StoreError> {
-        let mut contacts = Vec::new();
+        let (trees, mut contacts) = (self.trees()?, Vec::new());
         for key in keys {
-            if let Some(value) = self.trees.contacts.get(&key).map_err(failed)? {
+            if let Some(value) = trees.contacts.get(&key).map_err(failed)? {
                 contacts.extend(readable(&key, &value));
             }
         }
@@ -156,8 +175,8 @@ impl ContactStore for SledContacts {
 
     async fn find(&self, prefix: &str, limit: usize) -> Result<Vec<Contact>, StoreError> {
         let mut seen = HashSet::new();
-        let mut keys = Vec::new();
-        for entry in self.trees.names.beginning(index::lower(prefix).as_bytes()) {
+        let (trees, mut keys) = (self.trees()?, Vec::new());
+        for entry in trees.names.beginning(index::lower(prefix).as_bytes()) {
             if keys.len() >= limit.min(PAGE_LIMIT) {
                 break;
             }
@@ -173,8 +192,8 @@ impl ContactStore for SledContacts {
     }
 
     async fn with_key(&self, prefix: &str, limit: usize) -> Result<Vec<Contact>, StoreError> {
-        let mut contacts = Vec::new();
-        let entries = self.trees.contacts.beginning(prefix.as_bytes());
+        let (trees, mut contacts) = (self.trees()?, Vec::new());
+        let entries = trees.contacts.beginning(prefix.as_bytes());
         for entry in entries.take(limit.min(PAGE_LIMIT)) {
             let (key, value) = entry.map_err(failed)?;
             contacts.extend(readable(&key, &value));
@@ -191,8 +210,8 @@ impl ContactStore for SledContacts {
         let prefix = index::entry(&index::lower(team), "");
         let last = after.map(|key| index::entry(&index::lower(team), key));
         let from = last.as_deref().map_or(Bound::Included(&prefix[..]), Bound::Excluded);
-        let mut keys = Vec::new();
-        for entry in self.trees.teams.range(from) {
+        let (trees, mut keys) = (self.trees()?, Vec::new());
+        for entry in trees.teams.range(from) {
             let (entry, _) = entry.map_err(failed)?;
             if keys.len() >= limit.min(PAGE_LIMIT) || !entry.starts_with(&prefix) {
                 break;
@@ -204,10 +223,10 @@ impl ContactStore for SledContacts {
 
     async fn teams(&self, prefix: &str, limit: usize) -> Result<Vec<String>, StoreError> {
         let prefix = index::lower(prefix).into_bytes();
-        let mut teams = Vec::new();
+        let (trees, mut teams) = (self.trees()?, Vec::new());
         let mut from = prefix.clone();
         while teams.len() < limit.min(PAGE_LIMIT) {
-            let next = self.trees.teams.range(Bound::Included(&from)).next();
+            let next = trees.teams.range(Bound::Included(&from)).next();
             let Some((entry, _)) = next.transpose().map_err(failed)? else { break };
             let Some(team) = index::text_of(&entry).filter(|_| entry.starts_with(&prefix)) else {
                 break;
@@ -221,8 +240,8 @@ impl ContactStore for SledContacts {
 
     async fn page(&self, after: Option<&str>, limit: usize) -> Result<Vec<Contact>, StoreError> {
         let from = after.map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_bytes()));
-        let mut contacts = Vec::new();
-        for entry in self.trees.contacts.range(from) {
+        let (trees, mut contacts) = (self.trees()?, Vec::new());
+        for entry in trees.contacts.range(from) {
             if contacts.len() >= limit.min(PAGE_LIMIT) {
                 break;
             }
@@ -233,13 +252,22 @@ impl ContactStore for SledContacts {
     }
 
     async fn count(&self) -> Result<u64, StoreError> {
-        let count = self.trees.meta.get(index::COUNT).map_err(failed)?;
+        let count = self.trees()?.meta.get(index::COUNT).map_err(failed)?;
         Ok(count.map_or(0, |count| index::read_count(&count)))
+    }
+
+    async fn scrub(&self) -> Result<(), StoreError> {
+        self.send(Job::Scrub).await
     }
 
     fn listen(&self, listener: Listener) {
         let _ = self.listener.set(listener);
     }
+}
+
+fn trees(shared: &Shared) -> Result<Trees, StoreError> {
+    let trees = shared.read().unwrap_or_else(PoisonError::into_inner).clone();
+    trees.ok_or_else(|| StoreError::Failed("it could not be opened again; restart".to_owned()))
 }
 
 /// The contact as it is kept.

@@ -19,7 +19,9 @@ mod groups;
 mod guard;
 mod import;
 mod links;
+mod optouts;
 mod page;
+mod person;
 mod problem;
 mod queue;
 mod roles;
@@ -112,6 +114,7 @@ fn described() -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .routes(routes!(groups::notify))
         .routes(routes!(contacts::list, contacts::put))
         .routes(routes!(contacts::show, contacts::remove))
+        .routes(routes!(person::data))
         .routes(routes!(import::import))
         .routes(routes!(transfer::export))
         .routes(routes!(links::list, links::tie))
@@ -119,6 +122,9 @@ fn described() -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .routes(routes!(queue::list))
         .routes(routes!(queue::retry))
         .routes(routes!(queue::drop_parked))
+        .routes(routes!(optouts::list, optouts::add))
+        .routes(routes!(optouts::clear))
+        .routes(routes!(optouts::export))
         .routes(routes!(audit::list))
         .routes(routes!(roles::list, roles::grant))
         .routes(routes!(roles::revoke))

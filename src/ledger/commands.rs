@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, params};
 use super::intake::insert_owed;
 use super::mark::Key;
 use super::{Accepted, Answered, AuditEntry, Change, Ledger, LedgerError, Owed, from_json};
-use super::{answers, audit, groups, journal, links, parked, roles};
+use super::{answers, audit, erase, groups, journal, links, parked, roles, suppressions};
 use crate::crash::{Point, point};
 
 /// A command that was given and is not done.
@@ -29,6 +29,8 @@ pub struct Ending {
     pub answered: Option<Answered>,
     /// Its row in the audit, where it has one.
     pub audit: Option<AuditEntry>,
+    /// Nothing of the command's own words is kept, and the file is written anew after it.
+    pub erase: bool,
 }
 
 impl Ledger {
@@ -124,6 +126,9 @@ impl Ledger {
                         Change::Group(change) => groups::apply(writing, change)?,
                         Change::Queue(change) => parked::apply(writing, change, &mut accepted)?,
                         Change::Role(change) => roles::apply(writing, change, now)?,
+                        Change::Suppression(change) => {
+                            suppressions::apply(writing, change, now, &mut accepted)?;
+                        }
                     }
                 }
                 journal::forget(writing, number)?;
@@ -137,6 +142,13 @@ impl Ledger {
                 }
                 if let Some(entry) = &ending.audit {
                     audit::append(writing.connection, entry, now)?;
+                }
+                if ending.erase {
+                    writing
+                        .connection
+                        .prepare_cached("UPDATE events SET raw = NULL, event = NULL WHERE id = ?1")?
+                        .execute([number])?;
+                    erase::owe_compacting(writing.connection)?;
                 }
                 point(Point::CommandFinishing);
                 Ok(accepted)

@@ -11,6 +11,7 @@ use super::heads::{Found, Row};
 use super::intake::{insert_owed, map_message, note_own};
 use super::mark::key_of;
 use super::receipts;
+use super::suppressions;
 use super::{Accepted, Lane, Ledger, LedgerError, Owed, from_json, timestamp};
 use crate::crash::{Point, point};
 
@@ -295,7 +296,7 @@ impl Ledger {
         let now = self.now_ms();
         let number = delivery.number;
         let reason = failure.reason.as_str();
-        let sentence = failure.sentence.clone();
+        let (to, failure) = (delivery.owed.to.clone(), failure.clone());
         let accepted = self
             .threads
             .write(move |writing| {
@@ -305,8 +306,9 @@ impl Ledger {
                         "UPDATE deliveries SET state = 2, reason = ?2, sentence = ?3
                          WHERE id = ?1 RETURNING event",
                     )?
-                    .query_row(params![number, reason, sentence], |row| row.get(0))?;
+                    .query_row(params![number, reason, failure.sentence], |row| row.get(0))?;
                 let mut accepted = Accepted::default();
+                suppressions::refused(writing, &to, &failure, now, &mut accepted)?;
                 if let Some(notice) = &notice {
                     let position = Some(writing.next_position());
                     insert_owed(writing, event, &key_of(writing, event)?, notice, position, now)?;

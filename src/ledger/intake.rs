@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use partyline_core::{Event, EventKey, Happening, MessageId, Network, Place, RoomChange};
+use partyline_core::{Content, Event, EventKey, Happening, MessageId, Network, Place, RoomChange};
 use rusqlite::params;
 
 use super::cursors::{BEFORE_THE_FIRST, PlaceRow, move_cursor, to_i64};
@@ -10,7 +10,9 @@ use super::follow::follow;
 use super::heads::{News, Row};
 use super::holds::drain;
 use super::mark::{Key, mark};
+use super::members::is_member;
 use super::receipts;
+use super::suppressions;
 use super::threads::Writing;
 use super::{Entry, Lane, Ledger, LedgerError, Order, Owed, to_json};
 use crate::crash::{Point, point};
@@ -34,6 +36,8 @@ pub struct Accepted {
     pub renamed: Vec<Place>,
     /// There is news of how far messages came.
     pub ticks: bool,
+    /// People who opted out, or in again, each with the groups that they are to be taken out of.
+    pub optouts: Vec<(String, Vec<Place>)>,
 }
 
 impl Ledger {
@@ -107,6 +111,7 @@ pub(super) fn note_own(
         unlinked: false,
         group: None,
         tell: Vec::new(),
+        plea: None,
     };
     accept_one(writing, &entry, now, accepted)
 }
@@ -128,6 +133,8 @@ fn accept_one(writing: &Writing<'_>, entry: &Entry, now: i64, accepted: &mut Acc
         Turn::Now if is_command => State::Todo,
         Turn::Now => State::Done,
     };
+    let heard_elsewhere = heard_elsewhere(writing, event)?;
+    let raw = if heard_elsewhere { Some(&[][..]) } else { raw_to_keep(entry) };
     let inserted = writing
         .connection
         .prepare_cached(
@@ -146,12 +153,12 @@ fn accept_one(writing: &Writing<'_>, entry: &Entry, now: i64, accepted: &mut Acc
             event.happening.name(),
             ordinal,
             state as i64,
-            raw_to_keep(entry),
+            raw,
             // An echo says nothing that the ledger does not know.
-            if matches!(event.happening, Happening::Echo { .. }) {
-                None
-            } else {
-                Some(to_json(event)?)
+            match &event.happening {
+                Happening::Echo { .. } => None,
+                _ if heard_elsewhere => Some(to_json(&without_words(event))?),
+                _ => Some(to_json(event)?),
             },
         ])?;
     if inserted == 0 {
@@ -169,10 +176,11 @@ fn accept_one(writing: &Writing<'_>, entry: &Entry, now: i64, accepted: &mut Acc
             .prepare_cached("UPDATE places SET unlinked = unlinked + 1 WHERE id = ?1")?
             .execute([place.id])?;
     }
+    let answer = suppressions::heed(writing, entry, accepted)?;
     let position = matches!(turn, Turn::Now).then(|| writing.next_position());
     let key = Key::of(event);
     let told = follow(writing, entry, now, accepted)?;
-    for owed in entry.owed.iter().chain(&told) {
+    for owed in entry.owed.iter().chain(&told).chain(&answer) {
         insert_owed(writing, row, &key, owed, position, now)?;
         if position.is_some() {
             accepted.wake(owed.lane());
@@ -208,6 +216,24 @@ fn raw_to_keep(entry: &Entry) -> Option<&[u8]> {
         Happening::Echo { .. } => None,
         _ => (!entry.raw.is_empty()).then_some(&entry.raw[..]),
     }
+}
+
+/// Whether it says what a conversation says as well: a member's words are kept once.
+fn heard_elsewhere(writing: &Writing<'_>, event: &Event) -> Sql<bool> {
+    match &event.happening {
+        Happening::Wrote { address, sender: Some(sender), .. } => {
+            is_member(writing.connection, address, sender)
+        }
+        _ => Ok(false),
+    }
+}
+
+fn without_words(event: &Event) -> Event {
+    let mut bare = event.clone();
+    if let Happening::Wrote { content, .. } = &mut bare.happening {
+        *content = Content::default();
+    }
+    bare
 }
 
 enum Turn {
@@ -287,6 +313,10 @@ impl Accepted {
         if !self.wake.contains(&lane) {
             self.wake.push(lane);
         }
+    }
+
+    pub(super) fn opted(&mut self, id: String, leaving: Vec<Place>) {
+        self.optouts.push((id, leaving));
     }
 
     fn gap(&mut self, place: &Place) {

@@ -1,7 +1,8 @@
 //! Members of a group, with what is known of each.
 
 use jiff::Timestamp;
-use partyline_core::Place;
+use partyline_core::{Address, Place};
+use rusqlite::Connection;
 
 use super::{Ledger, LedgerError, StoredParticipant, timestamp};
 
@@ -16,6 +17,17 @@ pub struct Member {
     pub status: Option<String>,
     /// Twilio's error code of it.
     pub error: Option<u32>,
+}
+
+/// Whether somebody is known to be in a conversation behind this sender.
+pub(super) fn is_member(
+    connection: &Connection,
+    address: &Address,
+    sender: &Address,
+) -> Result<bool, rusqlite::Error> {
+    connection
+        .prepare_cached("SELECT 1 FROM participants WHERE address = ?1 AND sender = ?2")?
+        .exists([address.as_str(), sender.as_str()])
 }
 
 impl Ledger {

@@ -5,15 +5,13 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use partyline_core::{Action, MessageId, Place, Text};
+use partyline_core::{MessageId, Place};
 use rusqlite::params;
 
 use super::cursors::{PlaceRow, move_cursor, to_i64};
 use super::holds::{Hold, drain, release_all, release_through};
-use super::intake::insert_owed;
-use super::mark::Key;
 use super::threads::Writing;
-use super::{Accepted, Lane, Ledger, LedgerError, Owed, timestamp};
+use super::{Accepted, Lane, Ledger, LedgerError, own, timestamp};
 use crate::crash::{Point, point};
 
 type Sql<T> = Result<T, rusqlite::Error>;
@@ -104,10 +102,11 @@ impl Ledger {
                     Through::Hold(_) | Through::Message(_) => i64::MAX,
                 };
                 if let Some(late) = skip_late(writing, &row, up_to, limit, now)? {
-                    let note = note_event(writing, &row, "skipped", late.newest, now)?;
+                    let key = format!("skipped:{}:{}", row.id, late.newest);
+                    let note = own::note(writing, &row.place, row.id, key, now)?;
                     for to in &late.to {
                         let text = tell(&late.skipped, to);
-                        owe(writing, &note, &row.place, to, text, now, &mut accepted)?;
+                        own::owe(writing, &note, to, text, now, &mut accepted)?;
                     }
                 }
                 match &through {
@@ -156,11 +155,9 @@ fn note_hole(
             return Ok(());
         }
     }
-    let note = note_event(writing, row, "lost", now, now)?;
-    telling
-        .to
-        .iter()
-        .try_for_each(|to| owe(writing, &note, &row.place, to, why.to_owned(), now, accepted))
+    let key = format!("lost:{}:{now}", row.id);
+    let note = own::note(writing, &row.place, row.id, key, now)?;
+    telling.to.iter().try_for_each(|to| own::owe(writing, &note, to, why.to_owned(), now, accepted))
 }
 
 fn close_hole(writing: &Writing<'_>, row: &PlaceRow) -> Sql<()> {
@@ -250,41 +247,4 @@ fn skip_event(
     }
     move_cursor(writing, row.id, ordinal, None)?;
     Ok(speaker)
-}
-
-/// An event of our own, which the bridge's words about a place are owed because of.
-fn note_event(
-    writing: &Writing<'_>,
-    row: &PlaceRow,
-    what: &str,
-    number: i64,
-    now: i64,
-) -> Sql<(i64, Key)> {
-    let key = Key::own(&row.place, format!("{what}:{}:{number}", row.id));
-    writing
-        .connection
-        .prepare_cached(
-            "INSERT INTO events (network, key, place, at, received, via, kind, state, raw)
-             VALUES (?1, ?2, ?3, ?4, ?4, 'own', 'other', 0, x'')",
-        )?
-        .execute(params![key.network(), key.key(), row.id, now])?;
-    Ok((writing.connection.last_insert_rowid(), key))
-}
-
-fn owe(
-    writing: &Writing<'_>,
-    (event, key): &(i64, Key),
-    from: &Place,
-    to: &Place,
-    text: String,
-    now: i64,
-    accepted: &mut Accepted,
-) -> Sql<()> {
-    let action = Action::Notice { text: Text::plain(text) };
-    let owed =
-        Owed { to: to.clone(), from: from.clone(), speaker: None, at: timestamp(now), action };
-    let position = Some(writing.next_position());
-    insert_owed(writing, *event, key, &owed, position, now)?;
-    accepted.wake(Lane::of(to.clone()));
-    Ok(())
 }

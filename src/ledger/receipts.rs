@@ -7,9 +7,9 @@
 use partyline_core::{Event, Happening, MessageId, Place, ReceiptStatus};
 use rusqlite::{OptionalExtension, params};
 
-use super::Accepted;
 use super::cursors::place_id;
 use super::threads::Writing;
+use super::{Accepted, suppressions};
 
 type Sql<T> = Result<T, rusqlite::Error>;
 
@@ -77,6 +77,7 @@ pub(super) fn take(
     }
     accepted.fresh += 1;
     note_member(writing, &event.place, participant, *status, *error)?;
+    suppressions::learn(writing, &event.place, participant, (*status, *error), event.at, accepted)?;
     if let Some(of) = of {
         // Of what a phone said, only that somebody does not get it is told.
         let failed = matches!(status, ReceiptStatus::Undelivered | ReceiptStatus::Failed);

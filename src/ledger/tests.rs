@@ -64,6 +64,7 @@ pub(super) fn entry(place: &Place, index: u64, to: &Place, order: Order) -> Entr
         unlinked: false,
         group: None,
         tell: Vec::new(),
+        plea: None,
     }
 }
 

@@ -37,6 +37,8 @@ type ReadJob = Box<dyn FnOnce(&Connection) + Send>;
 trait WriteJob: Send {
     /// Whether it did what it was to do.
     fn write(&mut self, writing: &Writing<'_>) -> Result<(), ()>;
+    /// What can only be done between two transactions: after this one is committed.
+    fn afterwards(&mut self, _connection: &Connection) {}
     fn answer(self: Box<Self>, committed: Result<(), LedgerError>);
 }
 
@@ -66,6 +68,37 @@ where
         // The caller may have gone away; the write stands all the same.
         let _ = self.answer.send(committed.and_then(|()| result.map_err(LedgerError::from)));
     }
+}
+
+/// Has the file written anew, so that nothing is left in it of what was deleted.
+struct Compact {
+    done: Result<(), LedgerError>,
+    answer: oneshot::Sender<Result<(), LedgerError>>,
+}
+
+impl WriteJob for Compact {
+    fn write(&mut self, _: &Writing<'_>) -> Result<(), ()> {
+        Ok(())
+    }
+
+    fn afterwards(&mut self, connection: &Connection) {
+        self.done = compact(connection);
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), LedgerError>) {
+        let _ = self.answer.send(committed.and(self.done));
+    }
+}
+
+/// Writes the file anew, and ends the log, which has the pages of before.
+pub(super) fn compact(connection: &Connection) -> Result<(), LedgerError> {
+    // The new file is as large as the old one: memory is no place for it.
+    connection.pragma_update(None, "temp_store", "file")?;
+    let done = connection.execute_batch(
+        "VACUUM; UPDATE meta SET value = '0' WHERE key = 'compact'; PRAGMA wal_checkpoint(TRUNCATE)",
+    );
+    connection.pragma_update(None, "temp_store", "memory")?;
+    Ok(done?)
 }
 
 /// What a write works with, inside the transaction.
@@ -210,6 +243,17 @@ impl Threads {
         self.heed(answered.await.map_err(|_| LedgerError::Closed)?)
     }
 
+    /// Writes the file anew, between two commits: so long, nothing else is written.
+    pub(super) async fn compact(&self) -> Result<(), LedgerError> {
+        if let Some(damage) = self.damage.get() {
+            return Err(damage.clone());
+        }
+        let (answer, answered) = oneshot::channel();
+        let job = Box::new(Compact { done: Err(LedgerError::Closed), answer });
+        self.writes.send(job).await.map_err(|_| LedgerError::Closed)?;
+        self.heed(answered.await.map_err(|_| LedgerError::Closed)?)
+    }
+
     /// Whether the last write came to nothing.
     pub(super) fn failing(&self) -> bool {
         self.failing.load(std::sync::atomic::Ordering::Relaxed)
@@ -263,6 +307,7 @@ fn write_all(
         let news = writing.news.take();
         if result.is_ok() {
             heads.commit(news);
+            batch.iter_mut().for_each(|job| job.afterwards(writing.connection));
         }
         for job in batch.drain(..) {
             job.answer(result.clone());

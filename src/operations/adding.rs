@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::work::{Done, Stop, Work};
 use crate::crash::{Point, point};
+use crate::optouts::refusal;
 use crate::policy::{Assignment, assign};
 
 /// The most members of a group, and the most of them that are not SDK clients (Twilio's
@@ -58,7 +59,7 @@ pub(super) async fn plan(
     let present: HashSet<&Address> =
         members.iter().filter_map(|member| member.address.as_ref()).collect();
     let mut seen = HashSet::new();
-    let (there, new): (Vec<Address>, Vec<Address>) = wanted
+    let (there, mut new): (Vec<Address>, Vec<Address>) = wanted
         .iter()
         .filter(|address| seen.insert(*address))
         .cloned()
@@ -66,13 +67,13 @@ pub(super) async fn plan(
     if let Some(sentence) = over_the_limit(members, &new) {
         return Ok(Err(sentence));
     }
+    let mut refused = unwanted(work, group, &mut new).await?;
     let places = memberships(work, group, &new).await?;
     let taken = places
         .iter()
         .map(|(address, held)| (address.clone(), held.keys().cloned().collect()))
         .collect();
     let Assignment { served, unserved } = assign(&new, pool, &taken);
-    let mut refused = Vec::new();
     for one in unserved {
         let who = name(work, &one.address, group).await;
         let held = places.get(&one.address);
@@ -96,6 +97,22 @@ pub(super) async fn plan(
         });
     }
     Ok(Ok(Plan { adding: served, refused, there }))
+}
+
+/// Leaves out who wants no messages, and says why, in a line each. Everything by which somebody comes
+/// into a conversation passes here.
+async fn unwanted(
+    work: &Work<'_>,
+    group: Option<&Place>,
+    new: &mut Vec<Address>,
+) -> Result<Vec<String>, Stop> {
+    let mut refused = Vec::new();
+    for (address, suppression) in work.desk().ledger.suppressed(new.clone()).await? {
+        new.retain(|one| *one != address);
+        let who = name(work, &address, group).await;
+        refused.push(format!("{who} {}", refusal(&suppression)));
+    }
+    Ok(refused)
 }
 
 fn over_the_limit(members: &[MemberInfo], new: &[Address]) -> Option<String> {

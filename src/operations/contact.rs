@@ -3,13 +3,13 @@
 
 use std::io::Cursor;
 
-use partyline_core::Contact;
+use partyline_core::{Address, Contact};
 use serde::{Deserialize, Serialize};
 
 use super::work::{Done, Stop, Work};
 use crate::contacts::StoreError;
 use crate::contacts::import::{ImportError, Rules, import as take_over};
-use crate::ledger::LedgerError;
+use crate::ledger::{Change, LedgerError, SuppressionChange};
 
 /// Lines of an import that are shown of each kind.
 const SHOWN: usize = 20;
@@ -35,6 +35,7 @@ impl std::fmt::Debug for ContactChange {
 pub(super) async fn change(
     work: &Work<'_>,
     change: ContactChange,
+    suppress: Option<Address>,
     answer: String,
 ) -> Result<Done, Stop> {
     let store = work.desk().contacts.store();
@@ -46,7 +47,12 @@ pub(super) async fn change(
         }
     };
     match changed {
-        Ok(()) => Ok(Done::answered(answer).with("number", number)),
+        Ok(()) => {
+            let by = work.line.by.to_string();
+            let suppress = suppress.map(|address| SuppressionChange::Suppress { address, by });
+            let changes = suppress.into_iter().map(Change::Suppression).collect();
+            Ok(Done::changed(answer, changes).with("number", number))
+        }
         Err(StoreError::Invalid(sentence)) => Ok(Done::said(format!("{sentence}."))),
         Err(error) => Err(failed(&error)),
     }
@@ -65,6 +71,6 @@ pub(super) async fn import(work: &Work<'_>, file: String, dry_run: bool) -> Resu
     }
 }
 
-fn failed(error: &StoreError) -> Stop {
+pub(super) fn failed(error: &StoreError) -> Stop {
     Stop::Ledger(LedgerError::Unusable(error.to_string()))
 }

@@ -76,7 +76,7 @@ async fn known(desk: &Desk, who: &Address) -> Result<Option<Group>, LedgerError>
 
 /// The name by which the conversation with somebody is found again. It is no number: whoever may
 /// see the console sees names.
-fn unique_name(who: &Address) -> String {
+pub(super) fn unique_name(who: &Address) -> String {
     let digest = Sha256::digest(who.as_str());
     let digest: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     format!("dm-{digest}")

@@ -37,6 +37,8 @@ pub(crate) struct Done {
     pub(super) about: Option<Place>,
     /// The same account as the answer, for programs.
     pub(super) details: Map<String, Value>,
+    /// What the audit has as the command's words, where they must not stay.
+    pub(super) erased: Option<String>,
     /// What can be done by pressing it, under the answer.
     pub(super) buttons: Vec<Button>,
 }

@@ -35,6 +35,8 @@ const COUNTERS: &[Described] = &[
         "partyline_messages_skipped_total",
         "Missed messages not relayed because they came too late, for each destination",
     ),
+    ("partyline_optins_total", "People who wanted messages again"),
+    ("partyline_optouts_total", "People who wanted no more messages, by how it is known"),
     ("partyline_read_back_failed_total", "Places that could not be read back, by network"),
     ("partyline_read_back_total", "Pieces read back after a gap or a start, by network"),
     ("partyline_slack_calls_total", "Calls of Slack's Web API by method and outcome"),

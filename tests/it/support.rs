@@ -18,6 +18,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// A sender that Twilio has and the pool has not, unless a test puts it in.
 pub(crate) const SECOND_SENDER: &str = "whatsapp:+14155550001";
 
+/// A sender of SMS that Twilio has and the pool has not.
+pub(crate) const SMS: &str = "+14155550009";
+
 /// The pool's sender.
 pub(crate) const SENDER: &str = "whatsapp:+14155550000";
 
@@ -46,7 +49,7 @@ impl World {
 
     pub(crate) async fn with(options: slack::Options) -> Self {
         let twilio = twilio::Simulator::start(twilio::Options {
-            senders: vec![SENDER.to_owned(), SECOND_SENDER.to_owned()],
+            senders: [SENDER, SECOND_SENDER, SMS].map(str::to_owned).to_vec(),
             ..twilio::Options::default()
         })
         .await

@@ -68,6 +68,16 @@ impl Address {
         }
     }
 
+    /// Every address by which the same person is reached: a phone has one for WhatsApp and one for
+    /// SMS.
+    #[must_use]
+    pub fn forms(&self) -> Vec<Self> {
+        match self.number() {
+            Some(number) => vec![Self(number.to_owned()), Self(format!("whatsapp:{number}"))],
+            None => vec![self.clone()],
+        }
+    }
+
     /// The identity, where it is an SDK client's.
     #[must_use]
     pub fn identity(&self) -> Option<&str> {

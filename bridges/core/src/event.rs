@@ -141,8 +141,9 @@ pub enum Happening {
         /// What changed.
         change: RoomChange,
     },
-    /// Somebody on a phone wrote, as the classic Messaging webhook tells it. Never a message: the
-    /// Conversations event brings that.
+    /// Somebody on a phone wrote, as the classic Messaging webhook tells it. Whoever is in a
+    /// conversation behind that sender is heard there, as a message: then what was written is said
+    /// by that, and not by this.
     Wrote {
         /// Who.
         address: Address,
@@ -150,6 +151,9 @@ pub enum Happening {
         sender: Option<Address>,
         /// The name that the person chose in WhatsApp.
         name: Option<String>,
+        /// What was written.
+        #[serde(default)]
+        content: Content,
     },
     /// Understood, and of no consequence here; counted by its name.
     Other {

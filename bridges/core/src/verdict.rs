@@ -38,6 +38,8 @@ pub enum Reason {
     Content,
     /// The person cannot be reached.
     Unreachable,
+    /// The person wants no messages.
+    OptedOut,
     /// Somebody else has it already.
     Conflict,
     /// The way to answer has expired.
@@ -64,6 +66,7 @@ impl Reason {
             Self::Forbidden => "forbidden",
             Self::Content => "content",
             Self::Unreachable => "unreachable",
+            Self::OptedOut => "opted_out",
             Self::Conflict => "conflict",
             Self::Expired => "expired",
             Self::Refused => "refused",

@@ -303,7 +303,14 @@ pub(crate) fn messaging(hook: MessagingHook, envelope: &Envelope<'_>) -> Option<
             },
         ),
         (None, Some(address)) if to.is_some() || hook.profile_name.is_some() => {
-            let wrote = Happening::Wrote { address, sender: to, name: hook.profile_name };
+            let content = Content {
+                text: Text::plain(hook.body.unwrap_or_default()),
+                files: hook.files,
+                location: hook.location,
+                ..Content::default()
+            };
+            let (sender, name) = (to, hook.profile_name);
+            let wrote = Happening::Wrote { address, sender, name, content };
             (format!("{sid}:wrote"), service(), wrote)
         }
         _ => return Some(envelope.other(service())),

@@ -5,7 +5,7 @@ use rlibphonenumber::{PhoneNumber, PhoneNumberFormat};
 
 /// A phone's number as people write it internationally, grouped as its country does:
 /// `+1 415-555-0100`. An SDK client's identity; anything else as it is.
-pub(super) fn in_words(address: &Address) -> String {
+pub(crate) fn in_words(address: &Address) -> String {
     let Some(number) = address.number() else {
         return address.identity().unwrap_or(address.as_str()).to_owned();
     };

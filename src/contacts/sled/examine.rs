@@ -43,8 +43,9 @@ impl SledContacts {
     /// The store failed; a mend can be done again.
     pub fn examine(&self, mend: bool) -> Result<Disorder, StoreError> {
         let mut found = Disorder::default();
-        let mut changes = Changes { mend, trees: &self.trees, edits: self.trees.edit(), count: 0 };
-        let Trees { contacts, names, teams, meta } = &self.trees;
+        let trees = self.trees()?;
+        let mut changes = Changes { mend, trees: &trees, edits: trees.edit(), count: 0 };
+        let Trees { contacts, names, teams, meta } = &trees;
         for blocks in [contacts, names, teams] {
             found.unreadable += mend_blocks(blocks, mend)?;
         }
@@ -57,10 +58,10 @@ impl SledContacts {
                 continue;
             };
             readable += 1;
-            found.unfound += u64::from(self.lead_to(&contact, &mut changes)?);
+            found.unfound += u64::from(lead_to(&contact, &mut changes)?);
         }
         for (of, tree) in [(Of::Names, names), (Of::Teams, teams)] {
-            found.stray += self.strays(of, tree, &mut changes)?;
+            found.stray += strays(of, tree, &mut changes)?;
         }
         changes.apply()?;
         let counted = meta.get(index::COUNT).map_err(failed)?;
@@ -72,46 +73,46 @@ impl SledContacts {
         }
         Ok(found)
     }
+}
 
-    /// Enters what leads to a contact, where it is missing; whether something was.
-    fn lead_to(&self, contact: &Contact, changes: &mut Changes<'_>) -> Result<bool, StoreError> {
-        let names = index::names(contact).into_iter().map(|entry| (Of::Names, entry));
-        let team = index::team(contact).into_iter().map(|entry| (Of::Teams, entry));
-        let mut missing = false;
-        for (of, entry) in names.chain(team) {
-            let tree = match of {
-                Of::Names => &self.trees.names,
-                Of::Teams => &self.trees.teams,
-            };
-            if tree.get(&entry).map_err(failed)?.is_none() {
-                missing = true;
-                changes.make(|edits| edits.of(of).insert(&entry, &[]))?;
-            }
+/// Enters what leads to a contact, where it is missing; whether something was.
+fn lead_to(contact: &Contact, changes: &mut Changes<'_>) -> Result<bool, StoreError> {
+    let names = index::names(contact).into_iter().map(|entry| (Of::Names, entry));
+    let team = index::team(contact).into_iter().map(|entry| (Of::Teams, entry));
+    let mut missing = false;
+    for (of, entry) in names.chain(team) {
+        let tree = match of {
+            Of::Names => &changes.trees.names,
+            Of::Teams => &changes.trees.teams,
+        };
+        if tree.get(&entry).map_err(failed)?.is_none() {
+            missing = true;
+            changes.make(|edits| edits.of(of).insert(&entry, &[]))?;
         }
-        Ok(missing)
     }
+    Ok(missing)
+}
 
-    /// Removes entries that lead nowhere or to another name, and counts them.
-    fn strays(&self, of: Of, tree: &Blocks, changes: &mut Changes<'_>) -> Result<u64, StoreError> {
-        let mut strays = 0;
-        for entry in tree.range(Bound::Unbounded) {
-            let (entry, _) = entry.map_err(failed)?;
-            let contact = match index::key_of(&entry) {
-                Some(key) => self.trees.contacts.get(&key).map_err(failed)?,
-                None => None,
-            };
-            let contact = contact.and_then(|value| serde_json::from_slice::<Contact>(&value).ok());
-            let right: BTreeSet<Vec<u8>> = contact
-                .iter()
-                .flat_map(|contact| index::names(contact).into_iter().chain(index::team(contact)))
-                .collect();
-            if !right.contains(&entry) {
-                strays += 1;
-                changes.make(|edits| edits.of(of).remove(&entry))?;
-            }
+/// Removes entries that lead nowhere or to another name, and counts them.
+fn strays(of: Of, tree: &Blocks, changes: &mut Changes<'_>) -> Result<u64, StoreError> {
+    let mut strays = 0;
+    for entry in tree.range(Bound::Unbounded) {
+        let (entry, _) = entry.map_err(failed)?;
+        let contact = match index::key_of(&entry) {
+            Some(key) => changes.trees.contacts.get(&key).map_err(failed)?,
+            None => None,
+        };
+        let contact = contact.and_then(|value| serde_json::from_slice::<Contact>(&value).ok());
+        let right: BTreeSet<Vec<u8>> = contact
+            .iter()
+            .flat_map(|contact| index::names(contact).into_iter().chain(index::team(contact)))
+            .collect();
+        if !right.contains(&entry) {
+            strays += 1;
+            changes.make(|edits| edits.of(of).remove(&entry))?;
         }
-        Ok(strays)
     }
+    Ok(strays)
 }
 
 /// Counts the blocks that cannot be read to their end, and cuts them off there.

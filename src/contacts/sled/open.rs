@@ -9,11 +9,11 @@ use sled::{Db, Error};
 use super::super::StoreError;
 use super::blocks::Blocks;
 use super::migrate::{CONTACTS, NAMES, TEAMS, VERSION, forget, migrate};
-use super::{Trees, index};
+use super::{Trees, index, scrub};
 
 /// The file that says that a store was made here, so that one which lost everything is not taken
 /// for a new one.
-const MADE: &str = "made";
+pub(super) const MADE: &str = "made";
 
 /// How long a store that somebody else has open is waited for: a process that is just ending lets
 /// go of it in this time.
@@ -59,13 +59,18 @@ pub(super) fn open(folder: &Path, cache_bytes: u64) -> Result<(Db, Trees), Store
     }
 }
 
-fn try_open(folder: &Path, cache_bytes: u64) -> Result<(Db, Trees), Refused> {
-    let db = sled::Config::new()
+/// How sled is to keep a folder.
+pub(super) fn config(folder: &Path, cache_bytes: u64) -> sled::Config {
+    sled::Config::new()
         .path(folder)
         .cache_capacity(cache_bytes)
         // The writer flushes; a second one beside it would only take time.
         .flush_every_ms(None)
-        .open()?;
+}
+
+fn try_open(folder: &Path, cache_bytes: u64) -> Result<(Db, Trees), Refused> {
+    scrub::recover(folder)?;
+    let db = config(folder, cache_bytes).open()?;
     let meta = db.open_tree("meta")?;
     match meta.get(index::COUNT)? {
         // Before there were versions, it was the first.

@@ -114,7 +114,7 @@ async fn a_contact_that_cannot_be_read_holds_up_no_other() {
     let store = open(folder.path());
     let both = ["+14155550100", "+14155550101"].map(|key| contact(key, "Somebody", None));
     store.put(both.to_vec()).await.unwrap();
-    insert(&store.trees.contacts, b"+14155550100", b"{\"key\":");
+    insert(&store.trees().unwrap().contacts, b"+14155550100", b"{\"key\":");
     let error = store.get("+14155550100").await.unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }));
     assert!(!error.to_string().contains("+14155550100"), "{error}");
@@ -129,7 +129,7 @@ async fn a_contact_that_cannot_be_read_holds_up_no_other() {
 async fn a_newer_store_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
-    store.trees.meta.insert(index::VERSION, &99u64.to_be_bytes()).unwrap();
+    store.trees().unwrap().meta.insert(index::VERSION, &99u64.to_be_bytes()).unwrap();
     drop(store);
     let told = SledContacts::open(folder.path(), CACHE).err().expect("a fault").to_string();
     assert!(told.contains("newer partyline (version 99, this one knows 2)"), "{told}");
@@ -198,7 +198,7 @@ async fn a_store_of_version_1_is_brought_up_to_date() {
         assert_eq!(store.find("lopez", 1000).await.unwrap().len(), 1000);
         assert_eq!(store.find("maya 1711 l", 9).await.unwrap().len(), 1);
         assert_eq!(store.teams("", 9).await.unwrap().len(), 7);
-        assert_eq!(store.trees.contacts.tree().name(), migrate::CONTACTS.as_bytes());
+        assert_eq!(store.trees().unwrap().contacts.tree().name(), migrate::CONTACTS.as_bytes());
     }
     let names = sleds_own(folder.path()).tree_names();
     assert!(!names.iter().any(|name| name == b"contacts"), "{names:?}");
@@ -211,13 +211,15 @@ async fn disorder_in_the_trees_is_found_and_mended() {
     let ravi = contact("+14155550101", "Ravi Anand", Some("day"));
     store.put(vec![contact("+14155550100", "Maya", None), ravi.clone()]).await.unwrap();
     assert!(store.examine(false).unwrap().is_none());
-    insert(&store.trees.contacts, b"+14155550102", b"{\"key\":");
-    insert(&store.trees.names, &index::entry("nobody", "+14155550199"), &[]);
-    insert(&store.trees.names, &index::entry("ravioli", "+14155550101"), &[]);
-    let mut edit = store.trees.teams.edit();
+    insert(&store.trees().unwrap().contacts, b"+14155550102", b"{\"key\":");
+    insert(&store.trees().unwrap().names, &index::entry("nobody", "+14155550199"), &[]);
+    insert(&store.trees().unwrap().names, &index::entry("ravioli", "+14155550101"), &[]);
+    let trees = store.trees().unwrap();
+    let mut edit = trees.teams.edit();
     edit.remove(&index::team(&ravi).unwrap()).unwrap();
-    store.trees.teams.tree().apply_batch(edit.batch().unwrap()).unwrap();
-    store.trees.meta.insert(index::COUNT, &7u64.to_be_bytes()).unwrap();
+    trees.teams.tree().apply_batch(edit.batch().unwrap()).unwrap();
+    drop(trees);
+    store.trees().unwrap().meta.insert(index::COUNT, &7u64.to_be_bytes()).unwrap();
     let expected = Disorder { unreadable: 1, unfound: 1, stray: 2, miscounted: 5 };
     assert_eq!(store.examine(false).unwrap(), expected);
     assert_eq!(store.examine(true).unwrap(), expected);
@@ -273,11 +275,72 @@ proptest! {
             let kept: Vec<_> = model.values().cloned().collect();
             assert_eq!(store.page(None, 100).await.unwrap(), kept);
             let entries: BTreeSet<_> = kept.iter().flat_map(index::names).collect();
-            let in_tree = keys(&store.trees.names);
+            let in_tree = keys(&store.trees().unwrap().names);
             assert_eq!(in_tree, entries);
             let teams: BTreeSet<_> = kept.iter().filter_map(index::team).collect();
-            let in_tree = keys(&store.trees.teams);
+            let in_tree = keys(&store.trees().unwrap().teams);
             assert_eq!(in_tree, teams);
         });
+    }
+}
+
+/// What was removed is in no file any more, and the rest is there.
+#[tokio::test]
+async fn a_scrubbed_store_holds_nothing_of_what_was_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("contacts");
+    let store = open(&place);
+    let all: Vec<_> = (0..3000)
+        .map(|number| contact(&format!("+1415555{number:04}"), &format!("Ravi {number}"), None))
+        .collect();
+    store.put(all).await.unwrap();
+    let maya = contact("+442079460958", "Maya Quetzal", Some("Nightingales"));
+    store.put(vec![maya]).await.unwrap();
+    assert!(store.remove("+442079460958").await.unwrap());
+    store.scrub().await.unwrap();
+    for trace in ["442079460958", "Quetzal", "quetzal", "ightingales"] {
+        assert!(!stands_in(folder.path(), trace), "{trace}");
+    }
+    assert_eq!(store.count().await.unwrap(), 3000);
+    store.put(vec![contact("+442079460959", "Ben", None)]).await.unwrap();
+    drop(store);
+    let store = open(&place);
+    assert_eq!(store.count().await.unwrap(), 3001);
+    assert_eq!(store.find("ravi 2999", 9).await.unwrap().len(), 1);
+    assert!(store.examine(false).unwrap().is_none());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+/// Whether some file in a folder has this text in it.
+fn stands_in(folder: &std::path::Path, text: &str) -> bool {
+    std::fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return stands_in(&path, text);
+        }
+        let bytes = std::fs::read(path).unwrap();
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    })
+}
+
+/// A kill between the renames leaves a store that is opened, and nothing else.
+#[tokio::test]
+async fn a_scrub_that_was_interrupted_loses_nothing() {
+    for (old, copy, is_there) in [(false, true, true), (true, true, false), (true, false, true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("contacts");
+        let store = open(&place);
+        store.put(vec![contact("+14155550100", "Maya", None)]).await.unwrap();
+        drop(store);
+        if !is_there {
+            std::fs::rename(&place, folder.path().join("contacts.copy")).unwrap();
+        } else if copy {
+            std::fs::create_dir(folder.path().join("contacts.copy")).unwrap();
+        }
+        if old {
+            std::fs::create_dir(folder.path().join("contacts.old")).unwrap();
+        }
+        assert_eq!(open(&place).count().await.unwrap(), 1);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

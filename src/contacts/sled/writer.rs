@@ -1,7 +1,7 @@
 //! The one thread that writes.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use metrics::counter;
 use partyline_core::Contact;
@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::super::{Change, Listener, StoreError};
 use super::blocks::Edit;
-use super::{Trees, failed, index};
+use super::{Place, Shared, Trees, failed, index, open, scrub, trees};
 use crate::crash::{Point, point};
 
 /// How many jobs share a flush, at most.
@@ -29,23 +29,28 @@ type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(super) enum Job {
     Put(Vec<Row>, Answer<()>),
     Remove(String, Answer<bool>),
+    /// Leave nothing behind in the files of what was removed.
+    Scrub(Answer<()>),
 }
 
 /// A job that is applied and waits for the flush.
 enum Applied {
     Put(Answer<()>),
     Remove(bool, Answer<bool>),
+    Scrub(Answer<()>),
 }
 
 pub(super) struct Writer {
-    pub(super) db: Db,
-    pub(super) trees: Trees,
+    /// Not there while, and if ever, the store is replaced by one that cannot be opened.
+    pub(super) db: Option<Db>,
+    pub(super) trees: Shared,
+    pub(super) place: Place,
     pub(super) listener: Arc<OnceLock<Listener>>,
 }
 
 impl Writer {
     /// Writes until nobody is left who could ask for it.
-    pub(super) fn run(self, mut jobs: mpsc::Receiver<Job>) {
+    pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         while let Some(job) = jobs.blocking_recv() {
             let mut applied = Vec::new();
             let mut changes = Vec::new();
@@ -55,7 +60,10 @@ impl Writer {
                 next = (applied.len() < SHARED).then(|| jobs.try_recv().ok()).flatten();
             }
             point(Point::ContactWritten);
-            let flushed = self.db.flush().map_err(|error| error.to_string());
+            let flushed = match &self.db {
+                Some(db) => db.flush().map(drop).map_err(|error| error.to_string()),
+                None => Err("it could not be opened again; restart".to_owned()),
+            };
             point(Point::ContactFlushed);
             // Even after a failed flush: it is what the store now answers when it is read.
             if let Some(listener) = self.listener.get() {
@@ -63,14 +71,33 @@ impl Writer {
             }
             counter!("partyline_contacts_changes_total").increment(changes.len() as u64);
             for job in applied {
-                let flushed = flushed.clone().map(|_| ()).map_err(StoreError::Failed);
+                let flushed = flushed.clone().map_err(StoreError::Failed);
                 // Whoever asked may have stopped waiting.
                 match job {
                     Applied::Put(answer) => drop(answer.send(flushed)),
                     Applied::Remove(was, answer) => drop(answer.send(flushed.map(|()| was))),
+                    Applied::Scrub(answer) => {
+                        drop(answer.send(flushed.and_then(|()| self.scrub())));
+                    }
                 }
             }
         }
+    }
+
+    /// Writes the store anew. Whoever reads waits while the copy takes its place.
+    fn scrub(&mut self) -> Result<(), StoreError> {
+        let Place { folder, cache_bytes } = &self.place;
+        let Some(db) = &self.db else { return Ok(()) };
+        scrub::copy(db, folder, *cache_bytes).map_err(failed)?;
+        let mut shared = self.trees.write().unwrap_or_else(PoisonError::into_inner);
+        // sled lets go of the folder when the last handle is gone; readers keep theirs for moments,
+        // for which the opening waits.
+        (*shared, self.db) = (None, None);
+        let replaced = scrub::replace(folder);
+        // If it was not replaced, it is the one of before.
+        let (db, trees) = open::open(folder, *cache_bytes)?;
+        (*shared, self.db) = (Some(trees), Some(db));
+        replaced.map_err(failed)
     }
 
     /// Applies a job; one that fails is answered at once.
@@ -86,6 +113,7 @@ impl Writer {
                     None
                 }
             },
+            Job::Scrub(answer) => Some(Applied::Scrub(answer)),
             Job::Remove(key, answer) => match self.remove(&key) {
                 Ok(was) => {
                     changes.extend(was.then_some(Change::Removed(key)));
@@ -103,13 +131,15 @@ impl Writer {
         // Of several contacts under one key in a step, the last one counts.
         let last: HashMap<&str, &Row> =
             rows.iter().map(|row| (row.contact.key.as_str(), row)).collect();
-        let mut edits = self.trees.edit();
+        let trees = trees(&self.trees)?;
+        let mut edits = trees.edit();
         last.into_values().try_for_each(|row| edits.put(row)).map_err(failed)?;
         edits.apply()
     }
 
     fn remove(&self, key: &str) -> Result<bool, StoreError> {
-        let mut edits = self.trees.edit();
+        let trees = trees(&self.trees)?;
+        let mut edits = trees.edit();
         if !edits.remove(key).map_err(failed)? {
             return Ok(false);
         }

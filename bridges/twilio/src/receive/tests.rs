@@ -4,7 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use http::{HeaderValue, header};
 use jiff::Timestamp;
-use partyline_core::{ConversationState, Happening, ManualClock, MemberChange, ReceiptStatus};
+use partyline_core::{
+    Content, ConversationState, Happening, ManualClock, MemberChange, ReceiptStatus,
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -381,7 +383,9 @@ fn the_messaging_webhook_is_never_a_message() {
     let address = "whatsapp:+14155550100".parse().expect("an address");
     let name = "Maya ☀".to_owned();
     let (sender, name) = ("whatsapp:+14155550000".parse().ok(), Some(name));
-    let expected = ("SM1:wrote".to_owned(), Happening::Wrote { address, sender, name });
+    let content = Content::plain("hello");
+    let wrote = Happening::Wrote { address, sender, name, content };
+    let expected = ("SM1:wrote".to_owned(), wrote);
     assert_eq!(happening(&inbound), expected);
     assert!(matches!(happening(&inbound[..7]).1, Happening::Wrote { name: None, .. }));
     assert!(matches!(happening(&inbound[..2]).1, Happening::Other { .. }));

@@ -2,7 +2,10 @@
 //! Messaging webhooks and of the Message resource).
 
 use jiff::Timestamp;
+use partyline_core::{File, Location};
 use serde::Deserialize;
+
+use url::Url;
 
 use super::{Form, lenient};
 
@@ -26,7 +29,16 @@ pub struct MessagingHook {
     pub profile_name: Option<String>,
     /// The message that this one answers, `SM…`.
     pub replied_to: Option<String>,
+    /// What was written.
+    pub body: Option<String>,
+    /// The files that came with it.
+    pub files: Vec<File>,
+    /// The place that came with it.
+    pub location: Option<Location>,
 }
+
+/// The most files of a message (Twilio: ten).
+const FILES: usize = 10;
 
 impl MessagingHook {
     /// Reads the webhook's form.
@@ -40,8 +52,28 @@ impl MessagingHook {
             error_code: form.get("ErrorCode").and_then(|code| code.parse().ok()),
             profile_name: form.text("ProfileName"),
             replied_to: form.text("OriginalRepliedMessageSid"),
+            body: form.text("Body"),
+            files: files(form),
+            location: form.text("Latitude").zip(form.text("Longitude")).map(
+                |(latitude, longitude)| {
+                    let label = form.text("Label").or_else(|| form.text("Address"));
+                    Location { latitude, longitude, label }
+                },
+            ),
         }
     }
+}
+
+/// The files of a message, numbered from 0.
+fn files(form: &Form<'_>) -> Vec<File> {
+    let count = form.get("NumMedia").and_then(|count| count.parse().ok()).unwrap_or(0);
+    let file = |number: usize| {
+        let url = form.get(&format!("MediaUrl{number}")).and_then(|url| url.parse::<Url>().ok());
+        let id = url.as_ref().and_then(|url| url.path_segments()?.next_back().map(str::to_owned));
+        let media_type = form.text(&format!("MediaContentType{number}"));
+        File { id: id.unwrap_or_default(), name: None, media_type, size: None, url }
+    };
+    (0..count.min(FILES)).map(file).collect()
 }
 
 /// A message that went out directly, without a conversation.

@@ -1,0 +1,60 @@
+//! Events of our own: what the bridge's words about a place are owed because of.
+
+use partyline_core::{Action, Place, Text};
+use rusqlite::params;
+
+use super::intake::insert_owed;
+use super::mark::Key;
+use super::threads::Writing;
+use super::{Accepted, Owed, timestamp};
+
+type Sql<T> = Result<T, rusqlite::Error>;
+
+/// An event of our own, and what it is known by.
+pub(super) struct Own {
+    event: i64,
+    key: Key,
+    /// Where it happened.
+    place: Place,
+}
+
+/// Notes an event of our own in a place, whose row this is, under a key that no other has.
+pub(super) fn note(
+    writing: &Writing<'_>,
+    place: &Place,
+    row: i64,
+    key: String,
+    now: i64,
+) -> Sql<Own> {
+    let key = Key::own(place, key);
+    writing
+        .connection
+        .prepare_cached(
+            "INSERT INTO events (network, key, place, at, received, via, kind, state, raw)
+             VALUES (?1, ?2, ?3, ?4, ?4, 'own', 'other', 0, x'')",
+        )?
+        .execute(params![key.network(), key.key(), row, now])?;
+    Ok(Own { event: writing.connection.last_insert_rowid(), key, place: place.clone() })
+}
+
+/// Owes a place the bridge's own words because of it.
+pub(super) fn owe(
+    writing: &Writing<'_>,
+    own: &Own,
+    to: &Place,
+    text: String,
+    now: i64,
+    accepted: &mut Accepted,
+) -> Sql<()> {
+    let owed = Owed {
+        to: to.clone(),
+        from: own.place.clone(),
+        speaker: None,
+        at: timestamp(now),
+        action: Action::Notice { text: Text::plain(text) },
+    };
+    let position = Some(writing.next_position());
+    insert_owed(writing, own.event, &own.key, &owed, position, now)?;
+    accepted.wake(owed.lane());
+    Ok(())
+}

@@ -1,0 +1,664 @@
+//! People who want no more messages, and the groups that they are taken out of.
+//!
+//! Whoever opts out is written down in the commit of what said so, with each group that they are
+//! known to be in as a *removal* still to be done. Removals are done, and undone when they want
+//! messages again, by [`crate::optouts`]; each is one commit with what its rooms are told.
+//!
+//! A person is known here by a keyed hash of the contact's key: so a suppression outlives the
+//! person's data. One holds for the number, by WhatsApp and by SMS alike. It is never deleted but
+//! lifted, so that what was said before is not obeyed when it comes late.
+
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use partyline_core::{
+    Action, Address, Channel, Failure, Happening, MemberChange, Place, ReceiptStatus, Text,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+use sha2::Sha256;
+
+use super::cursors::place_id;
+use super::members::is_member;
+use super::threads::Writing;
+use super::{Accepted, Entry, Ledger, LedgerError, Owed, own, timestamp};
+use crate::crash::{Point, point};
+use crate::policy::Wish;
+
+type Sql<T> = Result<T, rusqlite::Error>;
+
+/// How it is known that somebody wants no more messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// They wrote so.
+    Said,
+    /// Twilio keeps them from us: they wrote STOP to it (error 21610).
+    Carrier,
+    /// They have blocked the sender on WhatsApp (error 63014).
+    Blocked,
+    /// Somebody noted it by command.
+    Noted,
+}
+
+impl How {
+    /// The word in the store, in lists and for programs.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Said => "said",
+            Self::Carrier => "carrier",
+            Self::Blocked => "blocked",
+            Self::Noted => "noted",
+        }
+    }
+
+    fn read(word: &str) -> Self {
+        match word {
+            "said" => Self::Said,
+            "carrier" => Self::Carrier,
+            "blocked" => Self::Blocked,
+            _ => Self::Noted,
+        }
+    }
+
+    /// What Twilio's error code of a message that did not come says of its receiver.
+    #[must_use]
+    pub const fn of_error(code: u32) -> Option<Self> {
+        match code {
+            21610 => Some(Self::Carrier),
+            63014 => Some(Self::Blocked),
+            _ => None,
+        }
+    }
+}
+
+/// Somebody who wants no more messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suppression {
+    /// What the person is known by here.
+    pub id: String,
+    /// The address; `None` once the person's data was erased.
+    pub address: Option<Address>,
+    /// Since when.
+    pub since: Timestamp,
+    /// How it is known.
+    pub how: How,
+    /// Where it was said: a conversation, or whoever noted it.
+    pub source: String,
+}
+
+/// What is still to be done for somebody who opted out, or in again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OptoutWork {
+    /// It is still to be asked which other groups this person is in.
+    pub sweep: Option<Address>,
+    /// How it is known that they want no more messages; `None` where they want them again.
+    pub how: Option<How>,
+    /// Groups that they are to be taken out of.
+    pub leaving: Vec<Removal>,
+    /// Groups that they are to be put back into.
+    pub returning: Vec<Removal>,
+}
+
+impl OptoutWork {
+    /// Whether nothing is to be done.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sweep.is_none() && self.leaving.is_empty() && self.returning.is_empty()
+    }
+}
+
+/// What somebody on a phone asks for by a message, and what they are answered, where the bridge does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plea {
+    /// What they ask for.
+    pub what: Wish,
+    /// The answer.
+    pub answer: Option<String>,
+}
+
+/// Somebody's place in a group that they are taken out of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removal {
+    /// The group.
+    pub conversation: Place,
+    /// How they are reached there.
+    pub address: Address,
+    /// Behind which sender.
+    pub sender: Option<Address>,
+}
+
+/// A change of who is suppressed, by command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SuppressionChange {
+    /// They want no more messages.
+    Suppress {
+        /// Who.
+        address: Address,
+        /// Who noted it.
+        by: String,
+    },
+    /// They want messages again.
+    Restore {
+        /// Who.
+        address: Address,
+    },
+}
+
+/// Removals: still to be done; done; to be undone.
+const LEAVING: i64 = 0;
+const OUT: i64 = 1;
+const RETURNING: i64 = 2;
+
+/// What a person is known by here: a hash of the contact's key under a key of the ledger's own.
+pub(super) fn id_of(connection: &Connection, address: &Address) -> Sql<String> {
+    let secret: String = connection
+        .prepare_cached("SELECT value FROM meta WHERE key = 'people'")?
+        .query_row([], |row| row.get(0))?;
+    // A key of any length will do.
+    let mut hash = <Hmac<Sha256> as KeyInit>::new_from_slice(secret.as_bytes())
+        .map_err(|_| rusqlite::Error::InvalidQuery)?;
+    hash.update(address.contact_key().as_bytes());
+    Ok(hash.finalize().into_bytes()[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Obeys what an event says of who wants messages, and gives what the person is answered.
+pub(super) fn heed(
+    writing: &Writing<'_>,
+    entry: &Entry,
+    accepted: &mut Accepted,
+) -> Sql<Option<Owed>> {
+    let (connection, event) = (writing.connection, &entry.event);
+    match (&event.happening, &entry.plea) {
+        (Happening::Message { speaker, .. }, Some(plea)) => {
+            let Some(address) = speaker.address() else { return Ok(None) };
+            let participant = speaker.participant.as_deref().unwrap_or(address.as_str());
+            let sender = member(connection, &event.place, participant, "sender")?;
+            let (at, source) = (event.at.as_millisecond(), event.place.id());
+            let heeded = obey(writing, &address, plea.what, (at, source), accepted)?;
+            Ok(sender.filter(|_| heeded).and_then(|sender| answer(&sender, &address, entry, plea)))
+        }
+        // Who is in a conversation behind that sender is heard there. Elsewhere it comes after what
+        // came before it, whatever our clock says.
+        (Happening::Wrote { address, sender: Some(sender), .. }, Some(plea))
+            if !is_member(connection, address, sender)? =>
+        {
+            let at = latest(connection, address)?.max(event.at.as_millisecond());
+            let heeded = obey(writing, address, plea.what, (at, sender.as_str()), accepted)?;
+            Ok(if heeded { answer(sender, address, entry, plea) } else { None })
+        }
+        // Somebody put them into a group, in Twilio's console for example.
+        (
+            Happening::Member {
+                change: MemberChange::Added, address: Some(address), sender, ..
+            },
+            _,
+        ) if address.channel() != Channel::Client => {
+            let id = id_of(connection, address)?;
+            if in_force(connection, &id)? {
+                let removal = Removal {
+                    conversation: event.place.clone(),
+                    address: address.clone(),
+                    sender: sender.clone(),
+                };
+                remove(writing, &id, &removal)?;
+                accepted.opted(id, vec![event.place.clone()]);
+            }
+            Ok(None)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Does what somebody asks for; whether there is something to answer.
+fn obey(
+    writing: &Writing<'_>,
+    address: &Address,
+    what: Wish,
+    (at, source): (i64, &str),
+    accepted: &mut Accepted,
+) -> Sql<bool> {
+    match what {
+        Wish::Stop => suppress(writing, address, (How::Said, source), at, accepted),
+        Wish::Start => restore(writing, address, at, accepted),
+        Wish::Help => Ok(true),
+    }
+}
+
+/// The answer, from the sender that was written to. It comes from nowhere but their own phone: by
+/// that it is known as what may be sent to somebody who wants no messages.
+fn answer(sender: &Address, address: &Address, entry: &Entry, plea: &Plea) -> Option<Owed> {
+    let phone = Place::phone(sender, address);
+    Some(Owed {
+        to: phone.clone(),
+        from: phone,
+        speaker: None,
+        at: entry.event.at,
+        action: Action::Notice { text: Text::plain(plea.answer.clone()?) },
+    })
+}
+
+/// Learns from a receipt that somebody wants no more messages.
+pub(super) fn learn(
+    writing: &Writing<'_>,
+    place: &Place,
+    participant: &str,
+    (status, error): (ReceiptStatus, Option<u32>),
+    at: Timestamp,
+    accepted: &mut Accepted,
+) -> Sql<()> {
+    let failed = matches!(status, ReceiptStatus::Undelivered | ReceiptStatus::Failed);
+    let Some(how) = error.filter(|_| failed).and_then(How::of_error) else { return Ok(()) };
+    let address = match place.as_phone() {
+        Some((_, address)) => Some(address),
+        None => member(writing.connection, place, participant, "address")?,
+    };
+    let Some(address) = address else { return Ok(()) };
+    suppress(writing, &address, (how, place.id()), at.as_millisecond(), accepted).map(drop)
+}
+
+/// Learns from a refusal to send to one phone that its owner wants no more messages.
+pub(super) fn refused(
+    writing: &Writing<'_>,
+    to: &Place,
+    failure: &Failure,
+    now: i64,
+    accepted: &mut Accepted,
+) -> Sql<()> {
+    let code = failure.code.as_deref().and_then(|code| code.parse().ok());
+    match (to.as_phone(), code.and_then(How::of_error)) {
+        (Some((sender, address)), Some(how)) => {
+            suppress(writing, &address, (how, sender.as_str()), now, accepted).map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The address, or the sender, of a participant.
+fn member(
+    connection: &Connection,
+    conversation: &Place,
+    participant: &str,
+    column: &str,
+) -> Sql<Option<Address>> {
+    let found: Option<Option<String>> = connection
+        .prepare_cached(&format!(
+            "SELECT {column} FROM participants
+             WHERE conversation = ?1 AND (sid = ?2 OR address = ?2)"
+        ))?
+        .query_row([conversation.to_string(), participant.to_owned()], |row| row.get(0))
+        .optional()?;
+    Ok(found.flatten().and_then(|address| address.parse().ok()))
+}
+
+/// Writes down that somebody wants no more messages since then, and every group that they are known
+/// to be in; whether that is new. What was said before they wanted messages again changes nothing.
+pub(super) fn suppress(
+    writing: &Writing<'_>,
+    address: &Address,
+    (how, source): (How, &str),
+    at: i64,
+    accepted: &mut Accepted,
+) -> Sql<bool> {
+    let id = id_of(writing.connection, address)?;
+    let fresh = writing
+        .connection
+        .prepare_cached(
+            "INSERT INTO suppressions (id, address, since, how, source, sweep)
+             VALUES (?1, ?2, ?3, ?4, ?5, 1)
+             ON CONFLICT (id) DO UPDATE SET address = excluded.address, since = excluded.since,
+                 how = excluded.how, source = excluded.source, lifted = NULL, sweep = 1
+                 WHERE lifted <= excluded.since",
+        )?
+        .execute(params![id, address.as_str(), at, how.word(), source])?;
+    if fresh == 0 {
+        return Ok(false);
+    }
+    for form in address.forms() {
+        writing
+            .connection
+            .prepare_cached(
+                "INSERT INTO removals (id, conversation, address, sender, state)
+                 SELECT ?1, conversation, address, sender, ?3 FROM participants WHERE address = ?2
+                 ON CONFLICT (id, conversation, address) DO UPDATE SET state = excluded.state",
+            )?
+            .execute(params![id, form.as_str(), LEAVING])?;
+    }
+    writing
+        .connection
+        .prepare_cached("UPDATE removals SET state = ?2 WHERE id = ?1 AND state = ?3")?
+        .execute(params![id, LEAVING, RETURNING])?;
+    metrics::counter!("partyline_optouts_total", "how" => how.word()).increment(1);
+    let leaving = removals(writing.connection, &id, LEAVING)?;
+    accepted.opted(id, leaving.into_iter().map(|removal| removal.conversation).collect());
+    Ok(true)
+}
+
+/// Writes down that somebody wants messages again; whether they got none.
+pub(super) fn restore(
+    writing: &Writing<'_>,
+    address: &Address,
+    at: i64,
+    accepted: &mut Accepted,
+) -> Sql<bool> {
+    let id = id_of(writing.connection, address)?;
+    let lifted = writing
+        .connection
+        .prepare_cached(
+            "UPDATE suppressions SET lifted = ?2, sweep = 0
+             WHERE id = ?1 AND lifted IS NULL AND since <= ?2",
+        )?
+        .execute(params![id, at])?;
+    if lifted > 0 {
+        writing
+            .connection
+            .prepare_cached("UPDATE removals SET state = ?2 WHERE id = ?1")?
+            .execute(params![id, RETURNING])?;
+        metrics::counter!("partyline_optins_total").increment(1);
+        accepted.opted(id, Vec::new());
+    }
+    Ok(lifted > 0)
+}
+
+pub(super) fn apply(
+    writing: &Writing<'_>,
+    change: &SuppressionChange,
+    now: i64,
+    accepted: &mut Accepted,
+) -> Sql<()> {
+    match change {
+        SuppressionChange::Suppress { address, by } => {
+            suppress(writing, address, (How::Noted, by), now, accepted)
+        }
+        SuppressionChange::Restore { address } => restore(writing, address, now, accepted),
+    }
+    .map(drop)
+}
+
+/// When somebody can say the next thing about it, in milliseconds: after the last.
+fn latest(connection: &Connection, address: &Address) -> Sql<i64> {
+    connection
+        .prepare_cached(
+            "SELECT max(since, coalesce(lifted + 1, since)) FROM suppressions WHERE id = ?1",
+        )?
+        .query_row([id_of(connection, address)?], |row| row.get(0))
+        .optional()
+        .map(Option::unwrap_or_default)
+}
+
+fn in_force(connection: &Connection, id: &str) -> Sql<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM suppressions WHERE id = ?1 AND lifted IS NULL")?
+        .exists([id])
+}
+
+fn remove(writing: &Writing<'_>, id: &str, removal: &Removal) -> Sql<()> {
+    writing
+        .connection
+        .prepare_cached(
+            "INSERT INTO removals (id, conversation, address, sender, state)
+             VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (id, conversation, address) DO UPDATE SET state = excluded.state",
+        )?
+        .execute(params![
+            id,
+            removal.conversation.to_string(),
+            removal.address.as_str(),
+            removal.sender.as_ref().map(Address::as_str),
+            LEAVING
+        ])
+        .map(drop)
+}
+
+fn removals(connection: &Connection, id: &str, state: i64) -> Sql<Vec<Removal>> {
+    connection
+        .prepare_cached(
+            "SELECT conversation, address, sender FROM removals
+             WHERE id = ?1 AND state = ?2 ORDER BY conversation",
+        )?
+        .query_map(params![id, state], |row| {
+            let sender: Option<String> = row.get(2)?;
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, sender))
+        })?
+        .filter_map(|row| {
+            row.map(|(conversation, address, sender)| {
+                Some(Removal {
+                    conversation: conversation.parse().ok()?,
+                    address: address.parse().ok()?,
+                    sender: sender.and_then(|sender| sender.parse().ok()),
+                })
+            })
+            .transpose()
+        })
+        .collect()
+}
+
+fn read(row: &rusqlite::Row<'_>) -> Sql<Suppression> {
+    let address: Option<String> = row.get(1)?;
+    Ok(Suppression {
+        id: row.get(0)?,
+        address: address.and_then(|address| address.parse().ok()),
+        since: timestamp(row.get(2)?),
+        how: How::read(&row.get::<_, String>(3)?),
+        source: row.get(4)?,
+    })
+}
+
+impl Ledger {
+    /// Who of these wants no more messages, and since when.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn suppressed(
+        &self,
+        addresses: Vec<Address>,
+    ) -> Result<Vec<(Address, Suppression)>, LedgerError> {
+        self.threads
+            .read(move |connection| {
+                let mut find = connection.prepare_cached(
+                    "SELECT id, address, since, how, source FROM suppressions
+                     WHERE id = ?1 AND lifted IS NULL",
+                )?;
+                let mut found = Vec::new();
+                for address in addresses {
+                    let id = id_of(connection, &address)?;
+                    if let Some(suppression) = find.query_row([id], read).optional()? {
+                        found.push((address, suppression));
+                    }
+                }
+                Ok(found)
+            })
+            .await
+    }
+
+    /// Those who want no more messages, the newest first; from the row `offset` on, at most `limit`.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn suppressions(
+        &self,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Vec<Suppression>, LedgerError> {
+        self.threads
+            .read(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT id, address, since, how, source FROM suppressions
+                         WHERE lifted IS NULL ORDER BY since DESC, id LIMIT ?1 OFFSET ?2",
+                    )?
+                    .query_map([limit, offset], read)?
+                    .collect()
+            })
+            .await
+    }
+
+    /// Those for whom something is still to be done, each with the groups that they are to be taken
+    /// out of.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn optouts_open(&self) -> Result<Vec<(String, Vec<Place>)>, LedgerError> {
+        self.threads
+            .read(|connection| {
+                let ids: Vec<String> = connection
+                    .prepare_cached(
+                        "SELECT id FROM suppressions WHERE sweep = 1
+                         UNION SELECT id FROM removals WHERE state <> 1",
+                    )?
+                    .query_map([], |row| row.get(0))?
+                    .collect::<Sql<_>>()?;
+                ids.into_iter()
+                    .map(|id| {
+                        let leaving = removals(connection, &id, LEAVING)?;
+                        Ok((id, leaving.into_iter().map(|one| one.conversation).collect()))
+                    })
+                    .collect()
+            })
+            .await
+    }
+
+    /// What is still to be done for somebody.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn optout_work(&self, id: &str) -> Result<OptoutWork, LedgerError> {
+        let id = id.to_owned();
+        self.threads
+            .read(move |connection| {
+                let found: Option<(Option<String>, String, bool, bool)> = connection
+                    .prepare_cached(
+                        "SELECT address, how, sweep, lifted IS NULL FROM suppressions WHERE id = ?1",
+                    )?
+                    .query_row([&id], |row| {
+                        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                    })
+                    .optional()?;
+                let Some((address, how, sweep, holds)) = found else {
+                    return Ok(OptoutWork::default());
+                };
+                let address = address.and_then(|address| address.parse().ok());
+                Ok(OptoutWork {
+                    sweep: address.filter(|_| sweep),
+                    how: holds.then(|| How::read(&how)),
+                    leaving: removals(connection, &id, LEAVING)?,
+                    returning: removals(connection, &id, RETURNING)?,
+                })
+            })
+            .await
+    }
+
+    /// It was asked where somebody is who wants no more messages: in these groups, and no others.
+    ///
+    /// # Errors
+    /// Nothing was noted.
+    pub async fn swept(&self, id: &str, found: Vec<Removal>) -> Result<(), LedgerError> {
+        let id = id.to_owned();
+        self.threads
+            .write(move |writing| {
+                if !in_force(writing.connection, &id)? {
+                    return Ok(());
+                }
+                found.iter().try_for_each(|removal| remove(writing, &id, removal))?;
+                writing
+                    .connection
+                    .prepare_cached("UPDATE suppressions SET sweep = 0 WHERE id = ?1")?
+                    .execute([&id])
+                    .map(drop)
+            })
+            .await
+    }
+
+    /// Somebody was taken out of a group, or cannot be: what these rooms are told of it is one commit
+    /// with it.
+    ///
+    /// # Errors
+    /// Nothing was noted.
+    pub async fn removed(
+        &self,
+        id: &str,
+        removal: &Removal,
+        told: Vec<(Place, String)>,
+    ) -> Result<Accepted, LedgerError> {
+        let (id, removal, now) = (id.to_owned(), removal.clone(), self.now_ms());
+        self.threads
+            .write(move |writing| {
+                let mut accepted = Accepted::default();
+                let place = removal.conversation.to_string();
+                let changed = writing
+                    .connection
+                    .prepare_cached(
+                        "UPDATE removals SET state = ?4
+                         WHERE id = ?1 AND conversation = ?2 AND address = ?3 AND state = ?5",
+                    )?
+                    .execute(params![id, place, removal.address.as_str(), OUT, LEAVING])?;
+                if changed > 0 {
+                    writing
+                        .connection
+                        .prepare_cached(
+                            "DELETE FROM participants WHERE conversation = ?1 AND address = ?2",
+                        )?
+                        .execute([place.as_str(), removal.address.as_str()])?;
+                    let key = format!("optout:{id}:{}:{now}", removal.conversation.id());
+                    tell(writing, &removal.conversation, key, &told, now, &mut accepted)?;
+                }
+                point(Point::OptoutRemoving);
+                Ok(accepted)
+            })
+            .await
+    }
+
+    /// Somebody was put back into a group, or cannot be: likewise.
+    ///
+    /// # Errors
+    /// Nothing was noted.
+    pub async fn returned(
+        &self,
+        id: &str,
+        removal: &Removal,
+        told: Vec<(Place, String)>,
+    ) -> Result<Accepted, LedgerError> {
+        let (id, removal, now) = (id.to_owned(), removal.clone(), self.now_ms());
+        self.threads
+            .write(move |writing| {
+                let mut accepted = Accepted::default();
+                let changed = writing
+                    .connection
+                    .prepare_cached(
+                        "DELETE FROM removals
+                         WHERE id = ?1 AND conversation = ?2 AND address = ?3 AND state = ?4",
+                    )?
+                    .execute(params![
+                        id,
+                        removal.conversation.to_string(),
+                        removal.address.as_str(),
+                        RETURNING
+                    ])?;
+                if changed > 0 {
+                    let key = format!("optin:{id}:{}:{now}", removal.conversation.id());
+                    tell(writing, &removal.conversation, key, &told, now, &mut accepted)?;
+                }
+                point(Point::OptoutReturning);
+                Ok(accepted)
+            })
+            .await
+    }
+}
+
+fn tell(
+    writing: &Writing<'_>,
+    conversation: &Place,
+    key: String,
+    told: &[(Place, String)],
+    now: i64,
+    accepted: &mut Accepted,
+) -> Sql<()> {
+    if told.is_empty() {
+        return Ok(());
+    }
+    let row = place_id(writing, conversation)?;
+    let note = own::note(writing, conversation, row, key, now)?;
+    told.iter()
+        .try_for_each(|(room, text)| own::owe(writing, &note, room, text.clone(), now, accepted))
+}
+
+#[cfg(test)]
+mod tests;

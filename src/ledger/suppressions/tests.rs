@@ -1,0 +1,135 @@
+//! Who wants messages: what is said in whatever order, and what is to be done then.
+
+use partyline_core::{EventKey, MessageId, Network, Speaker};
+use proptest::prelude::*;
+
+use super::super::StoredParticipant;
+use super::super::tests::{conversation, entry, open, room};
+use super::super::{Entry, Order};
+use super::*;
+
+const MAYA: &str = "whatsapp:+14155550101";
+
+fn maya() -> Address {
+    MAYA.parse().unwrap()
+}
+
+/// A word that Maya wrote in the conversation at this second.
+fn word(wish: Wish, second: i64) -> Entry {
+    let mut entry = entry(&conversation(), 0, &room(), Order::Arrival);
+    entry.owed.clear();
+    entry.plea = Some(Plea { what: wish, answer: Some("as you wish".into()) });
+    entry.event.key = EventKey::new(format!("IM{second}"));
+    entry.event.at = Timestamp::from_second(second).unwrap();
+    entry.event.happening = Happening::Message {
+        id: MessageId::new(format!("IM{second}")),
+        speaker: Speaker::new(Network::Twilio, MAYA),
+        content: partyline_core::Content::plain("a word"),
+    };
+    entry
+}
+
+async fn member(ledger: &Ledger) {
+    let participant = StoredParticipant {
+        conversation: conversation(),
+        sid: "MB1".into(),
+        address: Some(maya()),
+        sender: Some("whatsapp:+14155550000".parse().unwrap()),
+        name: None,
+    };
+    ledger.note_participants(vec![participant]).await.unwrap();
+}
+
+async fn holds(ledger: &Ledger) -> bool {
+    !ledger.suppressed(vec![maya()]).await.unwrap().is_empty()
+}
+
+#[tokio::test]
+async fn what_is_to_be_done_is_known_from_the_commit_on_and_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    member(&ledger).await;
+    let accepted = ledger.accept(vec![word(Wish::Stop, 1)]).await.unwrap();
+    let phone = Place::phone(&"whatsapp:+14155550000".parse().unwrap(), &maya());
+    assert_eq!(accepted.wake, [super::super::Lane::of(phone)], "the answer");
+    let (id, leaving) = accepted.optouts[0].clone();
+    assert_eq!(leaving, [conversation()]);
+    assert_eq!(ledger.optouts_open().await.unwrap(), [(id.clone(), leaving)]);
+    // By SMS it is the same person.
+    let sms = ledger.suppressed(vec!["+14155550101".parse().unwrap()]).await.unwrap();
+    assert_eq!((sms.len(), sms[0].1.how), (1, How::Said));
+
+    let work = ledger.optout_work(&id).await.unwrap();
+    assert_eq!((work.sweep, work.how), (Some(maya()), Some(How::Said)));
+    let told = vec![(room(), "gone".to_owned())];
+    for expected in [1, 0] {
+        let accepted = ledger.removed(&id, &work.leaving[0], told.clone()).await.unwrap();
+        assert_eq!(accepted.wake.len(), expected);
+    }
+    ledger.swept(&id, Vec::new()).await.unwrap();
+    assert!(ledger.optout_work(&id).await.unwrap().is_empty());
+
+    ledger.accept(vec![word(Wish::Start, 2)]).await.unwrap();
+    assert!(!holds(&ledger).await);
+    let work = ledger.optout_work(&id).await.unwrap();
+    assert_eq!((work.how, work.returning.len()), (None, 1));
+    for expected in [1, 0] {
+        let accepted = ledger.returned(&id, &work.returning[0], told.clone()).await.unwrap();
+        assert_eq!(accepted.wake.len(), expected);
+    }
+    assert_eq!(ledger.optouts_open().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_receipt_tells_it_only_by_the_codes_that_say_so() {
+    for (code, how) in
+        [(30003, None), (63016, None), (21610, Some(How::Carrier)), (63014, Some(How::Blocked))]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = open(&folder);
+        member(&ledger).await;
+        let mut receipt = word(Wish::Stop, 1);
+        receipt.plea = None;
+        receipt.event.happening = Happening::Receipt {
+            message: MessageId::new("IM1"),
+            participant: Some("MB1".into()),
+            status: ReceiptStatus::Failed,
+            error: Some(code),
+        };
+        ledger.accept(vec![receipt]).await.unwrap();
+        let found = ledger.suppressions(0, 10).await.unwrap();
+        assert_eq!(found.first().map(|one| one.how), how, "{code}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// Words may come out of order and more than once; the one that was said last holds, as long as
+    /// what ends messages is not overtaken by what brings them back.
+    #[test]
+    fn the_last_word_holds(
+        words in prop::collection::vec(any::<bool>(), 1..6), repeat in any::<bool>(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let ledger = open(&folder);
+            let said = |(second, stop): (usize, &bool)| {
+                let wish = if *stop { Wish::Stop } else { Wish::Start };
+                word(wish, i64::try_from(second).unwrap() + 1)
+            };
+            for entry in words.iter().enumerate().map(said) {
+                ledger.accept(vec![entry]).await.unwrap();
+            }
+            if repeat {
+                // A list shows all of them once more, under other keys.
+                for mut entry in words.iter().enumerate().map(said) {
+                    entry.event.key = EventKey::new(format!("again/{}", entry.event.key.as_str()));
+                    ledger.accept(vec![entry]).await.unwrap();
+                }
+            }
+            prop_assert_eq!(holds(&ledger).await, words.last() == Some(&true));
+            Ok(())
+        })?;
+    }
+}

@@ -1,0 +1,116 @@
+//! What is kept of one person: told, and erased.
+
+use std::path::Path;
+
+use crate::support::{PATIENCE, SENDER, World};
+
+/// Whether some file in a folder has this text in it.
+fn stands_in(folder: &Path, text: &str) -> Option<String> {
+    std::fs::read_dir(folder).expect("a folder").find_map(|entry| {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            return stands_in(&path, text);
+        }
+        // Sockets are no files.
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        let found = bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        found.then(|| path.display().to_string())
+    })
+}
+
+/// A group in which Maya has said something, opted out of it, and come back.
+async fn world() -> (World, crate::support::Group) {
+    let mut world = World::new().await;
+    let messaging = world.daemon.url("/webhooks/twilio/messaging");
+    world.twilio.set_messaging_webhook_url(Some(&messaging));
+    let group = world.group("spring-launch", &["+14155550101", "+14155550102"]).await;
+    group.phones[0].set_profile_name("Quetzalita");
+    world.daemon.start().await;
+    let admin = world.admin.clone();
+    for line in [
+        "contact add +14155550101 \"Maya Quetzal\" --team Nightingales",
+        "contact consent +14155550101 yes --how \"a signature on a napkin\"",
+    ] {
+        world.command(&group.channel, &admin, line).await;
+    }
+    group.phones[0].say(&group.conversation, "my heart is a kestrel").await.expect("said");
+    group.phones[1].say(&group.conversation, "hers is not mine").await.expect("said");
+    world.slack.user_says(&group.channel, &admin, "see you at ten").expect("said");
+    world.wait_for_posts(&group.channel, 3).await;
+    world.wait_for_inbox(&group.phones[0], 2).await;
+    world.daemon.wait_until_settled().await;
+    (world, group)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_of_a_person_is_told_and_erased() {
+    let (mut world, group) = world().await;
+    let admin = world.admin.clone();
+    let shown = world.command(&group.channel, &admin, "contact show +14155550101").await;
+    assert!(shown.contains("consent: yes") && shown.contains("napkin"), "{shown}");
+    let output =
+        world.daemon.command(&["contacts", "data", "+14155550101"]).output().expect("runs");
+    let told = String::from_utf8(output.stdout).expect("text");
+    for known in ["Maya Quetzal", "Quetzalita", "my heart is a kestrel", "\"own\":true", "member"] {
+        assert!(told.contains(known), "{known}: {told}");
+    }
+    assert!(!told.contains("hers is not mine"), "{told}");
+
+    group.phones[0].say(&group.conversation, "stop").await.expect("said");
+    let left = |sim: &partyline_twilio::simulator::Simulator| {
+        sim.participants(&group.conversation).len() == 1
+    };
+    world.twilio.wait_until(PATIENCE, |_| left(&world.twilio)).await.expect("out");
+    world.daemon.wait_until_settled().await;
+    let question = world.command(&group.channel, &admin, "contact erase \"Maya Quetzal\"").await;
+    assert!(question.contains("erases all that is kept"), "{question}");
+    let line = "contact erase +14155550101 --confirm";
+    let answer = world.command(&group.channel, &admin, line).await;
+    assert!(answer.contains("Erased: the contact") && answer.contains("under a hash"), "{answer}");
+    assert!(!answer.contains("Left:"), "{answer}");
+    world.daemon.wait_until_settled().await;
+    world.daemon.stop().await;
+
+    let store = world.daemon.store();
+    for trace in ["4155550101", "415-555-0101", "Quetzal", "ightingale", "kestrel", "napkin"] {
+        assert_eq!(stands_in(&store, trace), None, "{trace}");
+    }
+    assert!(stands_in(&store, "hers is not mine").is_some(), "what is somebody else's stays");
+
+    // Nobody writes to them all the same, and what they write themselves brings them back.
+    world.daemon.start().await;
+    let answer = world.command(&group.channel, &admin, "member add +14155550101").await;
+    assert!(answer.contains("has asked for no more messages"), "{answer}");
+    let list = world.command(&group.channel, &admin, "optout list").await;
+    assert!(list.contains("somebody whose data was erased"), "{list}");
+    group.phones[0].write_to(SENDER, "start").await.expect("written");
+    world.wait_for_inbox(&group.phones[0], 4).await;
+    let answer = world.command(&group.channel, &admin, "member add +14155550101").await;
+    assert!(answer.contains("1 of 1 members added"), "{answer}");
+}
+
+/// Killed in the middle of it, it is gone on with after the start, and nothing is left all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_that_is_killed_is_gone_on_with() {
+    for point in ["contacts.copied", "contacts.moved", "person.erased", "command.finished"] {
+        let (mut world, group) = world().await;
+        world.daemon.stop().await;
+        world.daemon.arm(&format!("{point}=return"));
+        world.daemon.start().await;
+        let line = "contact erase +14155550101 --confirm";
+        let mut run = world
+            .slack
+            .command(&group.channel, &world.admin, "/wa", line)
+            .expect("the command is known");
+        world.daemon.wait_for_end().await;
+        world.daemon.arm("");
+        world.daemon.start().await;
+        let answer = run.answer(PATIENCE).await.expect("an answer").text;
+        assert!(answer.contains("Erased:"), "{point}: {answer}");
+        world.daemon.wait_until_settled().await;
+        world.daemon.stop().await;
+        for trace in ["4155550101", "Quetzal", "kestrel"] {
+            assert_eq!(stands_in(&world.daemon.store(), trace), None, "{point}: {trace}");
+        }
+    }
+}
