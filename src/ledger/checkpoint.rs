@@ -22,8 +22,9 @@ use super::threads::spawn;
 const ROWS: u64 = 16_000;
 /// How long the log may grow before it is ended, in pages of 4 KiB: 64 MiB.
 const LONG: i64 = 16_384;
-/// As little as this the writer copies in a few milliseconds, in pages.
-const LITTLE: i64 = 256;
+/// Where no more than this came during a round, the writer copies in a few milliseconds what came
+/// since, in pages.
+const LITTLE: i64 = 64;
 /// How often the thread copies what came meanwhile before the writer takes over all the same.
 const AGAIN: u32 = 6;
 
@@ -46,13 +47,18 @@ impl Checkpoints {
         let ended = Arc::clone(&to_end);
         spawn("ledger-folder", move || {
             while round.recv().is_ok() {
-                let mut log = fold(&connection);
+                let mut length = fold(&connection);
                 for _ in 0..AGAIN {
-                    if log.length > LONG && log.left > LITTLE {
-                        log = fold(&connection);
+                    let before = length;
+                    if before <= LONG {
+                        break;
+                    }
+                    length = fold(&connection);
+                    if length - before <= LITTLE {
+                        break;
                     }
                 }
-                ended.store(log.length > LONG, Ordering::Relaxed);
+                ended.store(length > LONG, Ordering::Relaxed);
             }
         })?;
         Ok(Self { folded: 0, rounds, to_end })
@@ -72,26 +78,17 @@ impl Checkpoints {
     }
 }
 
-/// The log after a round.
-#[derive(Clone, Copy, Default)]
-struct Log {
-    /// How long it is, in pages.
-    length: i64,
-    /// How much of it is not copied.
-    left: i64,
-}
-
-/// Copies what can be copied without waiting for anybody.
-fn fold(connection: &Connection) -> Log {
+/// Copies what can be copied without waiting for anybody. How long the log was then, in pages: what
+/// SQLite says is not copied is so because somebody reads it, and never what came meanwhile.
+fn fold(connection: &Connection) -> i64 {
     let fold = || {
-        connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |row| {
-            let (length, copied): (i64, i64) = (row.get(1)?, row.get(2)?);
-            Ok(Log { length, left: length - copied })
-        })
+        connection
+            .prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?
+            .query_row([], |row| row.get::<_, i64>(1))
     };
     fold().unwrap_or_else(|error: rusqlite::Error| {
         // The next round tries again; meanwhile the log is longer than it need be.
         tracing::warn!(%error, "the ledger's log could not be folded into the database");
-        Log::default()
+        0
     })
 }
