@@ -5,7 +5,7 @@ use std::time::Duration;
 use partyline_slack::simulator::{Dose, Fault as SlackFault};
 use partyline_twilio::simulator::{Fault, FaultKind};
 
-use crate::support::{World, inbox};
+use crate::support::{Group, World, inbox};
 
 const TEXTS: [&str; 6] = ["one", "two", "three", "four", "five", "six"];
 
@@ -41,6 +41,14 @@ async fn faults_of_twilios_api_lose_and_double_nothing() {
     }
 }
 
+/// What arrived in the channel in this round, once everything of it is there.
+async fn arrived(world: &World, group: &Group, round: usize) -> Vec<String> {
+    world.wait_for_posts(&group.channel, (round + 1) * TEXTS.len()).await;
+    world.daemon.wait_until_settled().await;
+    let posts = world.channel(&group.channel).split_off(round * TEXTS.len());
+    posts.into_iter().map(|(_, text)| text).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_of_slacks_api_lose_and_double_nothing() {
     let mut world = World::new().await;
@@ -63,15 +71,7 @@ async fn faults_of_slacks_api_lose_and_double_nothing() {
         for text in TEXTS {
             group.phones[0].say(&group.conversation, text).await.unwrap();
         }
-        world.wait_for_posts(&group.channel, (round + 1) * TEXTS.len()).await;
-        world.daemon.wait_until_settled().await;
-        let arrived: Vec<String> = world
-            .channel(&group.channel)
-            .split_off(round * TEXTS.len())
-            .into_iter()
-            .map(|(_, text)| text)
-            .collect();
-        assert_eq!(arrived, TEXTS, "with {fault:?}");
+        assert_eq!(arrived(&world, &group, round).await, TEXTS, "with {fault:?}");
     }
 }
 
@@ -96,15 +96,7 @@ async fn faults_of_twilios_hooks_lose_and_double_nothing() {
             group.phones[0].say_at_once(&group.conversation, text).unwrap();
         }
         world.twilio.idle().await;
-        world.wait_for_posts(&group.channel, (round + 1) * TEXTS.len()).await;
-        world.daemon.wait_until_settled().await;
-        let arrived: Vec<String> = world
-            .channel(&group.channel)
-            .split_off(round * TEXTS.len())
-            .into_iter()
-            .map(|(_, text)| text)
-            .collect();
-        assert_eq!(arrived, TEXTS, "with {kind:?}");
+        assert_eq!(arrived(&world, &group, round).await, TEXTS, "with {kind:?}");
     }
 }
 

@@ -49,6 +49,15 @@ impl Nets {
     }
 }
 
+/// A group in such a world, and the daemon at work.
+async fn stage() -> (World, Group, Nets) {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    let nets = Nets::between(&mut world).await;
+    world.daemon.start().await;
+    (world, group, nets)
+}
+
 /// Says something on both sides, `from` to `to`.
 fn talk(world: &World, group: &Group, numbers: std::ops::Range<usize>) {
     for number in numbers {
@@ -88,10 +97,7 @@ const LOST: &str = "partyline_slack_sockets_total{outcome=\"lost\"}";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_half_open_way_to_slack_is_found_in_seconds_and_nothing_is_lost() {
-    let mut world = World::new().await;
-    let group = world.group("spring-launch", &["+14155550101"]).await;
-    let nets = Nets::between(&mut world).await;
-    world.daemon.start().await;
+    let (world, group, nets) = stage().await;
     talk(&world, &group, 0..5);
     world.wait_for_inbox(&group.phones[0], 2).await;
     nets.slack.set(Mode::BlackHole);
@@ -109,10 +115,7 @@ async fn a_half_open_way_to_slack_is_found_in_seconds_and_nothing_is_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_way_in_which_slacks_network_breaks_ends_with_everything_once_and_in_order() {
-    let mut world = World::new().await;
-    let group = world.group("spring-launch", &["+14155550101"]).await;
-    let nets = Nets::between(&mut world).await;
-    world.daemon.start().await;
+    let (world, group, nets) = stage().await;
     let mut said = 0;
     for mode in [Mode::Refuse, Mode::Reset, Mode::Cut(300), Mode::Slow(Duration::from_millis(200))]
     {
@@ -133,10 +136,7 @@ async fn every_way_in_which_slacks_network_breaks_ends_with_everything_once_and_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_of_slack_that_are_lost_double_nothing() {
-    let mut world = World::new().await;
-    let group = world.group("spring-launch", &["+14155550101"]).await;
-    let nets = Nets::between(&mut world).await;
-    world.daemon.start().await;
+    let (world, group, nets) = stage().await;
     talk(&world, &group, 0..3);
     check(&world, &group, 3).await;
     nets.slack.set(Mode::AnswersLost);
@@ -152,10 +152,7 @@ async fn answers_of_slack_that_are_lost_double_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twilio_behind_a_black_hole_gets_everything_once() {
-    let mut world = World::new().await;
-    let group = world.group("spring-launch", &["+14155550101"]).await;
-    let nets = Nets::between(&mut world).await;
-    world.daemon.start().await;
+    let (world, group, nets) = stage().await;
     talk(&world, &group, 0..3);
     check(&world, &group, 3).await;
     // Processed or not, no answer comes, and the hooks do not arrive either.
