@@ -94,23 +94,22 @@ pub(super) struct Work<'a> {
     pub(super) line: &'a CommandLine,
     /// What is done already, by step.
     marks: BTreeMap<String, Value>,
-    /// When the next progress may be shown, and how long the pause before the one after it is.
+    /// When the next progress may be shown.
     next_showing: Instant,
-    pause: Duration,
 }
 
-/// What was shown of an answer so far: a mark, for a platform takes so many only.
+/// What was shown of an answer so far: a mark, so that it is changed after a kill, too.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Shown {
-    times: u32,
     last: Option<MessageId>,
 }
 
 /// The mark of [`Shown`].
 const SHOWN: &str = "shown";
 
-/// The first progress is shown after this, and each at least so much later than the one before.
-const SHOW_AFTER: Duration = Duration::from_secs(1);
+/// The first progress is shown after this, and each at least so much later than the one before:
+/// Slack takes some 50 changes a minute (docs.slack.dev, "Rate limits", Tier 3).
+const SHOW_AFTER: Duration = Duration::from_secs(2);
 
 impl<'a> Work<'a> {
     pub(super) async fn new(
@@ -120,7 +119,7 @@ impl<'a> Work<'a> {
     ) -> Result<Self, LedgerError> {
         let marks = operations.desk.ledger.steps_done(command).await?;
         let next_showing = Instant::now() + SHOW_AFTER;
-        Ok(Self { operations, command, line, marks, next_showing, pause: SHOW_AFTER })
+        Ok(Self { operations, command, line, marks, next_showing })
     }
 
     pub(super) fn desk(&self) -> &'a Desk {
@@ -188,8 +187,8 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Shows how far it is, in place of the answer to come, about once a second. That it could not
-    /// be shown does no harm.
+    /// Shows how far it is, in place of the answer to come, every two seconds at most. That it could
+    /// not be shown does no harm.
     pub(super) async fn progress(&mut self, text: &str) -> Result<(), Stop> {
         if Instant::now() < self.next_showing {
             return Ok(());
@@ -200,24 +199,15 @@ impl<'a> Work<'a> {
             return Ok(());
         };
         let mut shown = self.marked::<Shown>(SHOWN).unwrap_or_default();
-        if shown.times >= revise.showings() {
-            return Ok(());
-        }
-        // Counted before it is shown: after a kill it may have been.
-        shown.times += 1;
-        self.mark(SHOWN, &shown, Vec::new()).await?;
         match revise.show(&self.line.answer, text, shown.last.as_ref()).await {
-            Ok(message) => {
+            Ok(message) if shown.last.as_ref() != Some(&message) => {
                 shown.last = Some(message);
                 self.mark(SHOWN, &shown, Vec::new()).await?;
             }
+            Ok(_) => {}
             Err(failure) => tracing::debug!("progress is not shown: {failure}"),
         }
-        if revise.showings() < u32::MAX {
-            // Few showings are spread over a long work.
-            self.pause *= 4;
-        }
-        self.next_showing = Instant::now() + self.pause;
+        self.next_showing = Instant::now() + SHOW_AFTER;
         Ok(())
     }
 

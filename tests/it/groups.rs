@@ -151,9 +151,15 @@ async fn put_away_and_back(world: &World, room: &str, sid: &str) {
     let other = channel(world, "office");
     let listed = world.command(&other, admin, "group list --state inactive").await;
     assert!(listed.contains("Summer launch: inactive"), "{listed}");
+    // Slack lets no bot open the channel: a person does, and ties it again.
     let back = world.command(&other, admin, "group unarchive summer").await;
-    assert!(back.contains("active again") && back.contains("tied to"), "{back}");
+    assert!(back.contains("active again") && back.contains("Slack lets no bot"), "{back}");
+    assert!(back.contains(&format!("`group link {sid}` there ties it again")), "{back}");
     assert_eq!(state(), twilio::State::Active);
+    world.slack.archive(room, false);
+    world.slack.join(room, &world.slack.options().identity.user);
+    let tied = world.command(room, admin, &format!("group link {sid}")).await;
+    assert!(tied.contains("Tied to"), "{tied}");
     let before = phone.inbox_len();
     world.slack.user_says(room, admin, "we are back").expect("it is open");
     world.wait_for_inbox(&phone, before + 1).await;
@@ -439,8 +445,8 @@ async fn killed_at_any_step_an_operation_is_completed_once() {
         ("group.told=return", "group archive \"Team 2\" --tell Thanks", "is archived."),
         ("group.state=return", "group archive \"Team 3\"", "is archived."),
         ("group.room=return", "group archive \"Team 4\"", "is archived."),
-        ("group.state=return", "group unarchive \"Team 3\"", "It is tied to slack:"),
-        ("group.room=return", "group unarchive \"Team 4\"", "It is tied to slack:"),
+        ("group.state=return", "group unarchive \"Team 3\"", "is active again."),
+        ("group.room=return", "group unarchive \"Team 4\"", "is active again."),
         ("group.state=return", "group delete \"Team 5\" \"Team 5\"", "is deleted"),
         ("command.finish=return", "group delete \"Team 6\" \"Team 6\"", "is deleted"),
         ("contact.flushed=return", "contact add +14155550599 Zoe", "+14155550599 is Zoe now."),
@@ -476,13 +482,13 @@ async fn killed(world: &mut World, room: &str, points: &str, line: &str) -> Stri
         .text
 }
 
-/// While Twilio wants it slowly, the answer shows how far it is, and is changed in place.
+/// While Twilio wants it slowly, a message shows how far it is, and is changed in place.
 #[tokio::test(flavor = "multi_thread")]
-async fn progress_is_shown_in_place_of_the_answer() {
+async fn progress_is_shown_in_one_message() {
     let mut world = World::new().await;
     let room = channel(&world, "launch");
     world.daemon.start().await;
-    let slowly = twilio::FaultKind::RateLimited(1);
+    let slowly = twilio::FaultKind::RateLimited(2);
     world.twilio.fault(twilio::Fault::next(slowly, 3).method("POST").on("/Participants"));
     let line = "group create Spring --member +14155550101,+14155550102,+14155550103,+14155550104";
     let admin = world.admin.clone();
@@ -492,13 +498,18 @@ async fn progress_is_shown_in_place_of_the_answer() {
         let answer = run.answer(PATIENCE).await;
         texts.push(answer.unwrap_or_else(|error| panic!("{error}\n{}", world.daemon.log())).text);
     }
-    assert!(texts.len() > 1, "{texts:?}");
-    assert!(texts[0].contains("of 4 members added"), "{texts:?}");
-    assert!(texts[texts.len() - 1].contains("4 of 4 members added."), "{texts:?}");
+    assert_eq!(texts.len(), 2, "{texts:?}");
+    assert!(texts[0].contains("in your direct messages with me"), "{texts:?}");
+    assert!(texts[1].contains("4 of 4 members added."), "{texts:?}");
     // One message, which says the last of it.
-    let shown: Vec<String> =
-        world.slack.ephemerals(&room).into_iter().map(|one| one.text).collect();
+    let direct = world.slack.direct(&admin).expect("they have messages with each other");
+    let shown = |slack: &slack::Simulator| {
+        let texts: Vec<_> = slack.messages(&direct).iter().map(|one| one.text.clone()).collect();
+        texts.iter().any(|text| text.contains("is made")).then_some(texts)
+    };
+    let shown = world.slack.wait_for("the end of the progress", PATIENCE, shown).await;
+    let shown = shown.unwrap_or_else(|error| panic!("{error}\n{}", world.daemon.log()));
     assert_eq!(shown.len(), 1, "{shown:?}");
-    assert!(shown[0].contains("is made"), "{shown:?}");
+    assert!(shown[0].starts_with(&format!("<#{room}>: ")), "{shown:?}");
     world.daemon.wait_until_settled().await;
 }

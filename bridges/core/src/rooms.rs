@@ -69,9 +69,6 @@ pub trait Rooms: Send + Sync {
 /// Shows how something is getting on, in the answer to a command, which is changed in place.
 #[async_trait]
 pub trait Revise: Send + Sync {
-    /// How often the platform lets an answer be shown before the last time.
-    fn showings(&self) -> u32;
-
     /// Shows this text as the answer, in place of what was shown before, and gives what the next
     /// one replaces. A text that is not shown does no harm: nobody tries again.
     ///
@@ -83,4 +80,9 @@ pub trait Revise: Send + Sync {
         text: &str,
         before: Option<&MessageId>,
     ) -> Result<MessageId, Failure>;
+
+    /// Where the same person gets an answer hours or days later.
+    fn later(&self, to: &AnswerTo) -> AnswerTo {
+        to.clone()
+    }
 }

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::StreamExt as _;
 use matrix_sdk::ruma::api::client::room::create_room::v3 as create_room;
 use matrix_sdk::ruma::events::room::member::MembershipState;
 use matrix_sdk::ruma::{RoomAliasId, TransactionId, UserId};
@@ -18,6 +19,11 @@ use crate::{Matrix, error, outbound, place_of, text};
 
 /// What stands behind the name of a room that is put away.
 const ARCHIVED: &str = " (archived)";
+
+/// Rooms of which the homeserver is asked whether somebody is in them, for one list of groups; and how
+/// many at once.
+const ASKED: usize = 500;
+const AT_ONCE: usize = 16;
 
 #[async_trait]
 impl Rooms for Matrix {
@@ -87,28 +93,33 @@ impl Rooms for Matrix {
     }
 
     /// From the member events that sync brought, which are those of people who were seen to do
-    /// something; nobody is asked.
+    /// something. Of other rooms the homeserver is asked, of so many as somebody waits for.
     async fn joined(&self, person: &PersonId, rooms: Vec<Place>) -> Result<Vec<Place>, Failure> {
         let Ok(user) = <&UserId>::try_from(person.id.as_str()) else { return Ok(Vec::new()) };
-        let mut joined = Vec::new();
+        let (mut joined, mut unknown) = (Vec::new(), Vec::new());
         for place in rooms {
             let Ok(room) = self.room(&place) else { continue };
-            if let Ok(Some(member)) = room.get_member_no_sync(user).await
-                && *member.membership() == MembershipState::Join
-            {
-                joined.push(place);
+            match room.get_member_no_sync(user).await {
+                Ok(Some(member)) if *member.membership() == MembershipState::Join => {
+                    joined.push(place);
+                }
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => unknown.push((place, room)),
             }
         }
+        let unknown = unknown.into_iter().take(ASKED);
+        let asked = unknown.map(|(place, room)| async move {
+            let asking = self.members.has_joined(&room, user);
+            self.bounded(asking).await.unwrap_or_default().then_some(place)
+        });
+        let found = futures_util::stream::iter(asked.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
+        joined.extend(found.filter_map(std::future::ready).collect::<Vec<_>>().await);
         Ok(joined)
     }
 }
 
 #[async_trait]
 impl Revise for Matrix {
-    fn showings(&self) -> u32 {
-        u32::MAX
-    }
-
     async fn show(
         &self,
         to: &AnswerTo,

@@ -29,13 +29,20 @@ pub(crate) struct Handle {
     pub(crate) user: Option<String>,
     /// Whether the answer stands in place of what was asked: a question with buttons.
     pub(crate) replaces: bool,
+    /// Whether it is for later, when nobody may look: what only one person sees in a channel is gone
+    /// then (docs.slack.dev, `chat.postEphemeral`), so it goes into their direct messages.
+    pub(crate) direct: bool,
 }
 
 impl Handle {
     /// As it is kept: words with spaces between.
     pub(crate) fn written(&self) -> String {
-        let words =
-            [self.url.as_deref(), self.user.as_deref(), self.replaces.then_some("replaces")];
+        let words = [
+            self.url.as_deref(),
+            self.user.as_deref(),
+            self.replaces.then_some("replaces"),
+            self.direct.then_some("direct"),
+        ];
         words.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
@@ -45,6 +52,7 @@ impl Handle {
         for word in handle.split(' ').filter(|word| !word.is_empty()) {
             match word {
                 "replaces" => read.replaces = true,
+                "direct" => read.direct = true,
                 url if url.contains("://") => read.url = Some(url.to_owned()),
                 user => read.user = Some(user.to_owned()),
             }
@@ -105,12 +113,11 @@ struct Whisper<'a> {
 }
 
 impl Slack {
-    /// Answers a command, in place of what was shown before or beside it.
+    /// Answers a command: in place of the question whose button was pressed, or by itself.
     pub(crate) async fn answer(
         &self,
         to: &AnswerTo,
         text: &Text,
-        replace: bool,
         buttons: &[Button],
     ) -> Result<Sent, Failure> {
         let handle = Handle::read(&to.handle);
@@ -121,7 +128,7 @@ impl Slack {
             .and_then(|url| outbound::answer_address(url, &self.config.api_url));
         let failed = match address {
             Some(url) => {
-                let response = outbound::answer(text, replace || handle.replaces, buttons);
+                let response = outbound::answer(text, handle.replaces, buttons);
                 match self.client.respond(url, &response).await {
                     Ok(()) => return Ok(answered),
                     Err(failure) if failure.reason == Reason::Expired => failure,
@@ -134,14 +141,15 @@ impl Slack {
             ),
         };
         let Some(user) = handle.user.as_deref() else { return Err(failed) };
-        self.whisper(ts::parts(&to.place).0, user, text, buttons).await.map(|()| answered)
+        let channel = if handle.direct { None } else { Some(ts::parts(&to.place).0) };
+        self.whisper(channel, user, text, buttons).await.map(|()| answered)
     }
 
     /// Shows something to one person: in the channel where the bot is in it, else in the messages
     /// that the person and the bot have with each other.
     async fn whisper(
         &self,
-        channel: &str,
+        channel: Option<&str>,
         user: &str,
         text: &Text,
         buttons: &[Button],
@@ -154,7 +162,7 @@ impl Slack {
             parse: "none",
             link_names: false,
         };
-        if !channel.starts_with('D') {
+        if let Some(channel) = channel.filter(|channel| !channel.starts_with('D')) {
             let whisper = json!(message(channel, Some(user)));
             match self.client.change("chat.postEphemeral", channel, &whisper).await {
                 Err(Failure { verdict: Verdict::Never, .. }) => {}
@@ -178,6 +186,7 @@ mod tests {
             url: Some("https://hooks.slack.com/commands/1".into()),
             user: Some("U1".into()),
             replaces: true,
+            direct: true,
         };
         for handle in [whole.clone(), Handle { url: None, ..whole }, Handle::default()] {
             assert_eq!(Handle::read(&handle.written()), handle);

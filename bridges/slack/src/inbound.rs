@@ -199,7 +199,7 @@ impl Reader<'_> {
         let handle = Handle {
             url: command.response_url.clone(),
             user: Some(user.to_owned()),
-            replaces: false,
+            ..Handle::default()
         };
         let line = text::command_line(command.text.as_deref().unwrap_or_default());
         let wanted = (self.wanted)(&line);

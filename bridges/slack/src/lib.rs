@@ -37,6 +37,7 @@ mod history;
 mod inbound;
 mod outbound;
 mod profiles;
+mod progress;
 mod ranks;
 mod rates;
 mod rooms;
@@ -328,7 +329,11 @@ impl Deliver for Slack {
     async fn send(&self, outgoing: &Outgoing) -> Result<Sent, Failure> {
         if let Action::Answer { to, text, replaces, buttons } = &outgoing.action {
             // An answer goes mostly without the token, and says nothing of it.
-            return self.answer(to, text, replaces.is_some(), buttons).await;
+            let answered = self.answer(to, text, buttons).await;
+            if let (Ok(_), Some(shown)) = (&answered, replaces) {
+                self.end_progress(to, shown, text).await;
+            }
+            return answered;
         }
         let sent = self.post(outgoing).await;
         self.board.called(&sent);

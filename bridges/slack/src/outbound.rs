@@ -62,7 +62,7 @@ pub(crate) fn place(outgoing: &Outgoing) -> (&str, Option<&str>) {
 
 /// The answer to a command, for whoever gave it only.
 ///
-/// `replace` has it stand in place of what was shown at the same address before.
+/// `replace` has it stand in place of the message whose button was pressed.
 pub(crate) fn answer(text: &Text, replace: bool, buttons: &[Button]) -> wire::Response {
     wire::Response {
         text: text::write(text),

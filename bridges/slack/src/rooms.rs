@@ -10,6 +10,7 @@ use partyline_core::{
 };
 use serde_json::{Value, json};
 
+use crate::answers::Handle;
 use crate::client::Client;
 use crate::{Slack, ts};
 
@@ -25,10 +26,6 @@ const PAGES: usize = 20;
 
 /// How old a channel can be that an earlier try of the same command made.
 const RECENT: SignedDuration = SignedDuration::from_hours(24);
-
-/// How often an answer is shown before it is whole: Slack takes five at a `response_url`, and the
-/// last one may have to be tried again.
-const SHOWINGS: u32 = 3;
 
 #[async_trait]
 impl Rooms for Slack {
@@ -112,7 +109,15 @@ impl Rooms for Slack {
         let Some(channel) = whole(room) else { return Ok(()) };
         let arguments = json!({ "channel": channel });
         let opened = self.client.change("conversations.unarchive", room.id(), &arguments).await;
-        but(opened, &["not_archived"])
+        but(opened, &["not_archived"]).map_err(|failure| match failure.code.as_deref() {
+            Some("not_in_channel" | "not_allowed_token_type") => Failure {
+                sentence: "Slack lets no bot open an archived channel: somebody does it in the \
+                           channel's settings (Unarchive), and invites the bridge again."
+                    .into(),
+                ..failure
+            },
+            _ => failure,
+        })
     }
 
     /// By `users.conversations`, which tells of somebody's private channels those that the bridge
@@ -135,19 +140,19 @@ impl Rooms for Slack {
 
 #[async_trait]
 impl Revise for Slack {
-    fn showings(&self) -> u32 {
-        SHOWINGS
-    }
-
     async fn show(
         &self,
         to: &AnswerTo,
         text: &str,
         before: Option<&MessageId>,
     ) -> Result<MessageId, Failure> {
-        self.answer(to, &Text::plain(text), before.is_some(), &[]).await?;
-        // Slack itself knows what was answered at the address before.
-        Ok(MessageId::new("response"))
+        self.show_progress(to, &Text::plain(text), before).await
+    }
+
+    fn later(&self, to: &AnswerTo) -> AnswerTo {
+        let handle =
+            Handle { url: None, replaces: false, direct: true, ..Handle::read(&to.handle) };
+        AnswerTo { place: to.place.clone(), handle: handle.written() }
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use partyline_core::{
-    Content, DeliveryId, Event, Happening, MessageId, NotStored, Stored, SystemClock,
+    AnswerTo, CommandLine, Content, DeliveryId, Event, Happening, ManualClock, MessageId,
+    NotStored, Revise, Rooms, Stored, SystemClock,
 };
 use secrecy::ExposeSecret;
 use tokio::sync::Notify;
@@ -13,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::no_forms::NoForms;
-use crate::simulator::{Author, Dose, Fault, Message, Options, Simulator};
+use crate::simulator::{Author, Dose, Fault, Message, Options, Run, Simulator};
 
 /// No test waits longer than this for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -80,7 +81,11 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let workspace = Simulator::start(Options::default()).await.expect("a free port");
+        Self::with(Options::default()).await
+    }
+
+    async fn with(options: Options) -> Self {
+        let workspace = Simulator::start(options).await.expect("a free port");
         let maya = workspace.add_user("Maya", Some("https://pictures.example/maya.png"));
         let channel = workspace.add_channel("crew", &[&maya]);
         let options = workspace.options();
@@ -359,6 +364,80 @@ async fn a_command_is_answered_to_whoever_gave_it() {
     let told = scene.slack.send(&outgoing).await.expect("told");
     assert_eq!(told, Sent { id: None, ordinal: None });
     assert!(scene.slack.find(&outgoing).await.is_err());
+    scene.stop().await;
+}
+
+/// The line of a command that somebody gives, and its run.
+async fn given(scene: &Scene, line: &str) -> (CommandLine, Run) {
+    let mut run = scene.workspace.command(&scene.channel, &scene.maya, "/wa", line).expect("given");
+    run.acknowledged().await.expect("acknowledged");
+    let event = scene.intake.event(|event| matches!(event.happening, Happening::Command(_))).await;
+    let Happening::Command(line) = event.happening else { panic!("a command") };
+    (line, run)
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_too_late_for_its_address_is_shown_by_the_bot() {
+    let clock = Arc::new(ManualClock::new(SystemClock.now()));
+    let scene = Scene::with(Options { clock: clock.clone(), ..Options::default() }).await;
+    let (line, _run) = given(&scene, "status").await;
+    clock.advance(jiff::SignedDuration::from_mins(31));
+    let action = Action::Answer {
+        to: line.answer,
+        text: "late".into(),
+        replaces: None,
+        buttons: Vec::new(),
+    };
+    let outgoing = Outgoing { action, ..scene.outgoing("a-1", scene.place(), "") };
+    scene.slack.send(&outgoing).await.expect("shown");
+    let told = scene.workspace.ephemerals(&scene.channel);
+    assert_eq!(told.iter().map(|one| one.text.as_str()).collect::<Vec<_>>(), ["late"]);
+    assert_eq!(told[0].user, scene.maya);
+    scene.stop().await;
+}
+
+#[tokio::test]
+async fn progress_is_changed_in_place_and_the_answer_comes_where_it_was_asked() {
+    let scene = Scene::new().await;
+    let (line, mut run) = given(&scene, "member add +14155550100").await;
+    let shown = scene.slack.show(&line.answer, "1 of 3", None).await.expect("shown");
+    let told = run.answer(PATIENCE).await.expect("an answer").text;
+    assert!(told.contains("in your direct messages"), "{told}");
+    let again = scene.slack.show(&line.answer, "2 of 3", Some(&shown)).await.expect("changed");
+    assert_eq!(again, shown);
+    let action = Action::Answer {
+        to: line.answer,
+        text: "3 of 3 & done".into(),
+        replaces: Some(shown.clone()),
+        buttons: Vec::new(),
+    };
+    let outgoing = Outgoing { action, ..scene.outgoing("a-1", scene.place(), "") };
+    scene.slack.send(&outgoing).await.expect("answered");
+    let answer = run.answer(PATIENCE).await.expect("an answer").text;
+    assert_eq!(answer, "3 of 3 &amp; done");
+    let (direct, _) = shown.as_str().split_once('/').expect("channel and time stamp");
+    let messages = scene.workspace.messages(direct);
+    let texts: Vec<&str> = messages.iter().map(|message| message.text.as_str()).collect();
+    assert_eq!(texts, [format!("<#{}>: 3 of 3 &amp; done", scene.channel)]);
+    // Where the message is gone, the answer is there all the same.
+    let gone = MessageId::new(format!("{direct}/1.000001"));
+    scene
+        .slack
+        .show(&AnswerTo { place: scene.place(), handle: String::new() }, "x", Some(&gone))
+        .await
+        .expect_err("there is no such message");
+    scene.stop().await;
+}
+
+#[tokio::test]
+async fn a_bot_opens_no_archived_channel_and_says_who_does() {
+    let scene = Scene::new().await;
+    scene.slack.archive(&scene.place(), "crew").await.expect("archived");
+    let refused = scene.slack.unarchive(&scene.place(), "crew").await.expect_err("refused");
+    assert_eq!(refused.verdict, Verdict::Never);
+    assert!(refused.sentence.contains("Slack lets no bot open an archived channel"), "{refused}");
+    scene.workspace.archive(&scene.channel, false);
+    scene.slack.unarchive(&scene.place(), "crew").await.expect("it is open");
     scene.stop().await;
 }
 

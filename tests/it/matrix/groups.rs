@@ -92,3 +92,29 @@ async fn killed_while_a_room_is_made_there_is_one_room() {
     hall.ravi.join(&room_in(&answer)).await;
     assert_eq!(hall.said_by_the_bot(&room_in(&answer), 1).await.len(), 1);
 }
+
+/// Somebody who is in a group's room and was never seen to do anything there sees the group; whoever is
+/// not, does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_in_a_room_sees_its_group_though_they_never_spoke() {
+    let mut hall = Hall::new().await;
+    let sam = hall.synapse.person("sam").await;
+    let eve = hall.synapse.person("eve").await;
+    let (conversation, _) = hall.world.conversation("Spring launch", &["+14155550101"]).await;
+    // Before the bot came.
+    let room = hall.ravi.create_room(&[&sam.id]).await;
+    sam.join(&room).await;
+    hall.ravi.invite(&room, &hall.bot.id).await;
+    hall.world.daemon.start().await;
+    hall.wait_until_joined(&room).await;
+    let office = hall.ravi.create_room(&[&hall.bot.id, &sam.id, &eve.id]).await;
+    sam.join(&office).await;
+    eve.join(&office).await;
+    hall.wait_until_joined(&office).await;
+    let tied = hall.command(&room, &hall.ravi, &format!("group link {conversation}")).await;
+    assert!(tied.contains("Tied to"), "{tied}");
+    let listed = hall.command(&office, &sam, "group list").await;
+    assert!(listed.contains("Spring launch"), "{listed}\n{}", hall.world.daemon.log());
+    let listed = hall.command(&office, &eve, "group list").await;
+    assert!(!listed.contains("Spring launch"), "{listed}");
+}

@@ -147,7 +147,7 @@ fn shortcut(interaction: wire::Interaction, by: PersonId, name: Option<String>) 
     let message = interaction.message?;
     let stamp = message.ts?;
     let handle =
-        Handle { url: interaction.response_url, user: Some(by.id.clone()), replaces: false };
+        Handle { url: interaction.response_url, user: Some(by.id.clone()), ..Handle::default() };
     let kept = Kept {
         form: interaction.callback_id?,
         room: interaction.channel?.id().to_owned(),
@@ -173,8 +173,12 @@ fn pressed(
 ) -> Option<Came> {
     let press = interaction.actions.iter().find_map(answers::pressed)?;
     let place = ts::channel(interaction.channel?.id())?;
-    let handle =
-        Handle { url: interaction.response_url, user: Some(by.id.clone()), replaces: true };
+    let handle = Handle {
+        url: interaction.response_url,
+        user: Some(by.id.clone()),
+        replaces: true,
+        direct: false,
+    };
     let answer = AnswerTo { place: place.clone(), handle: handle.written() };
     let words = match press {
         Press::Say(text) => return Some(Came::Ask(Ask::Say { to: answer, text })),

@@ -18,6 +18,19 @@ impl Simulator {
         self.shared.workspace().views.get(id).cloned()
     }
 
+    /// The modal that somebody has before them, if there is one.
+    #[must_use]
+    pub fn on_screen(&self, user: &str) -> Option<View> {
+        self.shared.workspace().views.on_screen(user).cloned()
+    }
+
+    /// The channel of the messages that somebody and the app have with each other, once they have
+    /// any.
+    #[must_use]
+    pub fn direct(&self, user: &str) -> Option<String> {
+        self.shared.workspace().directs.get(user).cloned()
+    }
+
     /// Somebody uses a shortcut of the app's on a message.
     ///
     /// # Errors
@@ -245,7 +258,10 @@ fn chosen(
     let (element, dispatch) = (input["element"].clone(), input["dispatch_action"] == true);
     let kind = element["type"].as_str().unwrap_or_default();
     let own = element["options"].as_array().cloned();
-    let offered = own.or_else(|| view.offered.get(block).cloned()).unwrap_or_default();
+    let mut offered = own.or_else(|| view.offered.get(block).cloned()).unwrap_or_default();
+    // What was chosen from an earlier search stays chosen.
+    let before = view.filled.get(block).and_then(|filled| filled["selected_options"].as_array());
+    offered.extend(before.into_iter().flatten().cloned());
     let option = |value: &&str| offered.iter().find(|one| one["value"] == *value).cloned();
     let mut options = values.iter().map(option);
     let value = match (kind, values) {

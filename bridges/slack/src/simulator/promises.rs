@@ -5,7 +5,6 @@
 //! seconds, a response address five times and for 30 minutes.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
@@ -26,8 +25,6 @@ pub(super) struct Address {
     pub(super) user: String,
     /// The message with the button that was pressed.
     pub(super) original: Option<Ts>,
-    /// What the person was shown last in answer, and nobody else.
-    pub(super) whispered: Arc<Mutex<Option<Ts>>>,
     /// Who waits for the answers.
     pub(super) listener: mpsc::Sender<Step>,
     given: Timestamp,
@@ -46,7 +43,6 @@ impl Address {
             channel: channel.to_owned(),
             user: user.to_owned(),
             original,
-            whispered: Arc::default(),
             listener,
             given,
             uses: 0,
@@ -80,8 +76,17 @@ impl<T> Kept<T> {
 
 struct Trigger {
     given: Timestamp,
-    user: String,
+    pulled: Pulled,
     used: bool,
+}
+
+/// What a trigger came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pulled {
+    /// Who set it off.
+    pub(super) user: String,
+    /// The view in which that was, if it was in one.
+    pub(super) view: Option<String>,
 }
 
 /// The promises in force.
@@ -92,12 +97,12 @@ pub(super) struct Promises {
 }
 
 impl Promises {
-    pub(super) fn trigger(&mut self, key: String, user: &str, given: Timestamp) {
-        self.triggers.put(key, Trigger { given, user: user.to_owned(), used: false });
+    pub(super) fn trigger(&mut self, key: String, pulled: Pulled, given: Timestamp) {
+        self.triggers.put(key, Trigger { given, pulled, used: false });
     }
 
-    /// Uses a trigger up; whose it was, or Slack's error.
-    pub(super) fn pull(&mut self, key: &str, now: Timestamp) -> Result<String, &'static str> {
+    /// Uses a trigger up; what it came from, or Slack's error.
+    pub(super) fn pull(&mut self, key: &str, now: Timestamp) -> Result<Pulled, &'static str> {
         let trigger = self.triggers.by_key.get_mut(key).ok_or("invalid_trigger_id")?;
         if now.duration_since(trigger.given) > TRIGGER_LIFE {
             return Err("expired_trigger_id");
@@ -105,7 +110,7 @@ impl Promises {
         if std::mem::replace(&mut trigger.used, true) {
             return Err("exchanged_trigger_id");
         }
-        Ok(trigger.user.clone())
+        Ok(trigger.pulled.clone())
     }
 
     pub(super) fn address(&mut self, key: String, address: Address) {
@@ -135,9 +140,10 @@ mod tests {
         let now = Timestamp::from_second(1_700_000_000).unwrap();
         let mut promises = Promises::default();
         for key in ["a", "b"] {
-            promises.trigger(key.to_owned(), "U1", now);
+            let pulled = Pulled { user: "U1".into(), view: None };
+            promises.trigger(key.to_owned(), pulled, now);
         }
-        assert_eq!(promises.pull("a", now).as_deref(), Ok("U1"));
+        assert_eq!(promises.pull("a", now).map(|pulled| pulled.user).as_deref(), Ok("U1"));
         assert_eq!(promises.pull("a", now), Err("exchanged_trigger_id"));
         let later = now + SignedDuration::from_millis(3001);
         assert_eq!(promises.pull("b", later), Err("expired_trigger_id"));

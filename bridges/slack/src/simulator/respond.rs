@@ -1,6 +1,6 @@
 //! Commands and interactions: what the app is told, and its answers.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, State};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::outbox::Kind;
-use super::promises::Address;
+use super::promises::{Address, Pulled};
 use super::run::{ANSWERS, Answer, Failed, Run, Step};
 use super::server::with_faults;
 use super::shared::Shared;
@@ -47,7 +47,9 @@ pub(super) fn start(shared: &Arc<Shared>, request: Request<'_>) -> Run {
     let trigger = format!("{}.{}.{}", now.as_millisecond(), &id[..12], workspace.nonce());
     let team = workspace.options.identity.team.clone();
     let url = format!("{}/commands/{team}/{id}/{key}", workspace.base);
-    workspace.promises.trigger(trigger.clone(), request.user, now);
+    let view = payload["view"]["id"].as_str().map(str::to_owned);
+    let pulled = Pulled { user: request.user.to_owned(), view };
+    workspace.promises.trigger(trigger.clone(), pulled, now);
     let (channel, user) = (request.channel, request.user);
     let address = Address::new(channel, user, request.original, sender.clone(), now);
     workspace.promises.address(format!("{id}/{key}"), address.clone());
@@ -148,15 +150,10 @@ fn deliver(
             (message.blocks, message.attachments) = (blocks, attachments);
             workspace.post(message);
         }
+        // Of a slash command there is no original, whatever was answered to it before
+        // (slackapi/bolt-js#2287): each answer stands by itself.
         None => {
-            let mut last = address.whispered.lock().unwrap_or_else(PoisonError::into_inner);
-            let replaced = last.filter(|_| body["replace_original"] == true);
-            *last = match replaced {
-                Some(ts) if workspace.rewhisper(&address.channel, ts, &text, blocks.clone()) => {
-                    Some(ts)
-                }
-                _ => workspace.whisper(&address.channel, &address.user, &text, blocks),
-            };
+            workspace.whisper(&address.channel, &address.user, &text, blocks);
         }
     }
     let answer = Answer { direct, in_channel, text, body };

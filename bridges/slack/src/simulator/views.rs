@@ -18,7 +18,11 @@ pub struct View {
     pub view: Value,
     /// Its state's hash; each update has a new one.
     pub hash: String,
-    /// Whether the person still has it before them.
+    /// The one at the bottom of those that stand on one another: its own id where it stands alone.
+    pub root: String,
+    /// The one below it.
+    pub previous: Option<String>,
+    /// Whether the person still has it before them, or below another.
     pub open: bool,
     /// What the app found wrong in it, by block.
     pub errors: BTreeMap<String, String>,
@@ -41,7 +45,9 @@ impl std::fmt::Debug for View {
 impl View {
     pub(super) fn new(id: String, user: String, view: Value, hash: String) -> Self {
         let mut new = Self {
+            root: id.clone(),
             id,
+            previous: None,
             user,
             view: Value::Null,
             hash: String::new(),
@@ -81,6 +87,19 @@ impl View {
         inputs(&self.view).find(|one| one["block_id"] == block)
     }
 
+    /// What stands in the field of this block: each value with its label.
+    #[must_use]
+    pub fn filled_in(&self, block: &str) -> Vec<(String, String)> {
+        let Some(filled) = self.filled.get(block) else { return Vec::new() };
+        let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let plain = [&filled["value"], &filled["selected_conversation"]];
+        let plain = plain.into_iter().filter(|value| value.is_string());
+        let many = filled["selected_options"].as_array().into_iter().flatten();
+        let one = Some(&filled["selected_option"]).filter(|one| one.is_object());
+        let options = many.chain(one).map(|one| (word(&one["value"]), word(&one["text"]["text"])));
+        plain.map(|value| (word(value), word(value))).chain(options).collect()
+    }
+
     /// The button of this action.
     #[must_use]
     pub fn button(&self, action: &str) -> Option<&Value> {
@@ -112,7 +131,7 @@ impl View {
     pub(super) fn object(&self, app: &super::Identity) -> Value {
         let mut object = json!({
             "id": self.id, "team_id": app.team, "app_id": app.app, "bot_id": app.bot,
-            "hash": self.hash, "root_view_id": self.id, "previous_view_id": null,
+            "hash": self.hash, "root_view_id": self.root, "previous_view_id": self.previous,
             "callback_id": "", "external_id": "", "private_metadata": "",
             "clear_on_close": false, "notify_on_close": false, "close": null, "submit": null,
             "title": {"type": "plain_text", "text": "", "emoji": true}, "blocks": [],
@@ -185,7 +204,8 @@ impl Views {
         }
     }
 
-    /// What the app answers to a submission: a view that is not told to stay is closed.
+    /// What the app answers to a submission: a view that is not told to stay is closed, and the one
+    /// below it stands there again; `clear` closes all of them (docs.slack.dev, "Modals").
     pub(super) fn answered(&mut self, id: &str, answer: Option<&Value>, hash: String) {
         let Some(view) = self.by_id.get_mut(id) else { return };
         view.errors.clear();
@@ -201,8 +221,20 @@ impl Views {
                 let shown = answer.map(|answer| answer["view"].clone()).unwrap_or_default();
                 view.replace(shown, hash);
             }
+            Some("clear") => {
+                let root = view.root.clone();
+                let stacked = self.by_id.values_mut().filter(|view| view.root == root);
+                stacked.for_each(|view| view.open = false);
+            }
             _ => view.open = false,
         }
+    }
+
+    /// The modal that somebody has before them: what stands on another was opened after it.
+    pub(super) fn on_screen(&self, user: &str) -> Option<&View> {
+        // Ids rise, so the last is the newest.
+        let modal = |view: &&View| view.open && view.user == user && view.view["type"] == "modal";
+        self.by_id.values().rfind(modal)
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &View> {

@@ -259,7 +259,12 @@ async fn channels_are_made_renamed_joined_and_left() {
     let open = call("conversations.list", json!({"exclude_archived": true, "limit": 1})).await;
     assert_eq!(open["channels"][0]["name"], "crew");
     assert_eq!(open["response_metadata"]["next_cursor"], "");
-    assert_eq!(call("conversations.unarchive", json!({"channel": id})).await["ok"], true);
+    // A bot cannot, a person can.
+    let opened = call("conversations.unarchive", json!({"channel": id})).await;
+    assert_eq!(opened["error"], "not_in_channel");
+    scene.slack.archive(&id, false);
+    let opened = call("conversations.unarchive", json!({"channel": id})).await;
+    assert_eq!(opened["error"], "not_archived");
 }
 
 #[tokio::test]

@@ -259,3 +259,65 @@ async fn commands_and_buttons_by_http_are_answered_in_the_body() {
     let message = scene.slack.messages(&scene.crew).last().unwrap().clone();
     assert_eq!(message.text, "retried");
 }
+
+/// A view can be put above the one in which something was pressed, three in all; what is sent off
+/// closes, and the one below it stands there again.
+#[tokio::test]
+async fn views_stand_on_one_another() {
+    let scene = Scene::new().await;
+    let mut socket = scene.socket().await;
+    let view = |title: &str| {
+        let button = json!({"type": "button", "action_id": "more",
+            "text": {"type": "plain_text", "text": "More"}});
+        json!({"type": "modal", "title": {"type": "plain_text", "text": title},
+            "submit": {"type": "plain_text", "text": "Done"},
+            "blocks": [{"type": "actions", "elements": [button]}]})
+    };
+    let mut run = scene.slack.command(&scene.crew, &scene.maya, "/wa", "form").unwrap();
+    let envelope = socket.next().await;
+    socket.acknowledge(&envelope, None).await;
+    run.acknowledged().await.unwrap();
+    let trigger = &envelope["payload"]["trigger_id"];
+    let alone = json!({"trigger_id": trigger, "view": view("alone")});
+    // There is nothing yet that it could stand on.
+    assert_eq!(scene.call("views.push", alone).await["error"], "invalid_trigger_id");
+    let run = scene.slack.command(&scene.crew, &scene.maya, "/wa", "form").unwrap();
+    let envelope = socket.next().await;
+    socket.acknowledge(&envelope, None).await;
+    drop(run);
+    let trigger = envelope["payload"]["trigger_id"].clone();
+    let first = json!({"trigger_id": trigger, "view": view("first")});
+    let first = scene.call("views.open", first).await["view"].clone();
+    let mut below = first.clone();
+    for title in ["second", "third", "fourth"] {
+        let mut run = scene.slack.press_in_view(below["id"].as_str().unwrap(), "more").unwrap();
+        let envelope = socket.next().await;
+        socket.acknowledge(&envelope, None).await;
+        run.acknowledged().await.unwrap();
+        let trigger = envelope["payload"]["trigger_id"].clone();
+        let pushed =
+            scene.call("views.push", json!({"trigger_id": trigger, "view": view(title)})).await;
+        if title == "fourth" {
+            assert_eq!(pushed["error"], "push_limit_reached");
+            break;
+        }
+        assert_eq!(pushed["view"]["previous_view_id"], below["id"], "{pushed}");
+        assert_eq!(pushed["view"]["root_view_id"], first["id"]);
+        below = pushed["view"].clone();
+    }
+    let before = |slack: &partyline_slack::simulator::Simulator| {
+        slack.on_screen(&scene.maya).map(|view| view.id)
+    };
+    assert_eq!(before(&scene.slack).as_deref(), below["id"].as_str());
+    let mut sent = scene.slack.send_off(below["id"].as_str().unwrap()).unwrap();
+    let envelope = socket.next().await;
+    socket.acknowledge(&envelope, None).await;
+    sent.acknowledged().await.unwrap();
+    assert_eq!(before(&scene.slack).as_deref(), below["previous_view_id"].as_str());
+    // `clear` closes all of them.
+    let mut sent = scene.slack.send_off(below["previous_view_id"].as_str().unwrap()).unwrap();
+    let envelope = socket.next().await;
+    socket.acknowledge(&envelope, Some(json!({"response_action": "clear"}))).await;
+    sent.acknowledged().await.unwrap();
+    assert_eq!(before(&scene.slack), None);
+}

@@ -187,14 +187,12 @@ pub(super) fn archive(workspace: &mut Workspace, arguments: &Arguments) -> Answe
     Ok(json!({}))
 }
 
+/// A bot cannot: the documentation of `conversations.unarchive` says so, and what Slack answers then
+/// is told in slack-go/slack#1066.
 pub(super) fn unarchive(workspace: &mut Workspace, arguments: &Arguments) -> Answer {
     let id = channel_id(workspace, arguments, false)?;
-    if !workspace.channels[&id].archived {
-        return Err("not_archived".into());
-    }
-    let app = workspace.options.identity.user.clone();
-    workspace.archive(&id, &app, false);
-    Ok(json!({}))
+    let archived = workspace.channels[&id].archived;
+    Err(if archived { "not_in_channel" } else { "not_archived" }.into())
 }
 
 pub(super) fn set_topic(workspace: &mut Workspace, arguments: &Arguments) -> Answer {

@@ -4,8 +4,12 @@ use serde_json::{Value, json};
 
 use super::super::Happening;
 use super::super::blocks;
+use super::super::promises::Pulled;
 use super::super::views::View;
 use super::{Answer, Arguments, Refusal, Workspace};
+
+/// How many views stand on one another at most.
+const STACKED: usize = 3;
 
 fn given(arguments: &Arguments, kind: &str) -> Result<Value, Refusal> {
     let view = arguments.json("view").map_err(|()| "invalid_arguments")?;
@@ -41,15 +45,31 @@ fn replace(workspace: &mut Workspace, arguments: &Arguments, id: &str, view: Val
 
 pub(super) fn open(workspace: &mut Workspace, arguments: &Arguments) -> Answer {
     let view = given(arguments, "modal")?;
-    let trigger = arguments.text("trigger_id").ok_or("invalid_trigger_id")?;
-    let now = workspace.now();
-    let user = workspace.promises.pull(&trigger, now)?;
+    let user = pulled(workspace, arguments)?.user;
     keep(workspace, user, view)
 }
 
-/// The same, above one that is open.
+/// The same, above the one in which the trigger was given: three at most (docs.slack.dev,
+/// `views.push`).
 pub(super) fn push(workspace: &mut Workspace, arguments: &Arguments) -> Answer {
-    open(workspace, arguments)
+    let view = given(arguments, "modal")?;
+    let pulled = pulled(workspace, arguments)?;
+    let below = pulled.view.ok_or("invalid_trigger_id")?;
+    let below = workspace.views.get(&below).filter(|below| below.open).ok_or("not_found")?;
+    let (previous, root) = (below.id.clone(), below.root.clone());
+    if workspace.views.all().filter(|view| view.open && view.root == root).count() >= STACKED {
+        return Err("push_limit_reached".into());
+    }
+    let (id, hash) = (workspace.id("V"), workspace.hash());
+    let above = View::new(id.clone(), pulled.user, view, hash);
+    workspace.views.put(View { root, previous: Some(previous), ..above });
+    shown(workspace, &id)
+}
+
+fn pulled(workspace: &mut Workspace, arguments: &Arguments) -> Result<Pulled, Refusal> {
+    let trigger = arguments.text("trigger_id").ok_or("invalid_trigger_id")?;
+    let now = workspace.now();
+    Ok(workspace.promises.pull(&trigger, now)?)
 }
 
 pub(super) fn update(workspace: &mut Workspace, arguments: &Arguments) -> Answer {

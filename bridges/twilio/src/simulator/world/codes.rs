@@ -1,8 +1,9 @@
 //! Codes that prove who has a phone: one for each number, until it is told or is over.
 //!
 //! Ten minutes, five sendings, five wrong answers (Twilio's documentation of Verify's rate limits and
-//! of the errors 60202 and 60203). A sending before the code is over sends the same one again. That it
-//! keeps the verification's SID is a guess.
+//! of the errors 60202 and 60203). A sending before the code is over sends the same one again, of the same
+//! verification: "a single verification may generate one or more verification attempts" (its
+//! documentation of Verification Attempts), of which the resource has the list, `send_code_attempts`.
 
 use jiff::{SignedDuration, Timestamp};
 use rand::Rng;
