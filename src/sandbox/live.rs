@@ -85,6 +85,7 @@ fn regions(stage: &Stage, reader: &mut Reader) -> Vec<Region> {
     let mut regions = vec![
         region("bridge", &draw::Bridge { state: &board.bridge }),
         region("channel-log", &draw::Channel { posts: &board.posts }),
+        region("forms", &draw::Forms { forms: &board.forms }),
     ];
     for phone in &board.phones {
         regions.push(region(&format!("phone-{}-owner", phone.number), &draw::Owner { phone }));

@@ -8,12 +8,17 @@
 //! | `POST /api/phones/{n}/power` `{on}` | a phone is switched |
 //! | `POST /api/phones/{n}/close-window` `{}` | its 24-hour window closes |
 //! | `POST /api/channel/say` `{by, text}` | somebody writes in the channel, `/wa …` too |
+//! | `POST /api/channel/press` `{by, ts, action}` | a button is pressed under what only one person sees |
+//! | `POST /api/forms/{id}/fill` `{values, send}` | a form is filled in, and sent off |
+//! | `POST /api/forms/{id}/search` `{field, text}` | what can be chosen from a menu |
+//! | `POST /api/forms/{id}/close` `{}` | a form is closed |
 //! | `POST /api/bridge` `{on}` | the daemon is stopped softly, or started again |
 //! | `GET /pictures/{name}.svg` | somebody's picture, drawn from the initials |
 //!
 //! The API takes JSON only, which no other site's form can send.
 
 pub(super) mod draw;
+mod forms;
 mod picture;
 
 use std::sync::Arc;
@@ -99,6 +104,9 @@ fn router(page: Page) -> Router {
         .route("/api/phones/{number}/close-window", post(close_window))
         .route("/api/channel/say", post(channel_says))
         .route("/api/channel/press", post(channel_presses))
+        .route("/api/forms/{id}/fill", post(forms::fill))
+        .route("/api/forms/{id}/search", post(forms::search))
+        .route("/api/forms/{id}/close", post(forms::close))
         .route("/api/bridge", post(bridge))
         .layer(DefaultBodyLimit::max(BODY))
         .layer(map_response(guarded))
@@ -217,7 +225,7 @@ async fn channel_says(State(page): State<Page>, say: Body<Say>) -> Done {
     let text = say.text()?;
     match text.strip_prefix("/wa") {
         Some(line) if line.is_empty() || line.starts_with(' ') => {
-            page.stage.command(say.by, line.trim()).await?;
+            page.stage.give(say.by, line.trim()).await?;
         }
         _ => page.stage.say_in_channel(say.by, text)?,
     }

@@ -187,6 +187,23 @@ impl Stage {
         answer.with_context(|| format!("/wa {line} got no answer"))
     }
 
+    /// The same of one that can open a form: either is waited for.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub(super) async fn give(&self, by: usize, line: &str) -> anyhow::Result<()> {
+        let slack = &self.world.slack;
+        let user = self.world.colleagues.get(by).context("there is no such person")?;
+        let before = slack.on_screen(user).map(|form| form.id);
+        let opened = slack.wait_for("a form", ANSWER, |slack| {
+            slack.on_screen(user).filter(|form| before.as_ref() != Some(&form.id))
+        });
+        tokio::select! {
+            answered = self.command(by, line) => answered.map(drop),
+            Ok(_) = opened => Ok(()),
+        }
+    }
+
     /// Somebody presses a button under what only they see; how that ends stands in its place.
     ///
     /// # Errors

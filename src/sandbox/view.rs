@@ -2,6 +2,7 @@
 //! put on the page. Nothing here is markup yet.
 
 mod channel;
+mod form;
 mod phone;
 mod ticks;
 
@@ -16,6 +17,7 @@ use super::keeper::State;
 use super::stage::Stage;
 use super::trail::Trail;
 pub(super) use channel::Post;
+pub(super) use form::{Control, Form, Part};
 pub(super) use phone::{PhoneView, typed};
 pub(super) use ticks::{Mark, Ticks};
 
@@ -28,6 +30,8 @@ pub(super) struct Board {
     pub(super) phones: Vec<PhoneView>,
     /// The channel, oldest first.
     pub(super) posts: Vec<Post>,
+    /// The forms that people have before them.
+    pub(super) forms: Vec<Form>,
     /// How the daemon is.
     pub(super) bridge: State,
 }
@@ -84,6 +88,7 @@ pub(super) fn board(stage: &Stage, trail: &Trail) -> Board {
     Board {
         phones: (0..world.phones.len()).map(|number| phone::view(&sources, number)).collect(),
         posts: channel::view(&sources),
+        forms: form::view(&sources),
         bridge: sources.bridge,
     }
 }

@@ -97,6 +97,34 @@ async function aCommandIsAnsweredToItsGiverAlone() {
   assert.equal(await id("log-maya").getByText("This room is tied to").count(), 0);
 }
 
+/** A group is made by a form: searched, chosen, faulty once, sent off. */
+async function aFormIsFilledIn() {
+  await say("channel", "/wa group create");
+  const form = id("form");
+  await form.filter({ hasText: "Only Nora sees this" }).waitFor();
+  await id("field-name").fill("Autumn fair");
+  await id("field-numbers").fill("12");
+  await id("field-room").selectOption({ value: "none" });
+  await form.getByRole("button", { name: "Make it" }).click();
+  await form.getByRole("alert").filter({ hasText: "not a phone number" }).waitFor();
+  assert.equal(await id("field-name").inputValue(), "Autumn fair");
+  await id("field-numbers").fill("+1 415 555 0142");
+  // A template brings its variables with it, and what was written stays.
+  await id("search-template").fill("team");
+  await id("field-template").locator("option", { hasText: "team_notice" }).first().waitFor({ state: "attached" });
+  const template = id("field-template");
+  await template.selectOption(await template.locator("option", { hasText: "team_notice" }).first().getAttribute("value"));
+  await id("field-set.1").fill("The fair");
+  assert.equal(await id("field-name").inputValue(), "Autumn fair");
+  await form.getByRole("button", { name: "Make it" }).click();
+  await line("channel", '"Autumn fair" is made');
+  await form.waitFor({ state: "detached" });
+  // And one is closed.
+  await say("channel", "/wa group create");
+  await form.getByRole("button", { name: "Cancel" }).click();
+  await form.waitFor({ state: "detached" });
+}
+
 async function markupStaysText() {
   const text = "<b>bold</b> <script>alert(1)</script> <img src=x onerror=alert(2)> & 'quotes\"";
   await say("aiko", text);
@@ -146,6 +174,7 @@ try {
   await theChannelIsReadOnEveryPhone();
   await aPhoneThatIsOffGetsItLater();
   await aCommandIsAnsweredToItsGiverAlone();
+  await aFormIsFilledIn();
   await markupStaysText();
   await aClosedWindowIsTold();
   await aStoppedBridgeLosesNothing();

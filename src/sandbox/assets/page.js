@@ -45,6 +45,54 @@ document.addEventListener("click", (event) => {
   if (button) send(button.dataset.post, JSON.parse(button.dataset.body));
 });
 
+// What stands in the fields of a form, by their names.
+function filled(form) {
+  const values = {};
+  for (const field of form.querySelectorAll("[name]")) {
+    values[field.name] = field.selectedOptions
+      ? [...field.selectedOptions].map((one) => one.value).filter((value) => value)
+      : [field.value];
+  }
+  return values;
+}
+
+function fill(form, send_off) {
+  return send(`/api/forms/${form.dataset.form}/fill`, { values: filled(form), send: send_off });
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-form]");
+  if (!form) return;
+  event.preventDefault();
+  fill(form, true);
+});
+
+// A form can change with what is chosen in it.
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-form]");
+  if (form && event.target.tagName === "SELECT") fill(form, false);
+});
+
+// What is typed above a menu is searched for; what is chosen already stays in it.
+document.addEventListener("input", (event) => {
+  const search = event.target.closest("input[data-search]");
+  if (!search) return;
+  clearTimeout(search.timer);
+  search.timer = setTimeout(async () => {
+    const form = search.closest("form[data-form]");
+    const body = JSON.stringify({ field: search.dataset.search, text: search.value });
+    const headers = { "content-type": "application/json" };
+    const path = `/api/forms/${form.dataset.form}/search`;
+    const answer = await fetch(path, { method: "POST", headers, body }).catch(() => null);
+    if (!answer?.ok) return;
+    const menu = form.elements[search.dataset.search];
+    for (const one of [...menu.options]) if (one.value && !one.selected) one.remove();
+    for (const [value, label] of (await answer.json()).choices) {
+      if (![...menu.options].some((one) => one.value === value)) menu.add(new Option(label, value));
+    }
+  }, 150);
+});
+
 // Lists keep the lines that did not change, so that nothing is announced or moved twice.
 function update(element, html) {
   const fresh = document.createElement("template");

@@ -6,7 +6,7 @@ use super::super::cast::{CHANNEL, COLLEAGUES, Colleague, GROUP, MEMBERS, Member,
 use super::super::keeper::State;
 use super::super::live::Region;
 use super::super::markup::Style;
-use super::super::view::{Mark, PhoneView, Post};
+use super::super::view::{Control, Form, Mark, Part, PhoneView, Post};
 use super::region;
 
 /// The page as it is first.
@@ -21,6 +21,7 @@ pub(in crate::sandbox) struct Whole<'a> {
     matrix: Option<&'a str>,
     bridge: &'a str,
     posts: &'a str,
+    forms: &'a str,
 }
 
 struct Phone<'a> {
@@ -48,6 +49,7 @@ impl<'a> Whole<'a> {
             matrix,
             bridge: region(regions, "bridge"),
             posts: region(regions, "channel-log"),
+            forms: region(regions, "forms"),
         }
     }
 }
@@ -84,4 +86,11 @@ pub(in crate::sandbox) struct Log<'a> {
 #[template(path = "channel.html")]
 pub(in crate::sandbox) struct Channel<'a> {
     pub(in crate::sandbox) posts: &'a [Post],
+}
+
+/// The forms that people have before them.
+#[derive(Template)]
+#[template(path = "forms.html")]
+pub(in crate::sandbox) struct Forms<'a> {
+    pub(in crate::sandbox) forms: &'a [Form],
 }
