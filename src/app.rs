@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::alerts::{self, Board, Signs};
 use crate::backup;
+use crate::broadcast;
 use crate::catchup::{self, CatchUp, Pace, Polls};
 use crate::commands::Desk;
 use crate::config::{self, Config};
@@ -42,6 +43,7 @@ use crate::operator::Operator;
 use crate::optouts::Optouts;
 use crate::poison::{CALM, Guard};
 use crate::process;
+use crate::schedule;
 use crate::store::Folder;
 use crate::ticks::Ticker;
 
@@ -177,6 +179,9 @@ pub async fn run(
     watch::probe(config, &caller, &bridges, &networks, &lifecycle);
     let watched = (&ledger, &networks, &wakers);
     watch::keep_watch(config, caller, watched, (signs, alerts.clone()), &clock, &lifecycle).await?;
+    let pace = config.twilio.broadcast_per_second;
+    tasks.spawn(broadcast::keep(desk.clone(), wakers.clone(), pace, stop.clone()));
+    tasks.spawn(schedule::keep(desk.clone(), intake.clone(), stop.clone()));
     let operator = Operator::new(desk, intake.clone());
     // Over the socket, whoever may use the store may do everything; elsewhere, whoever shows the
     // token.
@@ -340,6 +345,9 @@ fn desk(
         alerts: alerts.clone(),
         clock: clock.clone(),
         ended: Arc::default(),
+        broadcast: Arc::default(),
+        scheduled: Arc::default(),
+        zone: config.relay.lateness.zone.clone(),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod archive;
 mod audit;
+mod broadcast;
 mod contact;
 mod create;
 mod dm;
@@ -20,6 +21,7 @@ mod optout;
 mod permissions;
 mod queue;
 mod role;
+mod schedule;
 mod status;
 
 use std::collections::BTreeMap;
@@ -27,7 +29,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use partyline_core::{Address, Button, Clock, CommandLine, Given, Network, PersonId, Place};
+use jiff::tz::TimeZone;
+use partyline_core::{
+    Address, AnswerTo, Button, Clock, CommandLine, Given, Network, PersonId, Place,
+};
 
 use crate::alerts::Board;
 use crate::config::Country;
@@ -104,6 +109,7 @@ pub static TABLE: &[Command] = &[
     notify::LIST,
     notify::SHOW,
     dm::DM,
+    broadcast::BROADCAST,
     contact::ADD,
     contact::CHANGE,
     contact::SHOW,
@@ -124,6 +130,9 @@ pub static TABLE: &[Command] = &[
     role::GRANT,
     role::REVOKE,
     role::LIST,
+    schedule::SCHEDULE,
+    schedule::LIST,
+    schedule::CANCEL,
     audit::AUDIT,
     status::STATUS,
     help::HELP,
@@ -137,6 +146,10 @@ pub struct Call {
     pub room: Place,
     /// Who gave it.
     pub by: PersonId,
+    /// What that person is called there.
+    pub name: Option<String>,
+    /// Where the answer goes.
+    pub answer: AnswerTo,
     /// The group that is meant, where the command is about one.
     pub group: Option<Group>,
     /// What is known of whoever gave it, in regard to that group.
@@ -227,6 +240,12 @@ pub struct Desk {
     pub clock: Arc<dyn Clock>,
     /// Told when a command of the operator's has ended.
     pub ended: Arc<tokio::sync::Notify>,
+    /// Told when a broadcast begins.
+    pub broadcast: Arc<tokio::sync::Notify>,
+    /// Told when something was scheduled or taken back.
+    pub scheduled: Arc<tokio::sync::Notify>,
+    /// The zone of times that name none.
+    pub zone: TimeZone,
 }
 
 impl Desk {
@@ -329,7 +348,8 @@ pub async fn carry_out(
         (_, Err(outcome)) => outcome,
         (Ok(arguments), Ok(group)) => {
             let by = line.by.clone();
-            (command.run)(Call { desk, room, by, group, standing, arguments }).await?
+            let (name, answer) = (line.name.clone(), line.answer.clone());
+            (command.run)(Call { desk, room, by, name, answer, group, standing, arguments }).await?
         }
     };
     Ok(Carried { outcome, command: Some(command), group: about, subject })

@@ -177,8 +177,8 @@ impl Contacts {
         &self.names
     }
 
-    /// Contacts by the beginning of a number (`+1415…`, or digits of one in any writing), a name
-    /// or a team, at most `limit`.
+    /// Contacts by the beginning of a number (`+1415…`, or digits of one in any writing), of words of
+    /// a name, or of a team, at most `limit`.
     ///
     /// # Errors
     /// The store failed.
@@ -188,6 +188,9 @@ impl Contacts {
             return self.store.with_key(&number, limit).await;
         }
         let mut found = self.store.find(text, limit).await?;
+        if found.len() < limit {
+            self.add_by_words(text, limit, &mut found).await?;
+        }
         for team in self.store.teams(text, limit).await? {
             if found.len() >= limit || text.is_empty() {
                 break;
@@ -200,6 +203,31 @@ impl Contacts {
         }
         found.truncate(limit);
         Ok(found)
+    }
+
+    /// Adds those of whose name each word of a text begins a word, in whatever order: `lop may` is
+    /// Maya Lopez. Among those whom its longest word finds, of whom so many are looked at as a page has.
+    async fn add_by_words(
+        &self,
+        text: &str,
+        limit: usize,
+        found: &mut Vec<Contact>,
+    ) -> Result<(), StoreError> {
+        let text = text.to_lowercase();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let Some(longest) = words.iter().max_by_key(|word| word.len()) else { return Ok(()) };
+        if words.len() < 2 {
+            return Ok(());
+        }
+        for contact in self.store.find(longest, PAGE_LIMIT).await? {
+            let name = contact.name.to_lowercase();
+            let begins = |word: &&str| name.split_whitespace().any(|one| one.starts_with(*word));
+            let known = found.iter().any(|one| one.key == contact.key);
+            if found.len() < limit && !known && words.iter().all(begins) {
+                found.push(contact);
+            }
+        }
+        Ok(())
     }
 
     /// The store. What is changed there shows in the names at once.

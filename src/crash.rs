@@ -118,6 +118,10 @@ points! {
     OptoutBack = "optout.back",
     /// It is written, not committed.
     OptoutReturning = "optout.returning",
+    /// Some of a broadcast are owed theirs; their lanes are not woken.
+    BroadcastOwed = "broadcast.owed",
+    /// A scheduled command is in the ledger; that its time is over is not.
+    ScheduleGiven = "schedule.given",
     /// A command is about to be carried out.
     CommandBegin = "command.begin",
     /// A conversation's members are learned, its link is not made.

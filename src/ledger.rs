@@ -17,6 +17,7 @@
 mod alerts;
 mod answers;
 mod audit;
+mod broadcasts;
 mod checkpoint;
 mod codes;
 mod commands;
@@ -45,6 +46,7 @@ mod remember;
 mod roles;
 mod runs;
 mod said;
+mod schedules;
 mod schema;
 mod soundness;
 mod status;
@@ -68,6 +70,7 @@ use crate::store::NotHad;
 pub use alerts::{Episode, KeptEpisode, Told};
 pub use answers::{Answered, Asked};
 pub use audit::{AuditEntry, Audited, Ended, Undertaking};
+pub use broadcasts::{Account, Broadcast, NewBroadcast};
 pub use codes::AwaitedCode;
 pub use commands::{Ending, PendingCommand};
 pub use copy::{copy, note_restored};
@@ -85,6 +88,7 @@ pub use naming::Unnamed;
 pub use parked::{Left, Parked, QueueChange, Selection};
 pub use roles::{Role, RoleChange, StoredRole};
 pub use runs::Past;
+pub use schedules::{Schedule, ScheduleChange};
 pub use schema::SCHEMA;
 pub use status::Counts;
 pub use suppressions::{How, OptoutWork, Plea, Removal, Suppression, SuppressionChange};
@@ -215,6 +219,10 @@ pub enum Change {
     Role(RoleChange),
     /// Who wants no messages.
     Suppression(SuppressionChange),
+    /// What is to be done later.
+    Schedule(ScheduleChange),
+    /// A broadcast that begins.
+    Broadcast(Box<NewBroadcast>),
 }
 
 /// What one destination is owed: the store's form of an

@@ -3,6 +3,7 @@
 pub mod alerts;
 pub mod app;
 pub mod backup;
+pub mod broadcast;
 pub mod catchup;
 pub mod cli;
 pub mod commands;
@@ -32,6 +33,7 @@ pub mod process;
 pub mod roles;
 pub mod route;
 pub mod sandbox;
+pub mod schedule;
 pub mod store;
 pub mod telemetry;
 pub mod ticks;

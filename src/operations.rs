@@ -7,6 +7,7 @@
 
 mod adding;
 mod archive;
+mod broadcast;
 mod change;
 mod contact;
 mod create;
@@ -35,6 +36,9 @@ use crate::ledger::{
     PendingCommand,
 };
 use crate::poison::{Guard, PANICS, Poison};
+use crate::policy::MISSED;
+use crate::schedule;
+pub use broadcast::Audience;
 pub use contact::ContactChange;
 pub use create::{NewGroup, RoomWish};
 pub use direct::Direct;
@@ -127,6 +131,15 @@ pub enum Operation {
         /// Its variables.
         variables: BTreeMap<String, String>,
     },
+    /// Sends a template to everybody in teams and groups, to each alone.
+    Broadcast {
+        /// To whom.
+        to: Vec<Audience>,
+        /// The template's SID or name.
+        template: String,
+        /// Its variables.
+        variables: BTreeMap<String, String>,
+    },
     /// Changes a contact.
     Contact {
         /// What becomes of it.
@@ -198,6 +211,9 @@ impl Operation {
                 contact::change(work, change, suppress, answer).await
             }
             Self::Erase(who) => erase::run(work, &who).await,
+            Self::Broadcast { to, template, variables } => {
+                broadcast::run(work, &to, &template, &variables).await
+            }
             Self::Import { file, dry_run } => contact::import(work, file, dry_run).await,
             Self::Direct(direct) => direct::run(work, &direct).await,
             Self::ListTemplates => template::list(work).await,
@@ -289,6 +305,10 @@ impl Operations {
     ) -> Result<(), LedgerError> {
         let Done { ended, answer, changes, owed, replaces, about, mut details, erased, buttons } =
             done;
+        let answer = match schedule::of(&command.event.key) {
+            Some((id, _)) => format!("`{}`, scheduled as {id}: {answer}", line.line),
+            None => answer,
+        };
         let erase = erased.is_some();
         let audit = audit.map(|entry| {
             let subject = erased.unwrap_or_else(|| entry.subject.clone());
@@ -334,6 +354,8 @@ impl Operations {
                 }
             }
             Change::Link(LinkChange::Untie { room }) => drop(self.desk.links.untie(&room)),
+            Change::Schedule(_) => self.desk.scheduled.notify_one(),
+            Change::Broadcast(_) => self.desk.broadcast.notify_one(),
             Change::Group(_) | Change::Queue(_) | Change::Role(_) | Change::Suppression(_) => {}
         }
     }
@@ -349,6 +371,9 @@ impl Operations {
         let mut work = Work::new(self, command, line).await?;
         if let Some(begun) = work.marked::<Begun>(BEGUN) {
             return begun.go_on(&mut work).await;
+        }
+        if let Some(sentence) = self.missed(command) {
+            return Ok(Some((Done::said(sentence), Some(audited(command, line, "schedule")))));
         }
         let desk = || Arc::clone(&self.desk);
         let mut carried = commands::carry_out(desk(), room.clone(), line, false).await?;
@@ -385,6 +410,16 @@ impl Operations {
             }
         };
         Ok(done.map(|done| (done, audit)))
+    }
+
+    /// Why a command is not done whose time was too long ago: what was meant for then can be wrong now.
+    fn missed(&self, command: &PendingCommand) -> Option<String> {
+        let (_, due) = schedule::of(&command.event.key)?;
+        (self.desk.clock.now().duration_since(due) > MISSED).then(|| {
+            format!(
+                "It was to be done at {due:.0}, more than a day ago, and the bridge was down until now: it was not done. Give it by hand if it still is to be."
+            )
+        })
     }
 
     pub(crate) async fn pause(&self, wait: Duration) {

@@ -38,6 +38,8 @@ pub enum Stands {
     Flag,
     /// It is `--name` itself, without a value.
     Switch,
+    /// It is all that stands behind `--`, as it was typed.
+    Rest,
 }
 
 /// How often an argument stands there.
@@ -72,6 +74,12 @@ impl Argument {
         Self { name, kind: Kind::Text, stands: Stands::Switch, count: Count::Maybe }
     }
 
+    /// All that stands behind `--`.
+    #[must_use]
+    pub const fn rest(name: &'static str, kind: Kind) -> Self {
+        Self { name, kind, stands: Stands::Rest, count: Count::One }
+    }
+
     /// The same, but it may be missing.
     #[must_use]
     pub const fn maybe(self) -> Self {
@@ -95,6 +103,7 @@ impl Argument {
     pub fn usage(&self) -> String {
         let shown = match self.stands {
             Stands::Switch => format!("[--{}]", self.name),
+            Stands::Rest => format!("-- {}", self.kind.label(self.name)),
             Stands::Flag => format!("[--{} {}]", self.name, self.kind.label(self.name)),
             Stands::Word if matches!(self.count, Count::Maybe | Count::Any) => {
                 format!("[{}]", self.kind.label(self.name))
@@ -208,7 +217,13 @@ pub(super) fn split(command: &Command, words: &[Word]) -> Result<Split, GrammarE
     let mut words = words.iter();
     while let Some(word) = words.next() {
         if word.ends_flags() {
-            split.words.extend(words.cloned());
+            match command.arguments.iter().find(|one| one.stands == Stands::Rest) {
+                Some(rest) => {
+                    let line = words::line(words.as_slice());
+                    split.flags.push(rest.name, rest.kind.check(&line)?);
+                }
+                None => split.words.extend(words.cloned()),
+            }
             break;
         }
         let Some(flag) = word.flag() else {
@@ -240,7 +255,8 @@ pub(super) fn split(command: &Command, words: &[Word]) -> Result<Split, GrammarE
 }
 
 fn known_flag<'a>(command: &'a Command, name: &str) -> Result<&'a Argument, GrammarError> {
-    let flags = || command.arguments.iter().filter(|one| one.stands != Stands::Word);
+    let is_flag = |one: &&Argument| matches!(one.stands, Stands::Flag | Stands::Switch);
+    let flags = || command.arguments.iter().filter(is_flag);
     let short: String = name.chars().take(40).collect();
     flags().find(|known| known.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
         let near = flags().find(|known| strsim::levenshtein(known.name, &short) <= 2);
@@ -324,6 +340,13 @@ pub(super) fn bind(
                 let all = std::mem::take(&mut words);
                 vec![all.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")]
             }
+            (_, Kind::Targets) => {
+                let goes_on = |word: &&Word| word.text.ends_with(',');
+                let count = (words.iter().take_while(goes_on).count() + 1).min(words.len());
+                let (list, rest) = words.split_at(count);
+                words = rest;
+                vec![list.iter().map(|word| word.text.as_str()).collect()]
+            }
             (_, Kind::Number | Kind::Who) => {
                 let (number, count) =
                     words::number_at(words, is_whole).unwrap_or((words[0].text.clone(), 1));
@@ -343,9 +366,12 @@ pub(super) fn bind(
             bound.push(argument.name, argument.kind.check(&value)?);
         }
     }
-    match words.first() {
-        Some(surplus) => Err(GrammarError::Surplus(kind::shown(&surplus.text))),
-        None => Ok(bound),
+    if let Some(surplus) = words.first() {
+        return Err(GrammarError::Surplus(kind::shown(&surplus.text)));
+    }
+    match command.arguments.iter().find(|one| one.stands == Stands::Rest) {
+        Some(rest) if !bound.has(rest.name) => Err(GrammarError::Missing(rest.usage())),
+        _ => Ok(bound),
     }
 }
 

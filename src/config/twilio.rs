@@ -47,6 +47,8 @@ pub struct Twilio {
     pub groups_interval: Duration,
     /// Calls a second, at most. Twilio gives an account about 30 by default.
     pub actions_per_second: u32,
+    /// People a second who are sent their copy of a broadcast, at most.
+    pub broadcast_per_second: u32,
     /// Calls at a time, at most.
     pub concurrency: usize,
     /// Base address of the Conversations API.
@@ -132,6 +134,7 @@ impl Twilio {
             forms::duration(Duration::from_millis(100), Duration::from_secs(86_400)),
         );
         let actions_per_second = section.number("actions_per_second", 30, 1..=100_000);
+        let broadcast_per_second = section.number("broadcast_per_second", 10, 1..=1000);
         let concurrency = section.number("concurrency", 10, 1..=1000);
         let mut base = |key, default| {
             section.or(
@@ -159,6 +162,7 @@ impl Twilio {
             poll_interval: poll_interval?,
             groups_interval: groups_interval?,
             actions_per_second: actions_per_second?,
+            broadcast_per_second: broadcast_per_second?,
             concurrency: concurrency?,
             conversations_url: conversations_url?,
             messaging_url: messaging_url?,

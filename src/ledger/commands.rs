@@ -6,7 +6,10 @@ use rusqlite::{OptionalExtension, params};
 use super::intake::insert_owed;
 use super::mark::Key;
 use super::{Accepted, Answered, AuditEntry, Change, Ledger, LedgerError, Owed, from_json};
-use super::{answers, audit, erase, groups, journal, links, parked, roles, suppressions};
+use super::{
+    answers, audit, broadcasts, erase, groups, journal, links, parked, roles, schedules,
+    suppressions,
+};
 use crate::crash::{Point, point};
 
 /// A command that was given and is not done.
@@ -129,6 +132,8 @@ impl Ledger {
                         Change::Suppression(change) => {
                             suppressions::apply(writing, change, now, &mut accepted)?;
                         }
+                        Change::Schedule(change) => schedules::apply(writing, change)?,
+                        Change::Broadcast(new) => broadcasts::begin(writing, number, new, now)?,
                     }
                 }
                 journal::forget(writing, number)?;

@@ -9,7 +9,7 @@ use crate::crash::{Point, point};
 /// released: add one.
 const STEPS: &[&str] = &[
     STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9, STEP_10, STEP_11,
-    STEP_12, STEP_13,
+    STEP_12, STEP_13, STEP_14, STEP_15,
 ];
 
 const STEP_1: &str = "
@@ -330,6 +330,44 @@ CREATE TRIGGER audit_stands BEFORE UPDATE OF id, at, by, name, place, what, conv
 BEGIN SELECT RAISE(ABORT, 'the audit is not changed'); END;
 
 CREATE INDEX participants_address ON participants (address) WHERE address IS NOT NULL;
+";
+
+/// Commands that are to be given at a later time: as they would be typed, with who gives them where, and
+/// when (as JSON); `due` is the next time.
+const STEP_14: &str = "
+CREATE TABLE schedules (
+    id TEXT PRIMARY KEY,
+    room TEXT NOT NULL,
+    by TEXT NOT NULL,
+    name TEXT,
+    answer TEXT NOT NULL,
+    line TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    due INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX schedules_due ON schedules (due);
+";
+
+/// Templates on their way to many people: what goes where its account goes (`shown`: what shows how far
+/// it is), and who is still to be owed it.
+const STEP_15: &str = "
+CREATE TABLE broadcasts (
+    event INTEGER PRIMARY KEY,
+    answer TEXT NOT NULL,
+    room TEXT NOT NULL,
+    template TEXT NOT NULL,
+    name TEXT NOT NULL,
+    variables TEXT NOT NULL,
+    total INTEGER NOT NULL,
+    shown TEXT,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE recipients (
+    event INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    phone TEXT NOT NULL,
+    PRIMARY KEY (event, number)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// The version of the ledger that this program writes.

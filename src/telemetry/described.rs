@@ -7,6 +7,7 @@ type Described = (&'static str, &'static str);
 
 /// What only rises while the program runs.
 const COUNTERS: &[Described] = &[
+    ("partyline_broadcast_recipients_total", "People who were owed their copy of a broadcast"),
     ("partyline_commands_total", "Chat commands that were done"),
     ("partyline_contacts_changes_total", "Contacts put or removed"),
     ("partyline_contacts_damaged_total", "Contacts met that could not be read"),
@@ -39,6 +40,7 @@ const COUNTERS: &[Described] = &[
     ("partyline_optouts_total", "People who wanted no more messages, by how it is known"),
     ("partyline_read_back_failed_total", "Places that could not be read back, by network"),
     ("partyline_read_back_total", "Pieces read back after a gap or a start, by network"),
+    ("partyline_schedules_given_total", "Scheduled commands whose time had come"),
     ("partyline_slack_calls_total", "Calls of Slack's Web API by method and outcome"),
     ("partyline_reading_panicked_total", "Pieces over which the bridge failed in reading them"),
     ("partyline_slack_events_total", "What came from Slack by name and way"),

@@ -28,8 +28,8 @@ pub(in super::super) const FIND: Command = Command {
     words: "contact find",
     arguments: &[Argument::word("text", Kind::Text)],
     right: Right::Admin,
-    help: "Finds contacts by the beginning of a name, a team or a number.",
-    examples: &["contact find maya", "contact find +1415"],
+    help: "Finds contacts by the beginning of words of a name, of a team or of a number.",
+    examples: &["contact find maya lop", "contact find +1415"],
     run: |call| Box::pin(find(call)),
 };
 

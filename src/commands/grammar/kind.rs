@@ -36,6 +36,10 @@ pub enum Kind {
     File,
     /// A template: its SID or name.
     Template,
+    /// Teams and groups, with commas between.
+    Targets,
+    /// A command, with what stands behind it.
+    Command,
     /// `key=value`.
     Pair,
     /// One of these words.
@@ -61,6 +65,8 @@ impl Kind {
             Self::File => "FILE".into(),
             Self::Code => "CODE".into(),
             Self::Template => "TEMPLATE".into(),
+            Self::Targets => "TEAM|GROUP,…".into(),
+            Self::Command => "COMMAND".into(),
             Self::Pair => "k=v".into(),
             Self::Choice(words) => words.join("|"),
             Self::ChoiceOrRoom(words) => format!("{}|ROOM", words.join("|")),
@@ -101,7 +107,7 @@ impl Kind {
             Self::Pair => {
                 wrong(format!("\"{}\" is no pair: write key=value, as in city=Lima.", shown(value)))
             }
-            _ if value.is_empty() && self != Self::Text => {
+            _ if value.is_empty() && !matches!(self, Self::Text | Self::Command) => {
                 wrong("One of the words is empty: there is nothing between its quotes.".into())
             }
             Self::Name if value.chars().any(char::is_control) => {
@@ -110,11 +116,12 @@ impl Kind {
             Self::Name => limited(value, "name", LONGEST_NAME),
             Self::Text => limited(value, "text", LONGEST_TEXT),
             Self::File => limited(value, "file", LONGEST_LIST),
+            Self::Command => limited(value, "command", LONGEST_LIST),
             Self::Code if !is_code(value) => {
                 wrong(format!("\"{}\" is no code: it has 4 to 10 digits.", shown(value)))
             }
             // A flag's value can be a whole list.
-            Self::Who => limited(value, "list", LONGEST_LIST),
+            Self::Who | Self::Targets => limited(value, "list", LONGEST_LIST),
             _ => limited(value, "word", LONGEST_NAME),
         }
     }

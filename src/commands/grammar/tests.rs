@@ -148,6 +148,26 @@ fn a_group_that_may_be_left_out_stands_first_or_last() {
     }
 }
 
+/// A command behind `--` is kept as it was typed, and read as the same words when its time comes.
+#[test]
+fn what_stands_behind_two_dashes_is_kept_as_it_was_typed() {
+    for line in [
+        "notify team_notice 1=\"The launch team\" --set 2=“b c”",
+        "member add 'Spring launch' (415) 555-0101, maya; ben",
+        "member add\n+14155550101\n+14155550102",
+        "contact import ```\nnumber,name\n+14155550101,Maya\n```",
+        "group describe O'Brien's -- plan",
+    ] {
+        let (_, arguments) = read(&format!("schedule in 1 hour -- {line}")).expect(line);
+        let kept = arguments.one("command").expect("a command");
+        assert_eq!(texts(kept), texts(line), "{kept}");
+        assert_eq!(list(kept), list(line), "{kept}");
+    }
+    // As a shell hands it over.
+    let words = ["notify", "team_notice", "1=a \"b\" c", "plain"].map(Word::handed_over);
+    assert_eq!(texts(&words::line(&words)), ["notify", "team_notice", "1=a \"b\" c", "plain"]);
+}
+
 proptest! {
     /// Whatever is typed behind any command: arguments, or one sentence that shows little of it.
     #[test]
@@ -182,5 +202,16 @@ proptest! {
     ) {
         prop_assume!(people.len() > 1);
         prop_assert_eq!(list(&people.join(separator)), people);
+    }
+
+    #[test]
+    fn words_that_are_written_again_are_read_the_same(line in "[a-z\"'“”`,; \n-]{0,40}") {
+        if let Ok(words) = parse_words(&line) {
+            let again = parse_words(&words::line(&words)).expect("it was read before");
+            let texts = |words: &[Word]| -> Vec<String> {
+                words.iter().map(|word| word.text.clone()).collect()
+            };
+            prop_assert_eq!(texts(&again), texts(&words));
+        }
     }
 }

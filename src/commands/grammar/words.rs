@@ -18,6 +18,8 @@ pub struct Word {
     begins_line: bool,
     /// It is a code block.
     pub(in crate::commands) is_block: bool,
+    /// As it was typed, quotes and all; empty where it was not.
+    raw: String,
 }
 
 /// What a code block begins and ends with.
@@ -52,10 +54,35 @@ impl Word {
         !self.quoted && matches!(self.text.as_str(), "--" | "—")
     }
 
+    /// As it would be typed, so that it is read as the same word again.
+    fn typed(&self) -> String {
+        let text = &self.text;
+        let is_bare =
+            !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || is_quote(c));
+        match () {
+            () if !self.raw.is_empty() => self.raw.clone(),
+            () if is_bare && !self.quoted => text.clone(),
+            () if !text.contains(is_double) => format!("\"{text}\""),
+            () => format!("{FENCE}{text}{FENCE}"),
+        }
+    }
+
     /// Whether it separates items of a list.
     pub(super) fn separates(&self) -> bool {
         !self.separators.is_empty()
     }
+}
+
+/// These words as one line, which is read as the same words again.
+pub(super) fn line(words: &[Word]) -> String {
+    let mut line = String::new();
+    for word in words {
+        if !line.is_empty() {
+            line.push(if word.begins_line { '\n' } else { ' ' });
+        }
+        line.push_str(&word.typed());
+    }
+    line
 }
 
 /// Cuts a line into words. Quotes, straight or as phones and Macs type them, hold words together.
@@ -71,15 +98,21 @@ pub fn parse_words(line: &str) -> Result<Vec<Word>, GrammarError> {
     let (mut closing, mut begins_line) = (None, false);
     let chars: Vec<char> = line.chars().collect();
     let mut behind_block = 0;
+    let mut begun_at = 0;
     for (at, &c) in chars.iter().enumerate() {
         if at < behind_block {
             continue;
         }
+        if word.is_none() {
+            begun_at = at;
+        }
         let fresh = || Word { begins_line, ..Word::default() };
+        let raw = |until: usize| chars[begun_at..until].iter().collect::<String>();
         match c {
             '`' if closing.is_none() && word.is_none() && begins(&chars[at..], FENCE) => {
                 let (text, length) = block(&chars[at..]).ok_or(GrammarError::Quote)?;
-                words.push(Word { text, quoted: true, is_block: true, ..fresh() });
+                let raw = raw(at + length);
+                words.push(Word { text, quoted: true, is_block: true, raw, ..fresh() });
                 behind_block = at + length;
             }
             c if closing.is_some_and(|closes: fn(char) -> bool| closes(c)) => closing = None,
@@ -95,7 +128,7 @@ pub fn parse_words(line: &str) -> Result<Vec<Word>, GrammarError> {
                 closing = Some(is_single as fn(char) -> bool);
             }
             c if c.is_whitespace() => {
-                words.extend(word.take());
+                words.extend(word.take().map(|word| Word { raw: raw(at), ..word }));
                 begins_line = c == '\n' || (begins_line && words.is_empty());
             }
             c => {
@@ -113,7 +146,8 @@ pub fn parse_words(line: &str) -> Result<Vec<Word>, GrammarError> {
     if closing.is_some() {
         return Err(GrammarError::Quote);
     }
-    words.extend(word);
+    let raw = chars[begun_at.min(chars.len())..].iter().collect();
+    words.extend(word.map(|word| Word { raw, ..word }));
     Ok(words)
 }
 
