@@ -378,3 +378,36 @@ async fn the_api_is_as_its_description_says() {
     assert!(ran.status.success(), "{said}\n{}", String::from_utf8_lossy(&ran.stderr));
     world.daemon.wait_until_settled().await;
 }
+
+/// Pages of links and roles: each row once, in order, to the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn links_and_roles_are_read_in_pages() {
+    let mut world = world().await;
+    let mut rooms = Vec::new();
+    for number in 0..5 {
+        let group = world.group(&format!("crew-{number}"), &[]).await;
+        rooms.push(format!("slack:{}", group.channel));
+    }
+    world.daemon.start().await;
+    for number in 0..5 {
+        let role = json!({ "person": format!("slack:U0ROLE{number}"), "role": "admin" });
+        post(&world, "roles", role).await;
+    }
+    for (list, key, expected) in [("links", "room", 5), ("roles", "person", 6)] {
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = get(&world, &format!("{list}?limit=2{cursor}")).await;
+            let rows = page[list].as_array().expect("rows").clone();
+            seen.extend(rows.iter().map(|row| row[key].as_str().expect("text").to_owned()));
+            let Some(next) = page["next"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+            assert!(seen.len() <= expected, "{list} has no end: {seen:?}");
+        }
+        assert_eq!(seen.len(), expected, "{list}: {seen:?}");
+        let once: std::collections::BTreeSet<&String> = seen.iter().collect();
+        assert_eq!(once.len(), expected, "{list}: {seen:?}");
+        if list == "links" {
+            assert!(rooms.iter().all(|room| seen.contains(room)), "{seen:?}");
+        }
+    }
+}

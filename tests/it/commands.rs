@@ -88,3 +88,51 @@ async fn a_changed_name_shows_everywhere_at_once() {
     );
     assert_eq!(inbox(&group.phones[1]), ["*Maya*: Maya", "*Maya Lopez*: Maya Lopez"]);
 }
+
+/// What `help` shows works as it stands there: each command, each example.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_example_of_help_is_understood_by_the_daemon() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101", "+14155550102"]).await;
+    let away = world.group("summer", &["+14155550103"]).await;
+    world.daemon.start().await;
+    world.wait_until_listed(&group.channel, "spring-launch").await;
+    let admin = world.admin.clone();
+    for line in ["contact add +14155550101 \"Maya Lopez\"", "group rename \"Spring launch\""] {
+        world.command(&group.channel, &admin, line).await;
+    }
+    let all = world.command(&group.channel, &admin, "help").await;
+    let is_name = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let rows = all.lines().filter_map(|line| line.strip_prefix("`/wa ")).map(|line| {
+        let words = line.split(['`', ' ']).take_while(|word| !word.is_empty() && is_name(word));
+        words.collect::<Vec<_>>().join(" ")
+    });
+    let rows: Vec<String> = rows.collect();
+    assert!(rows.len() > 30, "{rows:?}");
+    let mut examples = Vec::new();
+    for row in &rows {
+        let help = world.command(&group.channel, &admin, &format!("help {row}")).await;
+        let shown: Vec<String> = help
+            .split("For example: `/wa ")
+            .skip(1)
+            .map(|text| text.split_once("\n`/wa ").map_or(text, |(example, _)| example))
+            .map(|text| text.rsplit_once('`').map_or(text, |(example, _)| example).to_owned())
+            .collect();
+        assert!(!shown.is_empty(), "no example of {row}: {help}");
+        examples.extend(shown);
+    }
+    // What puts the group away goes last.
+    let ends = |line: &String| {
+        ["group archive", "group delete", "group unlink"].iter().any(|one| line.starts_with(one))
+    };
+    examples.sort_by_key(ends);
+    for example in examples {
+        // As people's keyboards make of it.
+        let example = example.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+        let room = if ends(&example) { &away.channel } else { &group.channel };
+        let answer = world.command(room, &admin, &example).await;
+        for wrong in ["Write: `/wa", "There is no command", "Something is missing", "too many"] {
+            assert!(!answer.contains(wrong), "{example}: {answer}");
+        }
+    }
+}

@@ -48,6 +48,8 @@ async fn contacts_are_found_changed_and_forgotten() {
     for (line, expected) in [
         ("contact add +14155550101 \"Maya Lopez\" --team \"Night shift\"", "is Maya Lopez now."),
         ("contact add +14155550102 \"Ben Carter\" --meta city=Lima", "is Ben Carter now."),
+        ("contact find lop MAY", "+14155550101: Maya Lopez, Night shift"),
+        ("contact find lop ben", "Nobody is called like that"),
         ("contact find lop", "• +14155550101: Maya Lopez, Night shift"),
         ("contact find night", "Maya Lopez"),
         ("contact find +1 415 555-01", "• +14155550102: Ben Carter"),

@@ -207,3 +207,28 @@ async fn grants_are_listed_in_pages() {
     assert!(second.starts_with("slack:U00000050: manager of"), "{second}");
     assert_eq!(second.lines().count(), 1, "{second}");
 }
+
+/// More roles than one answer holds: the pages show each of them once.
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_are_listed_in_pages() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    world.daemon.start().await;
+    let admin = world.admin.clone();
+    for number in 0..51 {
+        let line = format!("role grant slack:U0PAGE{number:03} manager");
+        let answer = world.command(&group.channel, &admin, &line).await;
+        assert!(answer.ends_with("now."), "{answer}");
+    }
+    let first = world.command(&group.channel, &admin, "role list").await;
+    assert!(first.contains("There are more: add `--page 2`."), "{first}");
+    let second = world.command(&group.channel, &admin, "role list --page 2").await;
+    let third = world.command(&group.channel, &admin, "role list --page 3").await;
+    assert_eq!(third, "Nobody else was granted anything.");
+    let all = format!("{first}\n{second}");
+    for number in 0..51 {
+        assert_eq!(all.matches(&format!("slack:U0PAGE{number:03}:")).count(), 1, "{number}");
+    }
+    let odd = world.command(&group.channel, &admin, "role list --page many").await;
+    assert!(odd.contains("--page takes a number"), "{odd}");
+}

@@ -1,7 +1,8 @@
 //! Large files of contacts: taken over while they come, with progress, and accounted for.
 
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::io::{Read as _, Write as _};
+use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
@@ -110,4 +111,55 @@ async fn a_file_that_comes_slowly_is_waited_for() {
     });
     let told: Vec<Value> = lines(&world, reqwest::Body::wrap_stream(body)).await.collect().await;
     assert_eq!(told.last().expect("lines")["done"]["new"], 5, "{told:?}");
+}
+
+/// By the command line: progress is told, and the daemon's memory does not grow with the file. Of so many
+/// rows as PARTYLINE_ROWS says (`tests/long import`).
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_takes_over_a_file_of_any_length_in_bounded_memory() {
+    let rows = std::env::var("PARTYLINE_ROWS").ok().and_then(|rows| rows.parse().ok());
+    let rows: usize = rows.unwrap_or(PEOPLE);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("people.csv");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path).expect("a file"));
+    writeln!(file, "number,first name,last name,team,city").expect("written");
+    for number in 0..rows {
+        writeln!(file, "+1415{number:07},Person,Number {number},Team {},Lima", number % 500)
+            .expect("written");
+    }
+    file.flush().expect("written");
+    let mut world = world().await;
+    world.daemon.start().await;
+    let before = world.daemon.memory();
+    let began = Instant::now();
+    let path = path.to_string_lossy();
+    let mut import = world.daemon.command(&["contacts", "import", &path, "--json"]);
+    import.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut import = import.spawn().expect("the import");
+    let mut told = import.stderr.take().expect("its progress");
+    let progress = std::thread::spawn(move || {
+        let mut text = String::new();
+        told.read_to_string(&mut text).expect("text");
+        text
+    });
+    let mut peak = before;
+    while import.try_wait().expect("the import").is_none() {
+        peak = peak.max(world.daemon.memory());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let took = began.elapsed();
+    let mut end = String::new();
+    import.stdout.take().expect("its end").read_to_string(&mut end).expect("text");
+    let end: Value = serde_json::from_str(&end).expect("JSON");
+    assert_eq!(end["new"], rows, "{end}");
+    let progress = progress.join().expect("the progress");
+    assert!(progress.contains(" read"), "{progress}");
+    let grown = peak.saturating_sub(before) / 1024 / 1024;
+    println!(
+        "{rows} rows in {took:.1?}, {} MiB before, {grown} MiB more at most",
+        before / 1024 / 1024
+    );
+    assert!(grown < 300, "{grown} MiB more");
+    let found = get(&world, &format!("contacts?search=number%20{}", rows - 1)).await;
+    assert_eq!(found["contacts"].as_array().map(Vec::len), Some(1), "{found}");
 }

@@ -1,0 +1,102 @@
+//! Members, at the limits: what Twilio refuses late, what it takes at most, and one person alone over
+//! a kill.
+
+use partyline_twilio::simulator::{Fault, FaultKind};
+
+use crate::support::{PATIENCE, SECOND_SENDER, SENDER, World, inbox};
+
+/// A channel that the admin and the bridge are in.
+fn channel(world: &World, name: &str) -> String {
+    let channel = world.slack.add_channel(name, &[&world.admin]);
+    world.slack.join(&channel, &world.slack.options().identity.user);
+    channel
+}
+
+/// Between the plan and the adding somebody else adds the member elsewhere: Twilio's late refusal
+/// (50416) names the group that is in the way, and the others are added.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_added_elsewhere_meanwhile_is_told_with_that_group() {
+    let mut world = World::new().await;
+    let (other, _) = world.conversation("Winter sale", &[]).await;
+    let room = channel(&world, "launch");
+    world.daemon.start().await;
+    let admin = world.admin.clone();
+    let made = world.command(&room, &admin, "group create Spring --member +14155550100").await;
+    assert!(made.contains("1 of 1 members added."), "{made}");
+
+    let refused = world.twilio.counters().refused;
+    let slowly = Fault::next(FaultKind::RateLimited(1), 1);
+    world.twilio.fault(slowly.method("POST").on("/Participants"));
+    let line = "member add +14155550101 +14155550102";
+    let mut run = world.slack.command(&room, &admin, "/wa", line).expect("the command is known");
+    let later =
+        |twilio: &partyline_twilio::simulator::Simulator| twilio.counters().refused > refused;
+    world.twilio.wait_until(PATIENCE, later).await.expect("it was told to come later");
+    let member = partyline_twilio::simulator::NewMember::new("whatsapp:+14155550101", SENDER);
+    world.twilio.add_phone(&other, member).await.expect("a member");
+    let answer = run.answer(PATIENCE).await.expect("an answer").text;
+    assert!(
+        answer.contains(
+            "1 of 2 members added, 1 refused: +1 415-555-0101 is in \"Winter sale\" behind this sender"
+        ),
+        "{answer}\n{}",
+        world.daemon.log()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_members_are_taken_and_one_more_is_told_beforehand() {
+    let mut world = World::new().await;
+    let room = channel(&world, "launch");
+    world.daemon.start().await;
+    let admin = world.admin.clone();
+    let clients = |count: usize| {
+        (0..count).map(|number| format!("client:c{number}")).collect::<Vec<_>>().join(",")
+    };
+    let line = format!("group create Big --room none --member {}", clients(1001));
+    let answer = world.command(&room, &admin, &line).await;
+    assert!(answer.contains("1001 members, and Twilio takes 1000"), "{answer}");
+    assert!(world.twilio.conversations().is_empty());
+}
+
+/// Killed at each step, one person is written to once, in one conversation of their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_any_step_one_person_is_written_to_once() {
+    let mut world = World::new().await;
+    world.daemon.configure(|config| {
+        *config = config.replace(
+            &format!("senders = [\"{SENDER}\"]"),
+            &format!("senders = [\"{SENDER}\", \"{SECOND_SENDER}\"]"),
+        );
+    });
+    let admin = world.admin.clone();
+    let points = [
+        "command.begin=return",
+        "group.made=return",
+        "group.member=return",
+        "command.finish=return",
+        "command.finishing=return",
+        "command.finished=return",
+        "lane.send=return",
+        "lane.sent=return",
+    ];
+    for (number, point) in points.iter().enumerate() {
+        let room = channel(&world, &format!("desk-{number}"));
+        let phone = format!("+1415555{:04}", 300 + number);
+        world.daemon.arm(point);
+        world.daemon.start().await;
+        let line = format!("dm {phone} --template team_notice --set 1=Team");
+        let mut run = world.slack.command(&room, &admin, "/wa", &line).expect("it is known");
+        world.daemon.wait_for_end().await;
+        world.daemon.arm("");
+        world.daemon.start().await;
+        let answer = run.answer(PATIENCE).await;
+        let answer = answer.unwrap_or_else(|e| panic!("{point}: {e}\n{}", world.daemon.log())).text;
+        assert!(answer.contains("alone. Answers come to"), "{point}: {answer}");
+        world.daemon.wait_until_settled().await;
+        let got = inbox(&world.twilio.phone(&format!("whatsapp:{phone}")));
+        assert_eq!(got.len(), 1, "{point}: {got:?}\n{}", world.daemon.log());
+        assert_eq!(world.twilio.conversations().len(), number + 1, "{point}");
+        world.daemon.stop().await;
+    }
+}
