@@ -213,6 +213,7 @@ fn entry(links: &Links, group: usize, number: u64) -> Entry {
         group: None,
         tell: Vec::new(),
         plea: None,
+        inbox: false,
     }
 }
 

@@ -29,6 +29,7 @@ use crate::forms::CommandForms;
 use crate::http::api::{self, Api};
 use crate::http::server::{self, Bounds, Waits};
 use crate::http::{self, Bodies, Rooms, SlackSide};
+use crate::inbox::Inbox;
 use crate::intake::{self, Door, Wakers};
 use crate::keyed::Keyed;
 use crate::lanes::{self, Lanes};
@@ -100,6 +101,8 @@ pub async fn run(
         names: Keyed::new(tasks.clone()),
         optouts: Keyed::new(tasks.clone()),
         leaving: Arc::default(),
+        inbox: Keyed::new(tasks.clone()),
+        strangers: Arc::default(),
         ticks: Arc::default(),
         polls: polls(config),
         comparisons: comparisons(config),
@@ -142,6 +145,19 @@ pub async fn run(
     .start()
     .await?;
     point(Point::StartLanes);
+    if let Some(room) = config.inbox.room.clone() {
+        let inbox = Inbox::new(
+            ledger.clone(),
+            links.clone(),
+            contacts.names().clone(),
+            networks.clone(),
+            wakers.clone(),
+            room,
+            stop.clone(),
+        );
+        inbox.start().await?;
+        tasks.spawn(inbox.admit());
+    }
     let ticker = Ticker::new(
         ledger.clone(),
         networks.clone(),
@@ -299,6 +315,7 @@ fn rules(config: &Config) -> intake::Rules {
     intake::Rules {
         late: intake::Late { limit: relay.catch_up(), lateness: relay.lateness.clone() },
         optout: config.optout.clone(),
+        inbox: config.inbox.room.clone(),
     }
 }
 

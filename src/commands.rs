@@ -14,6 +14,7 @@ mod find;
 mod grammar;
 mod group;
 mod help;
+mod inbox;
 mod member;
 mod notify;
 mod optout;
@@ -120,6 +121,9 @@ pub static TABLE: &[Command] = &[
     contact::NOTE,
     contact::DATA,
     contact::ERASE,
+    inbox::LIST,
+    inbox::CLOSE,
+    inbox::OPEN,
     optout::LIST,
     optout::ADD,
     optout::CLEAR,

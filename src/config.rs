@@ -15,6 +15,7 @@ mod contacts;
 mod fault;
 mod forms;
 mod http;
+mod inbox;
 mod limits;
 mod links;
 mod logging;
@@ -39,6 +40,7 @@ pub use audit::Audit;
 pub use contacts::Contacts;
 pub use fault::{Fault, Faults, Origin};
 pub use http::Http;
+pub use inbox::Inbox;
 pub use limits::Limits;
 pub use logging::{LogFormat, Logging};
 pub use matrix::{Login, Matrix};
@@ -80,6 +82,8 @@ pub struct Config {
     pub relay: Relay,
     /// What somebody writes who wants no more messages, and what they are answered.
     pub optout: Optout,
+    /// Where people are answered who write without being in a group.
+    pub inbox: Inbox,
     /// What of the contacts is held in memory.
     pub contacts: Contacts,
     /// What one caller may take.
@@ -273,6 +277,11 @@ impl Reader {
         });
         let relay = self.section("relay", Relay::read);
         let optout = self.section("optout", Optout::read);
+        let inbox = self.section("inbox", |section| {
+            let inbox = Inbox::read(section)?;
+            inbox.check(on.contains(&(Network::Slack, true)), section);
+            Ok(inbox)
+        });
         let contacts = self.section("contacts", Contacts::read);
         let limits = self.section("limits", Limits::read);
         let logging = self.section("logging", Logging::read);
@@ -290,6 +299,7 @@ impl Reader {
             links: links?,
             relay: relay?,
             optout: optout?,
+            inbox: inbox?,
             contacts: contacts?,
             limits: limits?,
             alerts: alerts?,

@@ -122,6 +122,14 @@ points! {
     BroadcastOwed = "broadcast.owed",
     /// A scheduled command is in the ledger; that its time is over is not.
     ScheduleGiven = "schedule.given",
+    /// A conversation was made for somebody who wrote alone; nothing of it is written down.
+    InboxMade = "inbox.made",
+    /// The card of somebody's thread is owed, not committed.
+    InboxBegun = "inbox.begun",
+    /// Somebody's thread is tied and what waits is let go; that is not committed.
+    InboxTied = "inbox.tied",
+    /// It is committed; memory and the lanes do not know.
+    InboxReleased = "inbox.released",
     /// A command is about to be carried out.
     CommandBegin = "command.begin",
     /// A conversation's members are learned, its link is not made.

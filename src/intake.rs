@@ -11,7 +11,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use partyline_core::{
     Address, Channel, Cursor, Event, EventKey, Happening, Incoming, Intake, Lateness, Lost,
-    MemberChange, Network, NotStored, Place, Stored,
+    MemberChange, Network, NotStored, Place, Speaker, Stored,
 };
 use tokio::sync::Notify;
 
@@ -22,13 +22,13 @@ use crate::contacts::Names;
 use crate::crash::{Point, point};
 use crate::keyed::Keyed;
 use crate::ledger::{
-    Accepted, Entry, Lane, Ledger, LedgerError, Limit, Order, Plea, Skipped, StoredParticipant,
-    Telling, Through,
+    Accepted, Entry, Lane, Ledger, LedgerError, Limit, Order, Owed, Plea, Skipped,
+    StoredParticipant, Telling, Through,
 };
 use crate::links::Links;
 use crate::optouts::Leaving;
 use crate::policy::twilio_answers;
-use crate::route::{Limits, Route, linked_place, route};
+use crate::route::{Limits, Route, linked_place, posts, route};
 use refused::Refused;
 
 /// Events read back that go into the ledger in one commit.
@@ -49,6 +49,10 @@ pub struct Wakers {
     pub optouts: Arc<Keyed<String>>,
     /// The groups that some of them are about to be taken out of.
     pub leaving: Arc<Leaving>,
+    /// Conversations of the inbox for which something is to be done.
+    pub inbox: Arc<Keyed<Place>>,
+    /// Told when somebody wrote who may be in no conversation.
+    pub strangers: Arc<Notify>,
     /// Told when there is news of how far messages came.
     pub ticks: Arc<Notify>,
     /// Told of what is said to conversations, where they have to be asked for answers.
@@ -78,6 +82,12 @@ impl Wakers {
         for place in accepted.commands {
             self.commands.wake(place);
         }
+        for place in accepted.inbox {
+            self.inbox.wake(place);
+        }
+        if accepted.strangers {
+            self.strangers.notify_one();
+        }
         if accepted.ticks {
             self.ticks.notify_one();
         }
@@ -102,6 +112,7 @@ pub struct Door {
     refused: Arc<Refused>,
     late: Late,
     optout: Arc<Optout>,
+    inbox: Option<Place>,
 }
 
 /// What is done with what comes.
@@ -111,6 +122,8 @@ pub struct Rules {
     pub late: Late,
     /// With words by which people on phones ask for no more messages.
     pub optout: Optout,
+    /// The room with a thread for each person who writes without being in a group.
+    pub inbox: Option<Place>,
 }
 
 /// What is done with what comes late.
@@ -135,9 +148,9 @@ impl Door {
         rules: Rules,
     ) -> Self {
         let (refused, limits) = (Arc::default(), Arc::new(limits));
-        let Rules { late, optout } = rules;
+        let Rules { late, optout, inbox } = rules;
         let optout = Arc::new(optout);
-        Self { ledger, links, names, limits, wakers, signs, refused, late, optout }
+        Self { ledger, links, names, limits, wakers, signs, refused, late, optout, inbox }
     }
 
     /// Has what could not be stored read back, once it can be. Runs until it is dropped.
@@ -253,7 +266,7 @@ impl Door {
                         .increment(1);
                         None
                     }
-                    Route::Keep { owed, unlinked } => {
+                    Route::Keep { mut owed, unlinked } => {
                         // Behind what was refused, a room's messages wait for it.
                         let held = event.ordinal.is_some() && !event.place.is_conversation();
                         let held = held && self.refused.has(&event.place);
@@ -261,7 +274,20 @@ impl Door {
                         let (group, tell) = self.concerned(&event);
                         let raw = raw.clone();
                         let plea = self.plea(&event);
-                        Some(Entry { event, raw, via, owed, order, unlinked, group, tell, plea })
+                        owed.extend(self.for_the_inbox(&event, unlinked));
+                        let inbox = self.is_of_the_inbox(&event);
+                        Some(Entry {
+                            event,
+                            raw,
+                            via,
+                            owed,
+                            order,
+                            unlinked,
+                            group,
+                            tell,
+                            plea,
+                            inbox,
+                        })
                     }
                     // What is read back moves the cursor when it is released.
                     Route::Cursor if read_back => None,
@@ -275,10 +301,48 @@ impl Door {
                         group: None,
                         tell: Vec::new(),
                         plea: None,
+                        inbox: false,
                     }),
                 }
             })
             .collect()
+    }
+
+    /// Whether it can concern the inbox: said in a conversation, by a stranger, or in one of its threads.
+    fn is_of_the_inbox(&self, event: &Event) -> bool {
+        let Some(room) = &self.inbox else { return false };
+        let within =
+            || event.place.id().strip_prefix(room.id()).is_some_and(|rest| rest.starts_with('/'));
+        match &event.happening {
+            Happening::Message { .. } => {
+                event.place.is_conversation()
+                    || (event.place.network() == room.network() && within())
+            }
+            Happening::Wrote { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// What the inbox is owed because of what somebody on a phone wrote that is said nowhere else.
+    fn for_the_inbox(&self, event: &Event, unlinked: bool) -> Vec<Owed> {
+        let Some(room) = &self.inbox else { return Vec::new() };
+        let (from, speaker, content) = match &event.happening {
+            Happening::Message { speaker, content, .. } if unlinked => {
+                (event.place.clone(), speaker.clone(), content)
+            }
+            Happening::Wrote { address, sender: Some(sender), name, content } => {
+                let speaker = Speaker::new(Network::Twilio, address.as_str());
+                let speaker = Speaker { name: name.clone(), ..speaker };
+                (Place::phone(sender, address), speaker, content)
+            }
+            _ => return Vec::new(),
+        };
+        let phone = speaker.address().is_some_and(|one| one.channel() != Channel::Client);
+        if !phone || content.is_empty() {
+            return Vec::new();
+        }
+        let limit = self.limits.get(&room.network()).copied().unwrap_or(usize::MAX);
+        posts((&from, event.at), &speaker, content, room, limit)
     }
 
     /// What somebody on a phone asks for, where a whole message is a word that asks for it, and what

@@ -14,11 +14,39 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// The pauses after a panic: each twice as long as the one before, until there was none.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// The pauses after a step that failed: each twice as long as the one before.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+/// Does step after step until one says that there is nothing more to do. One that fails is tried again
+/// after a pause, and it is logged why; `what` says what is not as it should be meanwhile.
+pub async fn work_off<F>(stop: &CancellationToken, what: &str, step: impl Fn() -> F)
+where
+    F: Future<Output = Result<bool, String>>,
+{
+    let mut wait = FIRST_WAIT;
+    while !stop.is_cancelled() {
+        match step().await {
+            Ok(false) => return,
+            Ok(true) => wait = FIRST_WAIT,
+            Err(why) => {
+                tracing::warn!("{what}; trying again: {why}");
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = stop.cancelled() => {}
+                }
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+        }
+    }
+}
 
 type Work<K> = Arc<dyn Fn(K) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 

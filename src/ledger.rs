@@ -32,6 +32,7 @@ mod forget;
 mod groups;
 mod heads;
 mod holds;
+mod inbox;
 mod intake;
 mod journal;
 mod links;
@@ -80,6 +81,7 @@ pub use examine::{Finding, examine, mend};
 pub use groups::{Group, GroupChange, GroupFilter, GroupSort, fold};
 use heads::Heads;
 pub use holds::Hold;
+pub use inbox::{Correspondence, Step, Stranger};
 pub use intake::Accepted;
 pub use links::{LinkChange, StoredLink, StoredParticipant};
 pub use members::Member;
@@ -191,6 +193,8 @@ pub struct Entry {
     pub tell: Vec<Place>,
     /// What somebody on a phone asks for by it.
     pub plea: Option<Plea>,
+    /// It may concern the inbox: what it is owed can have to wait for a thread.
+    pub inbox: bool,
 }
 
 /// How an event's turn among those of its place is found.
@@ -223,6 +227,8 @@ pub enum Change {
     Schedule(ScheduleChange),
     /// A broadcast that begins.
     Broadcast(Box<NewBroadcast>),
+    /// A conversation of the inbox is done with (`false`), or not after all.
+    Inbox(Place, bool),
 }
 
 /// What one destination is owed: the store's form of an

@@ -15,6 +15,7 @@ pub mod directory;
 pub mod doctor;
 pub mod forms;
 pub mod http;
+pub mod inbox;
 pub mod intake;
 pub mod keyed;
 pub mod lanes;

@@ -4,19 +4,15 @@
 //! that went.)
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use partyline_core::{Failure, Place, Verdict};
 use tokio_util::sync::CancellationToken;
 
 use crate::intake::Wakers;
+use crate::keyed::work_off;
 use crate::ledger::{Ledger, LedgerError, Unnamed};
 use crate::links::Links;
 use crate::networks::Networks;
-
-/// The pauses between tries: each twice as long as the one before.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// Names rooms after their groups.
 pub struct Naming {
@@ -42,7 +38,10 @@ impl Naming {
         let naming = Arc::new(Self { ledger, links, networks, stop });
         wakers.names.runs(move |place| {
             let naming = Arc::clone(&naming);
-            async move { naming.run(&place).await }
+            async move {
+                let what = format!("the rooms of {place} are not named after it yet");
+                work_off(&naming.stop, &what, || naming.step(&place)).await;
+            }
         });
         for place in waiting {
             wakers.names.wake(place);
@@ -50,25 +49,11 @@ impl Naming {
         Ok(())
     }
 
-    async fn run(&self, place: &Place) {
-        let mut pause = FIRST_PAUSE;
-        while !self.stop.is_cancelled() {
-            let tried = match self.ledger.unnamed(place).await {
-                Ok(None) => return,
-                Ok(Some(unnamed)) => self.name(unnamed).await,
-                Err(error) => Err(error.to_string()),
-            };
-            match tried {
-                Ok(()) => pause = FIRST_PAUSE,
-                Err(why) => {
-                    tracing::warn!(%place, "its rooms are not named after it yet, it is tried again: {why}");
-                    tokio::select! {
-                        () = tokio::time::sleep(pause) => {}
-                        () = self.stop.cancelled() => {}
-                    }
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
-            }
+    /// Names the rooms of a group, if they are still to be named; whether there may be more to do.
+    async fn step(&self, place: &Place) -> Result<bool, String> {
+        match self.ledger.unnamed(place).await.map_err(|error| error.to_string())? {
+            None => Ok(false),
+            Some(unnamed) => self.name(unnamed).await.map(|()| true),
         }
     }
 

@@ -356,7 +356,11 @@ impl Operations {
             Change::Link(LinkChange::Untie { room }) => drop(self.desk.links.untie(&room)),
             Change::Schedule(_) => self.desk.scheduled.notify_one(),
             Change::Broadcast(_) => self.desk.broadcast.notify_one(),
-            Change::Group(_) | Change::Queue(_) | Change::Role(_) | Change::Suppression(_) => {}
+            Change::Group(_)
+            | Change::Queue(_)
+            | Change::Role(_)
+            | Change::Suppression(_)
+            | Change::Inbox(..) => {}
         }
     }
 

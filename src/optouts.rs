@@ -10,7 +10,6 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use partyline_core::{
     Address, ConversationState, Failure, Groups, Manage, Network, Place, Reason, Speaker, Verdict,
@@ -21,14 +20,11 @@ use tokio_util::sync::CancellationToken;
 use crate::contacts::Names;
 use crate::crash::{Point, point};
 use crate::intake::Wakers;
+use crate::keyed::work_off;
 use crate::ledger::{How, Ledger, LedgerError, OptoutWork, Removal, Suppression};
 use crate::links::Links;
 use crate::members;
 use crate::networks::Networks;
-
-/// The pauses between tries: each twice as long as the one before.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// Groups that somebody is about to be taken out of: nothing is sent to them meanwhile.
 #[derive(Debug, Default)]
@@ -112,7 +108,11 @@ impl Optouts {
         let optouts = Arc::new(Self { ledger, links, names, networks, wakers, stop });
         people.runs(move |id| {
             let optouts = Arc::clone(&optouts);
-            async move { optouts.run(&id).await }
+            async move {
+                let what =
+                    "somebody who opted out, or in again, is not out of all groups yet, or back";
+                work_off(&optouts.stop, what, || optouts.step(&id)).await;
+            }
         });
         for (id, _) in open {
             people.wake(id);
@@ -120,34 +120,17 @@ impl Optouts {
         Ok(())
     }
 
-    async fn run(&self, id: &str) {
-        let mut pause = FIRST_PAUSE;
-        while !self.stop.is_cancelled() {
-            let tried = match self.ledger.optout_work(id).await {
-                Ok(work) if work.is_empty() => return self.wakers.leaving.clear(id),
-                Ok(work) => {
-                    // It may have been cleared by the end of what was to be done before.
-                    let groups = work.leaving.iter().map(|removal| removal.conversation.clone());
-                    self.wakers.leaving.mark(id, groups);
-                    self.work(id, work).await
-                }
-                Err(error) => Err(error.to_string()),
-            };
-            match tried {
-                Ok(()) => pause = FIRST_PAUSE,
-                Err(why) => {
-                    tracing::warn!(
-                        person = id,
-                        "somebody who opted out, or in again, is not out of or back in all groups yet; trying again: {why}"
-                    );
-                    tokio::select! {
-                        () = tokio::time::sleep(pause) => {}
-                        () = self.stop.cancelled() => {}
-                    }
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
-            }
+    /// Does what is to be done for somebody; whether there may be more.
+    async fn step(&self, id: &str) -> Result<bool, String> {
+        let work = self.ledger.optout_work(id).await.map_err(|error| error.to_string())?;
+        if work.is_empty() {
+            self.wakers.leaving.clear(id);
+            return Ok(false);
         }
+        // It may have been cleared by the end of what was to be done before.
+        let groups = work.leaving.iter().map(|removal| removal.conversation.clone());
+        self.wakers.leaving.mark(id, groups);
+        self.work(id, work).await.map(|()| true)
     }
 
     async fn work(&self, id: &str, work: OptoutWork) -> Result<(), String> {

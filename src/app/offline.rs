@@ -53,6 +53,8 @@ pub async fn offline(config: &Config) -> anyhow::Result<Offline> {
         names: Keyed::new(lifecycle.tasks.clone()),
         optouts: Keyed::new(lifecycle.tasks.clone()),
         leaving: Arc::default(),
+        inbox: Keyed::new(lifecycle.tasks.clone()),
+        strangers: Arc::default(),
         ticks: Arc::default(),
         polls: None,
         comparisons: None,

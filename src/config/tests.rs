@@ -79,6 +79,7 @@ fn what_the_example_shows_as_defaults_are_the_defaults() {
         config.access.slack_admin_group = None;
         config.access.matrix_admin_power = None;
         config.alerts.rooms = Vec::new();
+        config.inbox.room = None;
         config.optout.words = crate::policy::Words::default();
     }
     assert_eq!(format!("{short:?}"), format!("{long:?}"));

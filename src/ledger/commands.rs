@@ -7,7 +7,7 @@ use super::intake::insert_owed;
 use super::mark::Key;
 use super::{Accepted, Answered, AuditEntry, Change, Ledger, LedgerError, Owed, from_json};
 use super::{
-    answers, audit, broadcasts, erase, groups, journal, links, parked, roles, schedules,
+    answers, audit, broadcasts, erase, groups, inbox, journal, links, parked, roles, schedules,
     suppressions,
 };
 use crate::crash::{Point, point};
@@ -129,6 +129,7 @@ impl Ledger {
                         Change::Group(change) => groups::apply(writing, change)?,
                         Change::Queue(change) => parked::apply(writing, change, &mut accepted)?,
                         Change::Role(change) => roles::apply(writing, change, now)?,
+                        Change::Inbox(place, open) => inbox::set_open(writing, place, *open)?,
                         Change::Suppression(change) => {
                             suppressions::apply(writing, change, now, &mut accepted)?;
                         }

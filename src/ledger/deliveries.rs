@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use partyline_core::{DeliveryId, Failure, MessageId, Outgoing, Place, Reason, Sent};
+use partyline_core::{Action, DeliveryId, Failure, MessageId, Outgoing, Place, Reason, Sent};
 use rusqlite::{OptionalExtension, params};
 
 use super::cursors::place_id;
 use super::heads::{Found, Row};
+use super::inbox;
 use super::intake::{insert_owed, map_message, note_own};
 use super::mark::key_of;
 use super::receipts;
@@ -247,6 +248,7 @@ impl Ledger {
         };
         let now = self.now_ms();
         let numbers: Vec<i64> = deliveries.iter().map(|delivery| delivery.number).collect();
+        let notice = deliveries.iter().any(|one| matches!(one.owed.action, Action::Notice { .. }));
         let accepted = self
             .threads
             .write(move |writing| {
@@ -271,6 +273,11 @@ impl Ledger {
                 }
                 if let Some(id) = sent.id.as_ref().filter(|_| place.is_conversation()) {
                     note_own(writing, &place, id, sent.ordinal, now, &mut accepted)?;
+                }
+                if notice && place.is_room() {
+                    numbers
+                        .iter()
+                        .try_for_each(|number| inbox::sent(writing, *number, &mut accepted))?;
                 }
                 point(Point::LaneSettling);
                 Ok(accepted)

@@ -8,9 +8,10 @@
 //! Of the number stays a keyed hash, where it must be known that nothing is to be sent to it.
 
 use jiff::Timestamp;
-use partyline_core::{Address, Event, Happening, Place};
+use partyline_core::{Address, Place};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::heads::News;
 use super::suppressions::id_of;
@@ -118,8 +119,8 @@ pub enum Known {
     Event {
         /// Whether it is theirs.
         own: bool,
-        /// The event.
-        event: Box<Event>,
+        /// The event, as it is kept.
+        event: Value,
     },
     /// Something that was done with them.
     Audit {
@@ -282,24 +283,22 @@ fn events(connection: &Connection, traces: &Traces, after: i64) -> Sql<(Vec<Know
         (count, last) = (count + 1, row.get(0)?);
         let Some(text) = row.get::<_, Option<String>>(1)? else { continue };
         if traces.number_in(&text)
-            && let Ok(event) = serde_json::from_str::<Event>(&text)
+            && let Ok(event) = serde_json::from_str::<Value>(&text)
         {
-            let own = is_own(&event, &traces.address);
-            found.push(Known::Event { own, event: Box::new(event) });
+            let own = is_own(&event["happening"], &traces.address);
+            found.push(Known::Event { own, event });
         }
     }
     Ok((found, (count == PIECE).then_some(last)))
 }
 
-/// Whether somebody did it themselves.
-fn is_own(event: &Event, address: &Address) -> bool {
-    let by = match &event.happening {
-        Happening::Message { speaker, .. }
-        | Happening::Edited { speaker, .. }
-        | Happening::Reacted { speaker, .. } => speaker.address(),
-        Happening::Wrote { address, .. } => Some(address.clone()),
-        _ => None,
+/// Whether somebody did it themselves: said it, or wrote it to a sender.
+fn is_own(happening: &Value, address: &Address) -> bool {
+    let by = match happening["what"].as_str() {
+        Some("wrote") => &happening["address"],
+        _ => &happening["speaker"]["id"]["id"],
     };
+    let by = by.as_str().and_then(|by| by.parse::<Address>().ok());
     by.is_some_and(|by| by.contact_key() == address.contact_key())
 }
 
@@ -348,14 +347,26 @@ fn erase_records(writing: &Writing<'_>, traces: &Traces) -> Sql<(u64, Vec<String
             .prepare_cached("UPDATE places SET place = ?2 WHERE id = ?1")?
             .execute(params![row, format!("{ERASED} {row}")])?;
     }
+    let forms = address.forms();
+    let (sms, whatsapp) =
+        (forms.first().map_or("", Address::as_str), forms.last().map_or("", Address::as_str));
     let rows = [
         ("DELETE FROM profiles WHERE key = ?1", address.contact_key()),
+        ("DELETE FROM strangers WHERE address = ?1", sms),
+        ("DELETE FROM strangers WHERE address = ?1", whatsapp),
+        ("DELETE FROM inbox WHERE address = ?1", sms),
+        ("DELETE FROM inbox WHERE address = ?1", whatsapp),
         ("DELETE FROM removals WHERE id = ?1", &id),
         ("DELETE FROM suppressions WHERE id = ?1 AND lifted IS NOT NULL", &id),
         ("UPDATE suppressions SET address = NULL, sweep = 0 WHERE id = ?1", &id),
     ];
     for (sql, key) in rows {
         records += connection.prepare_cached(sql)?.execute([key])?;
+    }
+    for (event, number) in recipients(connection, traces)? {
+        records += connection
+            .prepare_cached("DELETE FROM recipients WHERE event = ?1 AND number = ?2")?
+            .execute([event, number])?;
     }
     let mut answers = connection.prepare_cached("SELECT event, said, details FROM answers")?;
     let mut rows = answers.query([])?;
@@ -380,6 +391,19 @@ fn phones(connection: &Connection, traces: &Traces) -> Sql<Vec<(i64, String)>> {
         connection.prepare_cached("SELECT id, place FROM places WHERE place LIKE 'twilio:%/%'")?;
     let rows = phones.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
     rows.filter(|row| row.as_ref().map_or(true, |(_, place)| traces.number_in(place))).collect()
+}
+
+/// Where this person stands among those who are still to be owed something by a broadcast.
+fn recipients(connection: &Connection, traces: &Traces) -> Sql<Vec<(i64, i64)>> {
+    let mut all = connection.prepare_cached("SELECT event, number, phone FROM recipients")?;
+    let mut rows = all.query([])?;
+    let mut theirs = Vec::new();
+    while let Some(row) = rows.next()? {
+        if traces.number_in(&row.get::<_, String>(2)?) {
+            theirs.push((row.get(0)?, row.get(1)?));
+        }
+    }
+    Ok(theirs)
 }
 
 /// A table that is read through.

@@ -9,6 +9,7 @@ use super::cursors::{BEFORE_THE_FIRST, PlaceRow, move_cursor, to_i64};
 use super::follow::follow;
 use super::heads::{News, Row};
 use super::holds::drain;
+use super::inbox;
 use super::mark::{Key, mark};
 use super::members::is_member;
 use super::receipts;
@@ -38,6 +39,10 @@ pub struct Accepted {
     pub ticks: bool,
     /// People who opted out, or in again, each with the groups that they are to be taken out of.
     pub optouts: Vec<(String, Vec<Place>)>,
+    /// Conversations of the inbox for which something is to be done.
+    pub inbox: Vec<Place>,
+    /// Somebody wrote who may be in no conversation.
+    pub strangers: bool,
 }
 
 impl Ledger {
@@ -112,6 +117,7 @@ pub(super) fn note_own(
         group: None,
         tell: Vec::new(),
         plea: None,
+        inbox: false,
     };
     accept_one(writing, &entry, now, accepted)
 }
@@ -170,7 +176,11 @@ fn accept_one(writing: &Writing<'_>, entry: &Entry, now: i64, accepted: &mut Acc
     if let Happening::Message { id, .. } = &event.happening {
         map_message(writing, place.id, id, row, None)?;
     }
-    if entry.unlinked {
+    if !heard_elsewhere {
+        inbox::knock(writing, entry, row, now, accepted)?;
+    }
+    let waits = inbox::wait(writing, entry, row, now, accepted)?;
+    if entry.unlinked && !waits {
         writing
             .connection
             .prepare_cached("UPDATE places SET unlinked = unlinked + 1 WHERE id = ?1")?
@@ -180,7 +190,11 @@ fn accept_one(writing: &Writing<'_>, entry: &Entry, now: i64, accepted: &mut Acc
     let position = matches!(turn, Turn::Now).then(|| writing.next_position());
     let key = Key::of(event);
     let told = follow(writing, entry, now, accepted)?;
-    for owed in entry.owed.iter().chain(&told).chain(&answer) {
+    let wrote = matches!(event.happening, Happening::Wrote { .. });
+    // What of an untied conversation does not wait for a thread goes nowhere.
+    let nowhere = waits || wrote || entry.unlinked;
+    let now_owed = if nowhere { &[][..] } else { &entry.owed[..] };
+    for owed in now_owed.iter().chain(&told).chain(&answer) {
         insert_owed(writing, row, &key, owed, position, now)?;
         if position.is_some() {
             accepted.wake(owed.lane());

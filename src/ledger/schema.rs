@@ -9,7 +9,7 @@ use crate::crash::{Point, point};
 /// released: add one.
 const STEPS: &[&str] = &[
     STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9, STEP_10, STEP_11,
-    STEP_12, STEP_13, STEP_14, STEP_15,
+    STEP_12, STEP_13, STEP_14, STEP_15, STEP_16,
 ];
 
 const STEP_1: &str = "
@@ -368,6 +368,41 @@ CREATE TABLE recipients (
     phone TEXT NOT NULL,
     PRIMARY KEY (event, number)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Conversations with one person each, in threads of the inbox: state 0 closed, 1 open, 2 a group, and
+/// none of the inbox's; `card` is the delivery that begins the thread. `inbox_waiting` is what waits for
+/// a thread, `strangers` what the Messaging webhook alone told of, each with what it is owed.
+const STEP_16: &str = "
+CREATE TABLE inbox (
+    conversation TEXT PRIMARY KEY,
+    address TEXT,
+    card INTEGER,
+    thread TEXT,
+    state INTEGER NOT NULL,
+    unread INTEGER NOT NULL,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX inbox_address ON inbox (address) WHERE address IS NOT NULL;
+CREATE INDEX inbox_card ON inbox (card) WHERE card IS NOT NULL;
+CREATE INDEX inbox_thread ON inbox (thread) WHERE thread IS NOT NULL;
+CREATE INDEX inbox_untied ON inbox (conversation) WHERE thread IS NULL AND state <> 2;
+
+CREATE TABLE inbox_waiting (
+    id INTEGER PRIMARY KEY,
+    conversation TEXT NOT NULL,
+    event INTEGER NOT NULL,
+    owed TEXT NOT NULL
+) STRICT;
+CREATE INDEX inbox_waiting_for ON inbox_waiting (conversation, id);
+
+CREATE TABLE strangers (
+    event INTEGER PRIMARY KEY,
+    address TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    owed TEXT NOT NULL
+) STRICT;
 ";
 
 /// The version of the ledger that this program writes.

@@ -65,6 +65,7 @@ pub(super) fn entry(place: &Place, index: u64, to: &Place, order: Order) -> Entr
         group: None,
         tell: Vec::new(),
         plea: None,
+        inbox: false,
     }
 }
 

@@ -15,6 +15,7 @@ mod forms;
 mod groups;
 mod hardening;
 mod hostile;
+mod inbox;
 mod kill;
 mod matrix;
 mod members;

@@ -127,6 +127,10 @@ async fn what_twilio_says_of_a_receiver_is_learned_from_receipts() {
         let mut world = World::new().await;
         let group = world.group("spring-launch", &["+14155550101", "+14155550102"]).await;
         world.daemon.start().await;
+        // Who the participants are is read after the start; of one that is not known yet, the receipt of
+        // the next message tells it.
+        let list = world.command(&group.channel, &world.admin, "member list").await;
+        assert!(list.contains("415-555-0101"), "{list}");
         group.phones[0].set_unreachable(Some(code));
         world.slack.user_says(&group.channel, &world.admin, "who is there").unwrap();
         wait_for_members(&world, &group.conversation, &[BEN]).await;
