@@ -11,14 +11,16 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use futures_util::future::join_all;
 use http::{HeaderMap, HeaderValue, header};
+use jiff::{SignedDuration, Timestamp};
 use partyline::commands::{Word, parse_words};
 use partyline::contacts::{ContactStore, Contacts, SledContacts};
 use partyline::ledger::{Entry, GroupChange, GroupFilter, GroupSort, Lane, Ledger, Order};
 use partyline::links::Links;
+use partyline::policy::{Window, shut_out};
 use partyline::route::{Limits, Route, route};
 use partyline_core::{
-    Clock, Contact, Content, ConversationInfo, ConversationState, Event, EventKey, Happening, Link,
-    MessageId, Network, Place, Sent, Speaker, SystemClock, Text,
+    Address, Clock, Contact, Content, ConversationInfo, ConversationState, Event, EventKey,
+    Happening, Link, MessageId, Network, Place, Sent, Speaker, SystemClock, Text,
 };
 use partyline_twilio::simulator::sign;
 use partyline_twilio::{Attribution, Config, Ingest, Received, Timeouts, Twilio, Webhook};
@@ -121,6 +123,24 @@ fn route_message(bencher: Bencher<'_, '_>) {
     let event = event(GROUPS / 2, 1);
     let limits: Limits = [(Network::Slack, 40_000)].into();
     bencher.bench(|| route(black_box(&event), &links, &limits));
+}
+
+/// To whom of a group of fifty, half of whom have not written for a day, a post does not come.
+#[divan::bench]
+fn window_shut_out_of_fifty(bencher: Bencher<'_, '_>) {
+    let now = Timestamp::from_second(1_800_000_000).expect("a time");
+    let members: Vec<(Address, Window)> = (0..50)
+        .map(|number| {
+            let address = format!("whatsapp:+141555501{number:02}").parse().expect("an address");
+            let heard = now - SignedDuration::from_hours(if number % 2 == 0 { 1 } else { 30 });
+            (address, Window { heard: Some(heard), refused: None })
+        })
+        .collect();
+    bencher.bench(|| {
+        let members = members.iter().enumerate();
+        let members = members.map(|(at, (address, window))| (address, *window, at));
+        shut_out(black_box(members), now)
+    });
 }
 
 /// A command line into words.
@@ -270,6 +290,7 @@ fn twilio() -> Twilio {
         media_url: url(Config::MEDIA_URL),
         verify_service_sid: None,
         verify_url: url(Config::VERIFY_URL),
+        senders_url: url(Config::SENDERS_URL),
         public_url: Some(url("https://bridge.example.com")),
         ingest: Ingest::Webhook,
         attribution: Attribution::default(),

@@ -31,7 +31,7 @@ use crate::http::server::{self, Bounds, Waits};
 use crate::http::{self, Bodies, Rooms, SlackSide};
 use crate::inbox::Inbox;
 use crate::intake::{self, Door, Wakers};
-use crate::keyed::Keyed;
+use crate::invitations::Invitations;
 use crate::lanes::{self, Lanes};
 use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
@@ -46,7 +46,9 @@ use crate::poison::{CALM, Guard};
 use crate::process;
 use crate::schedule;
 use crate::store::Folder;
+use crate::templates::Templates;
 use crate::ticks::Ticker;
+use crate::windows::Windows;
 
 use bridges::{Bridges, receive, slack_calls};
 pub use bridges::{bases, probes, twilio};
@@ -94,19 +96,8 @@ pub async fn run(
     let (stop, tasks) = (&lifecycle.stop, &lifecycle.tasks);
     let guard = Guard::begin(ledger.clone(), CALM).await?;
     tasks.spawn(until(stop.clone(), upkeep::survive(guard.clone())));
-    let wakers = Wakers {
-        lanes: Keyed::new(tasks.clone()),
-        commands: Keyed::new(tasks.clone()),
-        reads: Keyed::new(tasks.clone()),
-        names: Keyed::new(tasks.clone()),
-        optouts: Keyed::new(tasks.clone()),
-        leaving: Arc::default(),
-        inbox: Keyed::new(tasks.clone()),
-        strangers: Arc::default(),
-        ticks: Arc::default(),
-        polls: polls(config),
-        comparisons: comparisons(config),
-    };
+    let wakers =
+        Wakers { polls: polls(config), comparisons: comparisons(config), ..Wakers::new(tasks) };
     let signs = Arc::new(Signs::default());
     let door = Door::new(
         ledger.clone(),
@@ -158,16 +149,22 @@ pub async fn run(
         inbox.start().await?;
         tasks.spawn(inbox.admit());
     }
+    let alerts = Arc::new(Board::default());
+    let desk = Arc::new(desk(config, &ledger, &links, &contacts, &networks, &alerts, &clock));
     let ticker = Ticker::new(
         ledger.clone(),
+        links.clone(),
         networks.clone(),
         contacts.names().clone(),
+        desk.invitations.clone(),
         wakers.clone(),
         config.relay.ticks,
     );
     tasks.spawn(ticker.run(stop.clone()));
-    let alerts = Arc::new(Board::default());
-    let desk = Arc::new(desk(config, &ledger, &links, &contacts, &networks, &alerts, &clock));
+    let windows = windows(config, &desk, &wakers);
+    windows.clone().start(stop.clone()).await?;
+    tasks.spawn(until(stop.clone(), windows.clone().make_up()));
+    tasks.spawn(until(stop.clone(), windows.expire()));
     Operations::start(desk.clone(), wakers.clone(), stop.clone(), guard.clone()).await?;
     point(Point::StartCommands);
     Naming::start(ledger.clone(), links.clone(), networks.clone(), &wakers, stop.clone()).await?;
@@ -345,7 +342,16 @@ fn desk(
     let slack = config.slack.as_ref().map(|slack| (Network::Slack, slack.command.clone()));
     let matrix =
         config.matrix.as_ref().map(|matrix| (Network::Matrix, matrix.command_prefix.clone()));
+    let manage = networks.get(Network::Twilio).and_then(|powers| powers.manage.clone());
+    let templates = Templates::new(manage, &config.whatsapp.templates);
     Desk {
+        invitations: Invitations::new(
+            ledger.clone(),
+            contacts.clone(),
+            templates.clone(),
+            &config.whatsapp,
+        ),
+        templates,
         ledger: ledger.clone(),
         links: links.clone(),
         fixed: config.links.iter().map(|link| link.room.clone()).collect(),
@@ -359,6 +365,7 @@ fn desk(
             .chain(matrix)
             .chain([(Network::Operator, "partyline".to_owned())])
             .collect(),
+        lateness: config.relay.lateness.clone(),
         alerts: alerts.clone(),
         clock: clock.clone(),
         ended: Arc::default(),
@@ -366,6 +373,21 @@ fn desk(
         scheduled: Arc::default(),
         zone: config.relay.lateness.zone.clone(),
     }
+}
+
+/// Sees to what is held for members whose window is closed.
+fn windows(config: &Config, desk: &Desk, wakers: &Wakers) -> Arc<Windows> {
+    Arc::new(Windows {
+        ledger: desk.ledger.clone(),
+        links: desk.links.clone(),
+        networks: desk.networks.clone(),
+        contacts: desk.contacts.clone(),
+        invitations: desk.invitations.clone(),
+        wakers: wakers.clone(),
+        hold_for: config.whatsapp.hold_for,
+        digest_after: config.whatsapp.digest_after,
+        lateness: config.relay.lateness.clone(),
+    })
 }
 
 /// Has the command line answered, for what it needs of a running daemon.

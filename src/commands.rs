@@ -24,6 +24,7 @@ mod queue;
 mod role;
 mod schedule;
 mod status;
+mod window;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -32,22 +33,25 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use partyline_core::{
-    Address, AnswerTo, Button, Clock, CommandLine, Given, Network, PersonId, Place,
+    Address, AnswerTo, Button, Clock, CommandLine, Given, Lateness, Network, PersonId, Place,
 };
 
 use crate::alerts::Board;
 use crate::config::Country;
 use crate::contacts::Contacts;
+use crate::invitations::Invitations;
 use crate::ledger::{Change, Group, Ledger, LedgerError};
 use crate::links::Links;
 use crate::networks::Networks;
 use crate::operations::Operation;
 use crate::policy::{Right, Standing, may};
+use crate::templates::Templates;
 pub(crate) use contact::suggestion;
 pub(crate) use create::{addresses, can_be_tied};
 use grammar::Leading;
 pub use grammar::{Argument, Arguments, Count, GrammarError, Kind, Stands, Word, parse_words};
 pub(crate) use group::{members, state_in_words};
+pub(crate) use window::in_words as window_in_words;
 
 /// A row of the table.
 pub struct Command {
@@ -80,7 +84,8 @@ impl Command {
 }
 
 /// What the commands are called that change nothing.
-const READING: &[&str] = &["list", "show", "find", "export", "data", "audit", "status", "help"];
+const READING: &[&str] =
+    &["list", "show", "find", "export", "data", "audit", "status", "window", "help"];
 
 impl std::fmt::Debug for Command {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -106,6 +111,8 @@ pub static TABLE: &[Command] = &[
     member::VERIFY,
     member::REMOVE,
     member::LIST,
+    window::WINDOW,
+    window::TEMPLATE,
     notify::NOTIFY,
     notify::LIST,
     notify::SHOW,
@@ -226,6 +233,10 @@ pub struct Desk {
     pub links: Arc<Links>,
     /// Rooms whose link stands in the configuration: no command unties them.
     pub fixed: Vec<Place>,
+    /// The templates.
+    pub templates: Templates,
+    /// How members are invited whose window is closed.
+    pub invitations: Invitations,
     /// The contacts.
     pub contacts: Contacts,
     /// The bridges.
@@ -238,6 +249,8 @@ pub struct Desk {
     pub region: Country,
     /// What stands before a command: on Slack `/wa`, on Matrix `!wa`.
     pub prefixes: Vec<(Network, String)>,
+    /// How times are told.
+    pub lateness: Lateness,
     /// What is wrong.
     pub alerts: Arc<Board>,
     /// The time.

@@ -29,6 +29,7 @@ mod store;
 mod tests;
 mod tree;
 mod twilio;
+mod whatsapp;
 
 use std::path::{Path, PathBuf};
 
@@ -49,6 +50,7 @@ pub use relay::Relay;
 pub use slack::{Slack, Transport};
 pub use store::Store;
 pub use twilio::{Country, Ingest, Twilio};
+pub use whatsapp::WhatsApp;
 
 use section::{Around, Noted, Section};
 use tree::{Node, Table, Value};
@@ -84,6 +86,8 @@ pub struct Config {
     pub optout: Optout,
     /// Where people are answered who write without being in a group.
     pub inbox: Inbox,
+    /// Templates, and what is done for members whose window is closed.
+    pub whatsapp: WhatsApp,
     /// What of the contacts is held in memory.
     pub contacts: Contacts,
     /// What one caller may take.
@@ -282,6 +286,7 @@ impl Reader {
             inbox.check(on.contains(&(Network::Slack, true)), section);
             Ok(inbox)
         });
+        let whatsapp = self.section("whatsapp", WhatsApp::read);
         let contacts = self.section("contacts", Contacts::read);
         let limits = self.section("limits", Limits::read);
         let logging = self.section("logging", Logging::read);
@@ -300,6 +305,7 @@ impl Reader {
             relay: relay?,
             optout: optout?,
             inbox: inbox?,
+            whatsapp: whatsapp?,
             contacts: contacts?,
             limits: limits?,
             alerts: alerts?,

@@ -94,6 +94,14 @@ points! {
     LaneParked = "lane.parked",
     /// A reconnected room is being put on hold.
     HoldWritten = "hold.written",
+    /// What was held for somebody is let go, in a transaction that is not committed.
+    HeldReleasing = "held.releasing",
+    /// It is let go; its lane is not woken.
+    HeldReleased = "held.released",
+    /// Somebody is invited, in a transaction that is not committed.
+    HeldInviting = "held.inviting",
+    /// Somebody is invited; the lane is not woken.
+    HeldInvited = "held.invited",
     /// Rooms are on hold; their read-backs are not woken.
     HoldPlaced = "hold.placed",
     /// A place is about to be read back.

@@ -21,12 +21,12 @@ use partyline_core::{
 use crate::commands::{self, Command, Desk, Outcome};
 use crate::ledger::{AuditEntry, Ended, LedgerError};
 use crate::policy::may;
-use templates::Templates;
+use templates::Fields;
 
 /// The forms of the commands.
 pub struct CommandForms {
     desk: Arc<Desk>,
-    templates: Templates,
+    templates: Fields,
 }
 
 /// A form.
@@ -107,7 +107,7 @@ impl CommandForms {
     /// The forms of this desk's commands.
     #[must_use]
     pub fn new(desk: Arc<Desk>) -> Self {
-        Self { templates: Templates::new(desk.clone()), desk }
+        Self { templates: Fields::new(&desk), desk }
     }
 
     /// Whether this person may give the form's command here.

@@ -14,6 +14,7 @@ use partyline_core::{
     MemberChange, Network, NotStored, Place, Speaker, Stored,
 };
 use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
 
 use crate::alerts::Signs;
 use crate::catchup::{Polls, words};
@@ -53,6 +54,8 @@ pub struct Wakers {
     pub inbox: Arc<Keyed<Place>>,
     /// Told when somebody wrote who may be in no conversation.
     pub strangers: Arc<Notify>,
+    /// Phones for which something is held.
+    pub phones: Arc<Keyed<Place>>,
     /// Told when there is news of how far messages came.
     pub ticks: Arc<Notify>,
     /// Told of what is said to conversations, where they have to be asked for answers.
@@ -62,6 +65,25 @@ pub struct Wakers {
 }
 
 impl Wakers {
+    /// Those of a program whose work is among these tasks. Nobody is told of what is said.
+    #[must_use]
+    pub fn new(tasks: &TaskTracker) -> Self {
+        Self {
+            lanes: Keyed::new(tasks.clone()),
+            commands: Keyed::new(tasks.clone()),
+            reads: Keyed::new(tasks.clone()),
+            names: Keyed::new(tasks.clone()),
+            optouts: Keyed::new(tasks.clone()),
+            leaving: Arc::default(),
+            inbox: Keyed::new(tasks.clone()),
+            strangers: Arc::default(),
+            phones: Keyed::new(tasks.clone()),
+            ticks: Arc::default(),
+            polls: None,
+            comparisons: None,
+        }
+    }
+
     /// Whoever decides when places are read again.
     pub(crate) fn turns(&self) -> impl Iterator<Item = &Arc<Polls>> {
         self.polls.iter().chain(&self.comparisons)
@@ -93,6 +115,9 @@ impl Wakers {
         }
         for place in accepted.gaps {
             self.reads.wake(place);
+        }
+        for phone in accepted.phones {
+            self.phones.wake(phone);
         }
         for place in accepted.renamed {
             self.names.wake(place);

@@ -15,12 +15,14 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use partyline_core::{
-    Action, Backoff, Clock, Failure, Lateness, NAME_LIMIT, Outgoing, Reason, Sent, Verdict,
+    Action, Backoff, Clock, Failure, Lateness, MessageId, NAME_LIMIT, Outgoing, Place, Reason,
+    Sent, Verdict,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::contacts::Names;
 use crate::crash::{Point, point};
+use crate::fates;
 use crate::intake::Wakers;
 use crate::ledger::{Delivery, Lane, Ledger, LedgerError};
 use crate::networks::{Networks, Powers};
@@ -391,6 +393,9 @@ impl Lanes {
                     point(end.point());
                     ended.iter().for_each(|delivery| self.tell(delivery, &end));
                     self.wakers.wake(accepted);
+                    if let End::Found(Sent { id: Some(id), .. }, _) = &end {
+                        self.learn_fate(&delivery.owed.to, id).await;
+                    }
                     return true;
                 }
                 Err(error) => {
@@ -402,6 +407,18 @@ impl Lanes {
                     self.pause(backoff.wait()).await;
                 }
             }
+        }
+    }
+
+    /// Of what was sent before, the hooks may have met nobody: it is asked what became of it. What
+    /// cannot be asked stays unknown, as where hooks are lost.
+    async fn learn_fate(&self, place: &Place, message: &MessageId) {
+        if !place.is_conversation() {
+            return;
+        }
+        match fates::learn(&self.networks, &self.ledger, place, message).await {
+            Ok(accepted) => self.wakers.wake(accepted),
+            Err(why) => tracing::warn!(%place, "what became of a message is not known: {why}"),
         }
     }
 

@@ -31,6 +31,7 @@ mod follow;
 mod forget;
 mod groups;
 mod heads;
+mod held;
 mod holds;
 mod inbox;
 mod intake;
@@ -56,6 +57,7 @@ mod suppressions;
 mod tests;
 mod threads;
 mod ticks;
+mod windows;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -67,6 +69,7 @@ use partyline_core::{Action, AnswerTo, Clock, DeliveryId, Event, Place, Speaker,
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 
+use crate::invitations::GroupInvitation;
 use crate::store::NotHad;
 pub use alerts::{Episode, KeptEpisode, Told};
 pub use answers::{Answered, Asked};
@@ -80,6 +83,7 @@ pub use erase::{Erased, Known, Traces};
 pub use examine::{Finding, examine, mend};
 pub use groups::{Group, GroupChange, GroupFilter, GroupSort, fold};
 use heads::Heads;
+pub use held::{Expired, HeldMessage, HeldPhone};
 pub use holds::Hold;
 pub use inbox::{Correspondence, Step, Stranger};
 pub use intake::Accepted;
@@ -95,7 +99,8 @@ pub use schema::SCHEMA;
 pub use status::Counts;
 pub use suppressions::{How, OptoutWork, Plea, Removal, Suppression, SuppressionChange};
 use threads::Threads;
-pub use ticks::{Phone, Receipt, TickNews};
+pub use ticks::{Phone, Receipt, TickNews, Waiting};
+pub use windows::MemberWindow;
 
 /// The ledger. Cheap to clone; all clones are the same ledger.
 #[derive(Clone)]
@@ -229,6 +234,8 @@ pub enum Change {
     Broadcast(Box<NewBroadcast>),
     /// A conversation of the inbox is done with (`false`), or not after all.
     Inbox(Place, bool),
+    /// How a group invites members whose window is closed.
+    Invitation(Place, GroupInvitation),
 }
 
 /// What one destination is owed: the store's form of an

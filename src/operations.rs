@@ -131,6 +131,15 @@ pub enum Operation {
         /// Its variables.
         variables: BTreeMap<String, String>,
     },
+    /// Sets the template by which a group's members are invited to write.
+    SetInvitation {
+        /// The group.
+        group: Place,
+        /// The template's SID or name.
+        template: String,
+        /// Its variables.
+        variables: BTreeMap<String, String>,
+    },
     /// Sends a template to everybody in teams and groups, to each alone.
     Broadcast {
         /// To whom.
@@ -206,6 +215,9 @@ impl Operation {
             Self::ListMembers { group, name } => membership::list(work, &group, &name).await,
             Self::Notify { group, template, variables } => {
                 template::notify(work, &group, &template, &variables).await
+            }
+            Self::SetInvitation { group, template, variables } => {
+                template::set_invitation(work, &group, &template, &variables).await
             }
             Self::Contact { change, suppress, answer } => {
                 contact::change(work, change, suppress, answer).await
@@ -360,7 +372,8 @@ impl Operations {
             | Change::Queue(_)
             | Change::Role(_)
             | Change::Suppression(_)
-            | Change::Inbox(..) => {}
+            | Change::Inbox(..)
+            | Change::Invitation(..) => {}
         }
     }
 

@@ -6,10 +6,12 @@ mod permission;
 mod senders;
 mod suppression;
 mod when;
+mod window;
 
-pub use delivery::{is_failure, tick, told, why};
+pub use delivery::{CLOSED, is_failure, tick, told, waiting, why};
 pub use numbers::{NotANumber, parse_address};
 pub use permission::{Right, Standing, may};
 pub use senders::{Assignment, Unserved, assign};
 pub use suppression::{Wish, Words, is_word, twilio_answers};
 pub use when::{MISSED, When};
+pub use window::{Openness, Window, shut_out};

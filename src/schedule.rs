@@ -18,7 +18,7 @@ use crate::crash::{Point, point};
 use crate::ledger::Schedule;
 
 /// What the keys of such commands begin with.
-const KEY: &str = "schedule:";
+pub(crate) const KEY: &str = "schedule:";
 
 /// How many are given in a round.
 const ROUND: u32 = 100;

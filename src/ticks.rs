@@ -13,15 +13,17 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use partyline_core::{
-    Action, Failure, Network, Place, Seldom, Speaker, Text, Tick, Ticked, Verdict,
+    Action, Failure, MessageId, Network, Place, Seldom, Speaker, Text, Tick, Ticked, Verdict,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::contacts::Names;
 use crate::intake::Wakers;
-use crate::ledger::{Ledger, LedgerError, Owed, TickNews};
+use crate::invitations::Invitations;
+use crate::ledger::{Ledger, LedgerError, Owed, Receipt, TickNews};
+use crate::links::Links;
 use crate::networks::Networks;
-use crate::policy::{is_failure, tick, told};
+use crate::policy::{is_failure, tick, told, waiting};
 
 /// Messages that are looked at together.
 const AT_ONCE: u32 = 50;
@@ -35,8 +37,10 @@ const GIVEN_UP: SignedDuration = SignedDuration::from_hours(1);
 /// Looks at the news.
 pub struct Ticker {
     ledger: Ledger,
+    links: Arc<Links>,
     networks: Networks,
     names: Arc<Names>,
+    invitations: Invitations,
     wakers: Wakers,
     /// Whether ticks are shown. People are told of what failed in any case.
     shown: bool,
@@ -46,14 +50,17 @@ pub struct Ticker {
 impl Ticker {
     /// One that shows ticks, or only tells of what failed.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         ledger: Ledger,
+        links: Arc<Links>,
         networks: Networks,
         names: Arc<Names>,
+        invitations: Invitations,
         wakers: Wakers,
         shown: bool,
     ) -> Self {
-        Self { ledger, networks, names, wakers, shown, refused: Seldom::new() }
+        let refused = Seldom::new();
+        Self { ledger, links, networks, names, invitations, wakers, shown, refused }
     }
 
     /// Looks at news whenever there is some, until the stop.
@@ -81,7 +88,7 @@ impl Ticker {
         // A network that asks to wait is not asked again for what else is due.
         let mut waiting: BTreeMap<Network, SignedDuration> = BTreeMap::new();
         for news in self.ledger.tick_news(AT_ONCE).await? {
-            self.tell(&news).await?;
+            let unsaid = !self.tell(&news).await?;
             let tick = tick(&news.members, &news.receipts);
             let network = news.place.network();
             let shown = match waiting.get(&network) {
@@ -89,7 +96,7 @@ impl Ticker {
                 None => self.show(&news, tick).await,
             };
             let (shown, again) = match shown {
-                Ok(shown) => (shown, None),
+                Ok(shown) => (shown, unsaid.then_some(LATER)),
                 Err(wait) => {
                     waiting.insert(network, wait);
                     (news.shown.clone(), Some(wait))
@@ -142,13 +149,63 @@ impl Ticker {
         }
     }
 
-    /// Tells the people in the rooms whom a message does not reach, of whom they do not know yet.
-    async fn tell(&self, news: &TickNews) -> Result<(), LedgerError> {
+    /// Tells the people in the rooms whom a message does not reach, and for whom it is held, of whom
+    /// they do not know yet. False where that is to be tried again: it does not stand in a room yet.
+    async fn tell(&self, news: &TickNews) -> Result<bool, LedgerError> {
         let new = news.receipts.iter().filter(|receipt| is_failure(receipt) && !receipt.told);
         let new: Vec<_> = new.cloned().collect();
-        if new.is_empty() {
-            return Ok(());
+        let waiting: Vec<_> = news.waiting.iter().filter(|one| !one.told).cloned().collect();
+        if new.is_empty() && waiting.is_empty() {
+            return Ok(true);
         }
+        let is_young = self.ledger.now().duration_since(news.at) <= GIVEN_UP;
+        let rooms = || self.links.others(&news.place);
+        if news.place.is_conversation()
+            && news.copies.is_empty()
+            && is_young
+            && !rooms().is_empty()
+            && news.message.is_some()
+        {
+            return Ok(false);
+        }
+        let mut lines = Vec::new();
+        if !waiting.is_empty() {
+            lines.push(self.waiting(news).await?);
+        }
+        if !new.is_empty() {
+            lines.push(self.failed(news, &new).await);
+        }
+        let text = Text::plain(lines.join("\n"));
+        let notices = self.beside(news, &text);
+        metrics::counter!("partyline_failures_told_total").increment(new.len() as u64);
+        let accepted = self.ledger.tell_failed(news.event, new, waiting, notices).await?;
+        self.wakers.wake(accepted);
+        Ok(true)
+    }
+
+    /// Who will get it once they write.
+    async fn waiting(&self, news: &TickNews) -> Result<String, LedgerError> {
+        let mut names = Vec::with_capacity(news.waiting.len());
+        for one in &news.waiting {
+            let member = news.members.iter().find(|phone| phone.address == one.address);
+            let name = member.and_then(|phone| phone.name.clone());
+            names.push(self.called(news, &one.address, name).await);
+        }
+        let set = self.invitations.of(&news.conversation).await?.is_some();
+        let says = self.invitations.text(&news.conversation).await?;
+        let how = "`group template TEMPLATE` sets one (`template list` shows them).";
+        // Whoever said it on a phone is a member, too, and has it.
+        let author = news.members.iter().any(|one| Some(&one.address) == news.speaker.as_ref());
+        let others = news.members.len() - usize::from(author);
+        let mut line = waiting(&names, others.max(names.len()), (!set).then_some(how));
+        if let Some(says) = says {
+            line.push_str(&format!("\nThe invitation says: {says}"));
+        }
+        Ok(line)
+    }
+
+    /// Whom it does not reach, and why.
+    async fn failed(&self, news: &TickNews, new: &[Receipt]) -> String {
         let mut seen = HashSet::new();
         let mut failed = Vec::new();
         for receipt in new.iter().filter(|receipt| seen.insert(receipt.participant.as_str())) {
@@ -160,36 +217,34 @@ impl Ticker {
             }
             _ => None,
         };
-        let text = Text::plain(told(whose.as_deref(), &failed));
-        let remark = |to: &Place, action: Action| Owed {
+        told(whose.as_deref(), &failed)
+    }
+
+    /// What the rooms are owed, so that this stands beside the message; as a notice, where it has
+    /// none.
+    fn beside(&self, news: &TickNews, text: &Text) -> Vec<Owed> {
+        let owed = |to: &Place, about: Option<MessageId>, thread: Option<MessageId>| Owed {
             to: to.clone(),
             from: news.conversation.clone(),
             speaker: None,
             // The message's own time: by it the remark is looked up, whatever our clock says.
             at: news.at,
-            action,
+            action: match about {
+                Some(about) => Action::Remark { about, thread, text: text.clone() },
+                None => Action::Notice { text: text.clone() },
+            },
         };
-        let notices = if news.place.is_conversation() {
-            let about = |(room, copy): &(Place, _)| {
-                let about =
-                    Action::Remark { about: Clone::clone(copy), thread: None, text: text.clone() };
-                remark(room, about)
-            };
-            news.copies.iter().map(about).collect()
-        } else {
-            let thread = news.thread.clone();
-            vec![remark(
-                &news.place,
-                match news.message.clone() {
-                    Some(about) => Action::Remark { about, thread, text },
-                    None => Action::Notice { text },
-                },
-            )]
-        };
-        metrics::counter!("partyline_failures_told_total").increment(failed.len() as u64);
-        let accepted = self.ledger.tell_failed(news.event, new, notices).await?;
-        self.wakers.wake(accepted);
-        Ok(())
+        match (news.place.is_conversation(), &news.message) {
+            (false, about) => vec![owed(&news.place, about.clone(), news.thread.clone())],
+            (true, Some(_)) => news
+                .copies
+                .iter()
+                .map(|(room, copy)| owed(room, Some(copy.clone()), None))
+                .collect(),
+            (true, None) => {
+                self.links.others(&news.place).iter().map(|room| owed(room, None, None)).collect()
+            }
+        }
     }
 
     /// What a participant is called.

@@ -214,7 +214,6 @@ mod tests {
 
     use super::*;
     use crate::alerts::{Signs, Skew};
-    use crate::keyed::Keyed;
     use crate::ledger::Lane;
     use crate::networks::Networks;
 
@@ -234,19 +233,7 @@ mod tests {
 
     async fn keeper(ledger: &Ledger, folder: &std::path::Path, signs: &Arc<Signs>) -> Keeper {
         let tasks = TaskTracker::new();
-        let wakers = Wakers {
-            lanes: Keyed::new(tasks.clone()),
-            commands: Keyed::new(tasks.clone()),
-            reads: Keyed::new(tasks.clone()),
-            names: Keyed::new(tasks.clone()),
-            optouts: Keyed::new(tasks.clone()),
-            leaving: Arc::default(),
-            inbox: Keyed::new(tasks),
-            strangers: Arc::default(),
-            ticks: Arc::default(),
-            polls: None,
-            comparisons: None,
-        };
+        let wakers = Wakers::new(&tasks);
         let (networks, skew) = (Networks::default(), Arc::new(Skew::default()));
         let signs = signs.clone();
         let look = Look::new(ledger.clone(), networks, folder.to_owned(), signs, skew, settings());

@@ -212,6 +212,7 @@ fn twilio_settings(config: &Config) -> anyhow::Result<partyline_twilio::Config> 
         media_url: section.media_url.clone(),
         verify_service_sid: section.verify_service_sid.clone(),
         verify_url: section.verify_url.clone(),
+        senders_url: section.senders_url.clone(),
         public_url: config.http.public_url.clone(),
         ingest: match section.ingest {
             config::Ingest::Webhook => partyline_twilio::Ingest::Webhook,

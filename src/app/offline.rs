@@ -13,7 +13,6 @@ use crate::alerts::{Board, Signs};
 use crate::config::Config;
 use crate::http::api::{self, Api};
 use crate::intake::{Door, Wakers};
-use crate::keyed::Keyed;
 use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
 use crate::operations::Operations;
@@ -46,19 +45,7 @@ pub async fn offline(config: &Config) -> anyhow::Result<Offline> {
     let lifecycle = Lifecycle::default();
     let guard = Guard::uncounted(ledger.clone());
     // Lanes and read-backs, and who is taken out of groups, are the daemon's: nothing is sent from here but what a command does.
-    let wakers = Wakers {
-        lanes: Keyed::new(lifecycle.tasks.clone()),
-        commands: Keyed::new(lifecycle.tasks.clone()),
-        reads: Keyed::new(lifecycle.tasks.clone()),
-        names: Keyed::new(lifecycle.tasks.clone()),
-        optouts: Keyed::new(lifecycle.tasks.clone()),
-        leaving: Arc::default(),
-        inbox: Keyed::new(lifecycle.tasks.clone()),
-        strangers: Arc::default(),
-        ticks: Arc::default(),
-        polls: None,
-        comparisons: None,
-    };
+    let wakers = Wakers::new(&lifecycle.tasks);
     let door = Door::new(
         ledger.clone(),
         links.clone(),

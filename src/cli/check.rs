@@ -39,6 +39,7 @@ pub(super) async fn run(args: &Args, config: &Config, out: &mut dyn Write) -> Re
     let probes = crate::app::probes(config).await?;
     let mut findings = online(probes).await;
     findings.extend(webhooks(config).await?);
+    findings.extend(senders(config).await?);
     findings.extend(skews(&SystemClock, &bases(config)).await);
     for finding in &findings {
         let result = finding.wrong.as_deref().unwrap_or("works");
@@ -112,6 +113,18 @@ async fn webhooks(config: &Config) -> anyhow::Result<Option<Finding>> {
         network: Network::Twilio,
         what: "webhook addresses",
         wrong,
+    }))
+}
+
+/// Asks Twilio whether the senders of the pool are the account's, and can do what they are for. Nothing
+/// where Twilio could not be asked.
+async fn senders(config: &Config) -> anyhow::Result<Option<Finding>> {
+    let twilio = crate::app::twilio(config)?;
+    let asked = tokio::time::timeout(PATIENCE, twilio.sender_faults(&config.twilio.senders)).await;
+    Ok(asked.ok().and_then(Result::ok).map(|faults| Finding {
+        network: Network::Twilio,
+        what: "senders",
+        wrong: (!faults.is_empty()).then(|| faults.join(" ")),
     }))
 }
 

@@ -20,12 +20,13 @@ pub(super) const CREATE: Command = Command {
         Argument::flag("template", Kind::Template),
         Argument::flag("set", Kind::Pair).any(),
         Argument::flag("room", Kind::ChoiceOrRoom(&["here", "new", "none"])),
+        Argument::switch("yes"),
     ],
     right: Right::Admin,
-    help: "Makes a group with these members, and ties it to this room, to a new one, to ROOM, or to none. A template invites the members, --set fills its variables.",
+    help: "Makes a group with these members, and ties it to this room, to a new one, to ROOM, or to none. A template invites the members, --set fills its variables; what it says is shown first, and --yes sends it.",
     examples: &[
         "group create \"Spring launch\" --member +14155550101 --member \"Maya Lopez\"",
-        "group create \"Spring launch\" --member +14155550101 --template team_notice --set 1=Maya --room new",
+        "group create \"Spring launch\" --member +14155550101 --template team_notice --set 1=Maya --room new --yes",
     ],
     run: |call| Box::pin(async move { Ok(create(&call).await?.unwrap_or_else(Outcome::Refused)) }),
 };

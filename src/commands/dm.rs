@@ -17,12 +17,13 @@ pub(super) const DM: Command = Command {
         Argument::flag("template", Kind::Template),
         Argument::flag("set", Kind::Pair).any(),
         Argument::flag("room", Kind::Room),
+        Argument::switch("yes"),
     ],
     right: Right::Manager,
     help: "Writes to one person alone. Answers come to ROOM, for example a thread (slack:C0123ABC/1712345678.000100), or to this room, if it is tied to nothing.",
     examples: &[
         "dm \"Maya Lopez\" \"Are you well?\"",
-        "dm +14155550100 --template appointment_reminder --set 1=Maya --set 2=\"Monday at nine\"",
+        "dm +14155550100 --template appointment_reminder --set 1=Maya --set 2=\"Monday at nine\" --yes",
     ],
     run: |call| Box::pin(async move { Ok(dm(&call).await?.unwrap_or_else(Outcome::Refused)) }),
 };

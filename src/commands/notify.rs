@@ -11,12 +11,13 @@ pub(super) const NOTIFY: Command = Command {
         Argument::word("group", Kind::Group).maybe(),
         Argument::word("template", Kind::Template),
         Argument::word("variables", Kind::Pair).any(),
+        Argument::switch("yes"),
     ],
     right: Right::Manager,
-    help: "Sends a template to every member of a group, also to those who have not written for a day.",
+    help: "Sends a template to every member of a group, also to those who have not written for a day, in the language of each (the contact's metadata `language`). What it says is shown first; --yes sends it.",
     examples: &[
         "notify team_notice 1=\"The launch team\"",
-        "notify \"Spring launch\" appointment_reminder 1=Maya 2=\"Monday at nine\"",
+        "notify \"Spring launch\" appointment_reminder 1=Maya 2=\"Monday at nine\" --yes",
     ],
     run: |call| Box::pin(async move { Ok(notify(&call).unwrap_or_else(|answer| answer)) }),
 };

@@ -33,8 +33,8 @@ impl Alerts {
             "rooms",
             "Write rooms as slack:C0123ABC (channel details, at the bottom) or matrix:!abc:example.org",
             |text| match text.parse::<Place>() {
-                Ok(place) if place.is_conversation() => {
-                    Err("this is a conversation: members on phones are not told".to_owned())
+                Ok(place) if !place.is_room() => {
+                    Err("this is no room: members on phones are not told".to_owned())
                 }
                 Ok(place) => Ok(place),
                 Err(error) => Err(error.to_string()),

@@ -18,9 +18,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Result<Vec<Link>, Noted> {
     let remedy =
         "Write rooms as slack:C0123ABC (channel details, at the bottom) or matrix:!abc:example.org";
     let rooms = section.list("rooms", remedy, |text| match text.parse::<Place>() {
-        Ok(place) if place.is_conversation() => {
-            Err("this is a conversation, not a room".to_owned())
-        }
+        Ok(place) if !place.is_room() => Err("this is a conversation, not a room".to_owned()),
         Ok(place) => Ok(place),
         Err(error) => Err(error.to_string()),
     })?;

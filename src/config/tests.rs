@@ -81,6 +81,10 @@ fn what_the_example_shows_as_defaults_are_the_defaults() {
         config.alerts.rooms = Vec::new();
         config.inbox.room = None;
         config.optout.words = crate::policy::Words::default();
+        config.whatsapp.templates = Vec::new();
+        config.whatsapp.reengagement_template = None;
+        config.whatsapp.reengagement_variables.clear();
+        config.whatsapp.language = None;
     }
     assert_eq!(format!("{short:?}"), format!("{long:?}"));
 }

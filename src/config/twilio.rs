@@ -63,6 +63,8 @@ pub struct Twilio {
     pub verify_service_sid: Option<String>,
     /// Where the Verify API is.
     pub verify_url: Url,
+    /// Where the Senders API is.
+    pub senders_url: Url,
 }
 
 impl Twilio {
@@ -149,6 +151,7 @@ impl Twilio {
         let content_url = base("content_url", "https://content.twilio.com");
         let media_url = base("media_url", "https://mcs.us1.twilio.com");
         let verify_url = base("verify_url", "https://verify.twilio.com");
+        let senders_url = base("senders_url", "https://messaging.twilio.com");
         Ok(Self {
             account_sid: account_sid?,
             api_key_sid: api_key_sid?,
@@ -170,6 +173,7 @@ impl Twilio {
             media_url: media_url?,
             verify_service_sid: verify_service_sid?,
             verify_url: verify_url?,
+            senders_url: senders_url?,
         })
     }
 }

@@ -58,6 +58,7 @@ impl House {
             media_url: base.parse().unwrap(),
             verify_service_sid: None,
             verify_url: base.parse().unwrap(),
+            senders_url: base.parse().unwrap(),
             public_url: Some(base.parse().unwrap()),
             ingest: partyline_twilio::Ingest::Webhook,
             attribution: "*{name}*: {text}".parse().unwrap(),

@@ -8,7 +8,7 @@ use super::mark::Key;
 use super::{Accepted, Answered, AuditEntry, Change, Ledger, LedgerError, Owed, from_json};
 use super::{
     answers, audit, broadcasts, erase, groups, inbox, journal, links, parked, roles, schedules,
-    suppressions,
+    suppressions, windows,
 };
 use crate::crash::{Point, point};
 
@@ -135,6 +135,9 @@ impl Ledger {
                         }
                         Change::Schedule(change) => schedules::apply(writing, change)?,
                         Change::Broadcast(new) => broadcasts::begin(writing, number, new, now)?,
+                        Change::Invitation(group, invitation) => {
+                            windows::set_invitation(writing, group, invitation)?;
+                        }
                     }
                 }
                 journal::forget(writing, number)?;

@@ -269,7 +269,7 @@ impl Ledger {
                     event = Some(of);
                 }
                 if let (Some(id), Some(event), false) = (&sent.id, event, place.is_room()) {
-                    receipts::claim(writing, id, event, now, &mut accepted)?;
+                    receipts::claim(writing, &place, id, event, now, &mut accepted)?;
                 }
                 if let Some(id) = sent.id.as_ref().filter(|_| place.is_conversation()) {
                     note_own(writing, &place, id, sent.ordinal, now, &mut accepted)?;

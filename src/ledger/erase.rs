@@ -335,9 +335,13 @@ fn erase_records(writing: &Writing<'_>, traces: &Traces) -> Sql<(u64, Vec<String
         sids.extend(here);
         // Of what went to one phone, the address is who got it.
         sids.push(form.to_string());
-        records += connection
-            .prepare_cached("DELETE FROM codes WHERE address = ?1")?
-            .execute([form.as_str()])?;
+        for sql in [
+            "DELETE FROM codes WHERE address = ?1",
+            "DELETE FROM windows WHERE address = ?1",
+            "DELETE FROM held WHERE address = ?1",
+        ] {
+            records += connection.prepare_cached(sql)?.execute([form.as_str()])?;
+        }
     }
     for (row, place) in phones(connection, traces)? {
         connection

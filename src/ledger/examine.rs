@@ -224,7 +224,7 @@ fn unreadable(connection: &Connection, mend: bool) -> Sql<Vec<Finding>> {
         "commands that are to be carried out cannot be read",
         "takes them for done: they have to be given again",
     );
-    let is_room = |text: &str| text.parse::<Place>().is_ok_and(|place| !place.is_conversation());
+    let is_room = |text: &str| text.parse::<Place>().is_ok_and(|place| place.is_room());
     let is_conversation =
         |text: &str| text.parse::<Place>().is_ok_and(|place| place.is_conversation());
     let mut links = failing_keys(connection, "SELECT room, room FROM links", |t| !is_room(t))?;

@@ -80,6 +80,8 @@ impl Ledger {
                                AND NOT EXISTS (SELECT 1 FROM deliveries
                                    WHERE deliveries.event = events.id
                                      AND deliveries.state IN (0, 2))
+                               AND NOT EXISTS (SELECT 1 FROM held
+                                   WHERE held.event = events.id AND held.state < 2)
                              ORDER BY received LIMIT ?2) RETURNING id",
                     )?
                     .query_map(params![before, BATCH], |row| row.get(0))?

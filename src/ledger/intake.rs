@@ -8,6 +8,7 @@ use rusqlite::params;
 use super::cursors::{BEFORE_THE_FIRST, PlaceRow, move_cursor, to_i64};
 use super::follow::follow;
 use super::heads::{News, Row};
+use super::held;
 use super::holds::drain;
 use super::inbox;
 use super::mark::{Key, mark};
@@ -15,6 +16,7 @@ use super::members::is_member;
 use super::receipts;
 use super::suppressions;
 use super::threads::Writing;
+use super::windows;
 use super::{Entry, Lane, Ledger, LedgerError, Order, Owed, to_json};
 use crate::crash::{Point, point};
 
@@ -43,6 +45,8 @@ pub struct Accepted {
     pub inbox: Vec<Place>,
     /// Somebody wrote who may be in no conversation.
     pub strangers: bool,
+    /// Phones for which something is held, and of which there is news.
+    pub phones: Vec<Place>,
 }
 
 impl Ledger {
@@ -190,6 +194,8 @@ fn accept_one(writing: &Writing<'_>, entry: &Entry, now: i64, accepted: &mut Acc
     let position = matches!(turn, Turn::Now).then(|| writing.next_position());
     let key = Key::of(event);
     let told = follow(writing, entry, now, accepted)?;
+    windows::follow(writing, event, accepted)?;
+    held::hold(writing, entry, row, now, accepted)?;
     let wrote = matches!(event.happening, Happening::Wrote { .. });
     // What of an untied conversation does not wait for a thread goes nowhere.
     let nowhere = waits || wrote || entry.unlinked;

@@ -8,6 +8,7 @@ use partyline_core::{Event, Happening, MessageId, Place, ReceiptStatus};
 use rusqlite::{OptionalExtension, params};
 
 use super::cursors::place_id;
+use super::held::{self, Fate};
 use super::threads::Writing;
 use super::{Accepted, suppressions};
 
@@ -79,6 +80,8 @@ pub(super) fn take(
     note_member(writing, &event.place, participant, *status, *error)?;
     suppressions::learn(writing, &event.place, participant, (*status, *error), event.at, accepted)?;
     if let Some(of) = of {
+        let fate = Fate { conversation: &event.place, participant, status: *status, error: *error };
+        held::learn(writing, of.event, &fate, now, accepted)?;
         // Of what a phone said, only that somebody does not get it is told.
         let failed = matches!(status, ReceiptStatus::Undelivered | ReceiptStatus::Failed);
         if of.ours || failed {
@@ -91,20 +94,40 @@ pub(super) fn take(
 /// A message of ours is known by now: the receipts that came before are its own.
 pub(super) fn claim(
     writing: &Writing<'_>,
+    place: &Place,
     message: &MessageId,
     event: i64,
     now: i64,
     accepted: &mut Accepted,
 ) -> Sql<()> {
-    let early = writing
+    let early: Vec<(String, i64, Option<u32>)> = writing
         .connection
-        .prepare_cached("UPDATE receipts SET event = ?1 WHERE event = 0 AND message = ?2")?
-        .execute(params![event, message.as_str()])?;
-    if early > 0 { look_at(writing, event, now, accepted) } else { Ok(()) }
+        .prepare_cached(
+            "UPDATE receipts SET event = ?1 WHERE event = 0 AND message = ?2
+             RETURNING participant, rank, error",
+        )?
+        .query_map(params![event, message.as_str()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    for (participant, rank, error) in &early {
+        let (participant, status) = (participant.as_str(), status(*rank));
+        let fate = Fate { conversation: place, participant, status, error: *error };
+        held::learn(writing, event, &fate, now, accepted)?;
+    }
+    if early.is_empty() && !held::is_held(writing.connection, event)? {
+        return Ok(());
+    }
+    look_at(writing, event, now, accepted)
 }
 
 /// Has the tick of what was said looked at, soon.
-fn look_at(writing: &Writing<'_>, event: i64, now: i64, accepted: &mut Accepted) -> Sql<()> {
+pub(super) fn look_at(
+    writing: &Writing<'_>,
+    event: i64,
+    now: i64,
+    accepted: &mut Accepted,
+) -> Sql<()> {
     accepted.ticks = true;
     writing
         .connection

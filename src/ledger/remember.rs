@@ -106,6 +106,7 @@ impl Ledger {
                     "DELETE FROM messages WHERE event = ?1",
                     "DELETE FROM receipts WHERE event = ?1",
                     "DELETE FROM ticks WHERE event = ?1",
+                    "DELETE FROM held WHERE event = ?1",
                     "DELETE FROM events WHERE id = ?1",
                 ] {
                     let mut delete = connection.prepare_cached(sql)?;

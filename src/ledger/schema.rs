@@ -9,7 +9,7 @@ use crate::crash::{Point, point};
 /// released: add one.
 const STEPS: &[&str] = &[
     STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9, STEP_10, STEP_11,
-    STEP_12, STEP_13, STEP_14, STEP_15, STEP_16,
+    STEP_12, STEP_13, STEP_14, STEP_15, STEP_16, STEP_17,
 ];
 
 const STEP_1: &str = "
@@ -403,6 +403,43 @@ CREATE TABLE strangers (
     at INTEGER NOT NULL,
     owed TEXT NOT NULL
 ) STRICT;
+";
+
+/// WhatsApp's windows: when somebody was last heard by a sender (`heard`), when the newest message was
+/// said that was refused as outside of the window (`refused`), when they were invited to open it and the
+/// rooms were told (`invited`, `told`). What is held for them: `state` 0 expected, 1 sure, 2 done. And the
+/// template that a group invites by, as JSON; an empty one for none.
+const STEP_17: &str = "
+CREATE TABLE windows (
+    address TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    heard INTEGER,
+    refused INTEGER,
+    invited INTEGER,
+    told INTEGER,
+    PRIMARY KEY (address, sender)
+) STRICT, WITHOUT ROWID;
+INSERT INTO windows (address, sender, heard)
+    SELECT address, sender, max(heard) FROM participants
+    WHERE address LIKE 'whatsapp:%' AND sender IS NOT NULL AND heard IS NOT NULL
+    GROUP BY address, sender;
+
+CREATE TABLE held (
+    address TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    event INTEGER NOT NULL,
+    conversation TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (address, sender, event)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX held_event ON held (event);
+CREATE INDEX held_waiting ON held (at) WHERE state < 2;
+
+CREATE TABLE invitations (
+    conversation TEXT PRIMARY KEY,
+    template TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 /// The version of the ledger that this program writes.

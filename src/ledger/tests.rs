@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod floors;
+mod held;
 mod missed;
 
 const CONVERSATION: &str = "twilio:CH0123456789abcdef0123456789abcdef";

@@ -10,6 +10,7 @@ use super::intake::insert_owed;
 use super::mark::key_of;
 use super::receipts::{SETTLING, status};
 use super::{Accepted, Ledger, LedgerError, Owed, timestamp};
+use crate::policy::CLOSED;
 
 type Sql<T> = Result<T, rusqlite::Error>;
 
@@ -39,6 +40,8 @@ pub struct TickNews {
     pub receipts: Vec<Receipt>,
     /// The members who have a phone.
     pub members: Vec<Phone>,
+    /// For whom it is held until they write. What receipts say of those is left out.
+    pub waiting: Vec<Waiting>,
     /// What it shows now.
     pub shown: Option<Ticked>,
 }
@@ -69,6 +72,17 @@ pub struct Phone {
     pub name: Option<String>,
     /// The messages that it went as: several where it went in parts.
     pub parts: usize,
+}
+
+/// Somebody for whom something is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Whose phone it is.
+    pub address: String,
+    /// The sender.
+    pub sender: String,
+    /// Whether people were told since the window closed.
+    pub told: bool,
 }
 
 impl Ledger {
@@ -128,7 +142,8 @@ impl Ledger {
         Ok(read.into_iter().filter_map(|(_, news)| news).collect())
     }
 
-    /// These receipts were told, with what the rooms are owed for it.
+    /// Of these receipts people were told, and for whom it is held, with what the rooms are owed for
+    /// it.
     ///
     /// # Errors
     /// Nothing was noted.
@@ -136,6 +151,7 @@ impl Ledger {
         &self,
         event: i64,
         receipts: Vec<Receipt>,
+        waiting: Vec<Waiting>,
         notices: Vec<Owed>,
     ) -> Result<Accepted, LedgerError> {
         let now = self.now_ms();
@@ -148,6 +164,13 @@ impl Ledger {
                 )?;
                 for receipt in &receipts {
                     told.execute(params![event, receipt.message.as_str(), receipt.participant])?;
+                }
+                let mut held = writing.connection.prepare_cached(
+                    "INSERT INTO windows (address, sender, told) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (address, sender) DO UPDATE SET told = excluded.told",
+                )?;
+                for one in &waiting {
+                    held.execute(params![one.address, one.sender, now])?;
                 }
                 for notice in &notices {
                     let position = Some(writing.next_position());
@@ -245,7 +268,8 @@ fn news(
     let said = connection
         .prepare_cached(
             "SELECT at, event ->> '$.happening.content.thread', event ->> '$.happening.speaker.id.id',
-                 CASE kind WHEN 'command' THEN (SELECT place FROM places WHERE id = events.place) END
+                 CASE WHEN kind IN ('command', 'invitation')
+                     THEN (SELECT place FROM places WHERE id = events.place) END
              FROM events WHERE id = ?1",
         )?
         .query_row([event], |row| {
@@ -255,25 +279,36 @@ fn news(
         .optional()?;
     let Some((at, thread, speaker, commanded)) = said else { return Ok(None) };
     let standing = Standing::read(connection, event)?;
-    let commanded = commanded.and_then(|place| place.parse().ok()).filter(Place::is_room);
-    let (place, message) = match (standing.origin, commanded) {
+    // What a command sent, or an invitation, has no message of its own.
+    let told_at = commanded.and_then(|place| place.parse().ok());
+    let told_at = told_at.filter(|place: &Place| place.is_room() || place.is_conversation());
+    let (place, message) = match (standing.origin, told_at) {
         (Some((place, message)), _) => (place, Some(message)),
-        (None, Some(room)) => (room, None),
+        (None, Some(place)) => (place, None),
         (None, None) => return Ok(None),
     };
-    let mut members = Vec::new();
-    if let Some(conversation) = &standing.conversation {
-        members = self::members(connection, conversation, standing.parts)?;
-    } else {
-        for (phone, parts) in &standing.phones {
-            let Some((_, address)) = phone.as_phone() else { continue };
-            let address = address.to_string();
-            members.push(Phone {
+    let mut members = match &standing.conversation {
+        Some(conversation) => members_in(connection, conversation, standing.parts)?,
+        None => Vec::new(),
+    };
+    let mut receipts = receipts(connection, event)?;
+    let waiting = settle_held(connection, event, &members, &mut receipts)?;
+    for (phone, parts) in &standing.phones {
+        let Some((_, address)) = phone.as_phone() else { continue };
+        let address = address.to_string();
+        match members.iter_mut().find(|member| member.address == address) {
+            // It was held for them, and went to their phone alone once they wrote.
+            Some(member) => {
+                member.parts = *parts;
+                let direct = receipts.iter_mut().filter(|one| one.participant == address);
+                direct.for_each(|one| one.participant.clone_from(&member.participant));
+            }
+            None => members.push(Phone {
                 participant: address.clone(),
                 address,
                 name: None,
                 parts: *parts,
-            });
+            }),
         }
     }
     let phone = standing.phones.into_keys().next();
@@ -287,8 +322,9 @@ fn news(
         at: timestamp(at),
         speaker,
         copies: standing.copies,
-        receipts: receipts(connection, event)?,
+        receipts,
         members,
+        waiting,
         conversation,
         shown,
     }))
@@ -334,6 +370,34 @@ impl Standing {
     }
 }
 
+/// For whom an event is still held. Whatever receipts say of those for whom it is or was held is taken
+/// out: that it did not come is known, and no failure.
+fn settle_held(
+    connection: &Connection,
+    event: i64,
+    members: &[Phone],
+    receipts: &mut Vec<Receipt>,
+) -> Sql<Vec<Waiting>> {
+    let held: Vec<(Waiting, bool)> = connection
+        .prepare_cached(
+            "SELECT held.address, held.sender, windows.told IS NOT NULL, held.state < 2
+             FROM held LEFT JOIN windows
+                 ON windows.address = held.address AND windows.sender = held.sender
+             WHERE held.event = ?1",
+        )?
+        .query_map([event], |row| {
+            let (address, sender, told) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok((Waiting { address, sender, told }, row.get(3)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    let is_held = |participant: &str| {
+        let member = members.iter().find(|member| member.participant == participant);
+        member.is_some_and(|member| held.iter().any(|(one, _)| one.address == member.address))
+    };
+    receipts.retain(|one| one.error != Some(CLOSED) || !is_held(&one.participant));
+    Ok(held.into_iter().filter(|(_, waits)| *waits).map(|(one, _)| one).collect())
+}
+
 fn receipts(connection: &Connection, event: i64) -> Sql<Vec<Receipt>> {
     connection
         .prepare_cached(
@@ -351,7 +415,7 @@ fn receipts(connection: &Connection, event: i64) -> Sql<Vec<Receipt>> {
         .collect()
 }
 
-fn members(connection: &Connection, conversation: &Place, parts: usize) -> Sql<Vec<Phone>> {
+fn members_in(connection: &Connection, conversation: &Place, parts: usize) -> Sql<Vec<Phone>> {
     connection
         .prepare_cached(
             "SELECT sid, address, name FROM participants

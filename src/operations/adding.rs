@@ -77,15 +77,17 @@ pub(super) async fn plan(
     for one in unserved {
         let who = name(work, &one.address, group).await;
         let held = places.get(&one.address);
-        let names: Vec<&str> =
-            pool.iter().filter_map(|sender| Some(held?.get(sender)?.as_str())).collect();
+        let groups: Vec<&Held> = pool.iter().filter_map(|sender| held?.get(sender)).collect();
+        let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
         refused.push(if one.have == 0 {
             let kind = if one.address.channel() == Channel::WhatsApp { "WhatsApp" } else { "SMS" };
             format!("{who}: there is no sender for {kind} in the pool (twilio.senders)")
-        } else if let [only] = names.as_slice() {
+        } else if let [only] = groups.as_slice() {
             format!(
-                "{who} is in \"{only}\" behind this sender; {} senders are needed for one more group",
-                one.needed
+                "{who} is in \"{}\" behind this sender; {} senders are needed for one more group. {}",
+                only.name,
+                one.needed,
+                moving(work, only, &one.address)
             )
         } else {
             format!(
@@ -132,12 +134,25 @@ fn over_the_limit(members: &[MemberInfo], new: &[Address]) -> Option<String> {
     ))
 }
 
+/// Another open conversation that somebody is in.
+struct Held {
+    group: Place,
+    name: String,
+}
+
+/// How somebody is moved out of the group that stands in the way.
+fn moving(work: &Work<'_>, held: &Held, address: &Address) -> String {
+    let prefix = work.desk().prefix(work.command.event.place.network());
+    let sid = held.group.id();
+    format!("To move them here: `{prefix} member remove {sid} {address}`, then add them again")
+}
+
 /// In which other open conversation each address is, by sender.
 async fn memberships(
     work: &Work<'_>,
     group: Option<&Place>,
     addresses: &[Address],
-) -> Result<HashMap<Address, HashMap<Address, String>>, Stop> {
+) -> Result<HashMap<Address, HashMap<Address, Held>>, Stop> {
     let phones = addresses.iter().filter(|one| one.channel() != Channel::Client);
     let lookups: Vec<_> =
         phones.cloned().map(|address| held_by(work, group.cloned(), address)).collect();
@@ -149,7 +164,7 @@ async fn held_by(
     work: &Work<'_>,
     group: Option<Place>,
     address: Address,
-) -> Result<(Address, HashMap<Address, String>), Stop> {
+) -> Result<(Address, HashMap<Address, Held>), Stop> {
     let manage = work.manage()?;
     let found = work.attempt(|| manage.memberships(&address)).await?;
     let held = found
@@ -158,7 +173,7 @@ async fn held_by(
         .filter(|one| !matches!(one.state, ConversationState::Closed | ConversationState::Removed))
         .filter_map(|one| {
             let name = one.name.unwrap_or_else(|| one.conversation.id().to_owned());
-            Some((one.sender?, name))
+            Some((one.sender?, Held { group: one.conversation, name }))
         })
         .collect();
     Ok((address, held))
@@ -210,8 +225,9 @@ async fn elsewhere(
     sender: Option<&Address>,
 ) -> Option<String> {
     let held = memberships(work, Some(group), std::slice::from_ref(address)).await.ok()?;
-    let name = held.get(address)?.get(sender?)?;
-    Some(format!("is in \"{name}\" behind this sender"))
+    let one = held.get(address)?.get(sender?)?;
+    let moving = moving(work, one, address);
+    Some(format!("is in \"{}\" behind this sender. {moving}", one.name))
 }
 
 /// `12 of 30 members added, 1 refused: …`

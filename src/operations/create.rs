@@ -13,8 +13,7 @@
 use std::collections::BTreeMap;
 
 use partyline_core::{
-    Action, Address, Link, Network, NewConversation, NewRoom, PersonId, Place, Template, Text,
-    Verdict,
+    Action, Address, Link, Network, NewConversation, NewRoom, PersonId, Place, Text, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -26,6 +25,7 @@ use super::work::{Done, Stop, Work};
 use crate::crash::{Point, point};
 use crate::ledger::{Change, Ended, GroupChange, LinkChange, Owed, Role, RoleChange};
 use crate::members;
+use crate::templates::Filled;
 
 /// Members that a greeting names.
 const NAMED: usize = 30;
@@ -66,7 +66,7 @@ pub enum RoomWish {
 #[derive(Serialize, Deserialize)]
 struct Decided {
     plan: Plan,
-    template: Option<(Template, BTreeMap<String, String>)>,
+    template: Option<Filled>,
 }
 
 pub(super) async fn run(work: &mut Work<'_>, new: &NewGroup) -> Result<Done, Stop> {
@@ -74,6 +74,13 @@ pub(super) async fn run(work: &mut Work<'_>, new: &NewGroup) -> Result<Done, Sto
         Some(decided) => decided,
         None => match decide(work, new).await? {
             Ok(decided) => {
+                let to = format!("the members of \"{}\", once it is made", new.name);
+                let filled = decided.template.as_ref();
+                if let Some(question) =
+                    filled.and_then(|filled| template::unconfirmed(work, filled, &to))
+                {
+                    return Ok(question);
+                }
                 work.mark("plan", &decided, Vec::new()).await?;
                 decided
             }
@@ -109,8 +116,8 @@ pub(super) async fn run(work: &mut Work<'_>, new: &NewGroup) -> Result<Done, Sto
         changes.push(Change::Link(LinkChange::Tie { link, by: new.by.to_string() }));
         owed.push(notice(work, room, &group, greeting(work, new, &group, &added).await));
     }
-    if let Some((template, variables)) = &decided.template {
-        owed.extend(template::owed(work, &group, template, variables, room.as_slice()));
+    if let Some(filled) = &decided.template {
+        owed.extend(template::owed(work, &group, filled, room.as_slice()));
     }
     let mut answer = format!("\"{}\" is made ({}).", new.name, group.id());
     if !new.members.is_empty() {

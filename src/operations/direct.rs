@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use partyline_core::{
     Address, Channel, Content, ConversationState, Link, Network, NewConversation, PersonId, Place,
-    Speaker, Template,
+    Speaker,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -23,7 +23,6 @@ use sha2::{Digest, Sha256};
 use super::adding;
 use super::create::notice;
 use super::link::begin;
-use super::membership::window_is_open;
 use super::template;
 use super::work::{Done, Stop, Work};
 use crate::commands::Desk;
@@ -32,6 +31,7 @@ use crate::ledger::{
     Change, Ended, Group, GroupChange, LedgerError, LinkChange, Owed, Role, RoleChange,
 };
 use crate::members;
+use crate::policy::Openness;
 use crate::route::posts;
 
 /// What somebody wants to say to one person.
@@ -50,7 +50,7 @@ pub struct Direct {
 }
 
 /// A template that was found, with its variables filled in.
-type Filled = Option<(Template, BTreeMap<String, String>)>;
+type Filled = Option<crate::templates::Filled>;
 
 /// Whether somebody can be written to in free words: always by SMS; by WhatsApp for a day after
 /// they wrote in that conversation.
@@ -60,11 +60,15 @@ pub(crate) async fn takes_free_words(desk: &Desk, who: &Address) -> Result<bool,
     }
     let Some(group) = known(desk, who).await? else { return Ok(false) };
     let members = desk.ledger.members_of(&group.info.place).await?;
+    let windows = desk.ledger.windows_of(&group.info.place).await?;
     let now = desk.clock.now();
-    let is_open = |heard| window_is_open(heard, now);
-    Ok(members
-        .into_iter()
-        .any(|one| one.participant.address.as_ref() == Some(who) && one.heard.is_some_and(is_open)))
+    let theirs = members.iter().filter(|one| one.participant.address.as_ref() == Some(who));
+    Ok(theirs.into_iter().any(|member| {
+        let known = windows.iter().find(|one| one.participant == member.participant.sid);
+        known.is_some_and(|known| {
+            matches!(known.window.openness(who.channel(), now), Openness::Until(_))
+        })
+    }))
 }
 
 /// The conversation with somebody, as the directory has it.
@@ -88,6 +92,11 @@ pub(super) async fn run(work: &mut Work<'_>, direct: &Direct) -> Result<Done, St
         Some(filled) => filled,
         None => match decide(work, direct, &name).await? {
             Ok(filled) => {
+                if let Some(question) =
+                    filled.as_ref().and_then(|filled| template::unconfirmed(work, filled, &name))
+                {
+                    return Ok(question);
+                }
                 work.mark("plan", &filled, Vec::new()).await?;
                 filled
             }
@@ -137,9 +146,7 @@ pub(super) async fn run(work: &mut Work<'_>, direct: &Direct) -> Result<Done, St
         }
     }
     match &filled {
-        Some((template, variables)) => {
-            owed.extend(template::owed(work, &place, template, variables, &rooms));
-        }
+        Some(filled) => owed.extend(template::owed(work, &place, filled, &rooms)),
         None => owed.extend(said(work, direct, &place, &rooms)),
     }
     let shown: Vec<String> = rooms.iter().map(Place::to_string).collect();
@@ -175,7 +182,11 @@ async fn decide(
             direct.who
         )));
     };
-    Ok(template::find(work, reference, variables).await?.map(Some))
+    let filled = match template::find(work, reference, variables).await? {
+        Ok(filled) => filled,
+        Err(sentence) => return Ok(Err(sentence)),
+    };
+    Ok(template::in_language_of(work, &filled, &direct.who).await?.map(Some))
 }
 
 /// Has the person in the conversation; the error is why that cannot be, and then an empty one is

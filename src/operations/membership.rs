@@ -2,20 +2,17 @@
 
 use std::fmt::Write as _;
 
-use jiff::{SignedDuration, Timestamp};
 use partyline_core::{Address, Channel, MemberInfo, Place, Verdict};
 
 use super::adding::{self, Plan};
 use super::work::{Done, Stop, Work};
+use crate::commands::window_in_words;
 use crate::crash::{Point, point};
 use crate::ledger::{Member, fold};
 use crate::members;
 
 /// Members that are shown.
 const SHOWN: usize = 100;
-
-/// For so long after a member's message, WhatsApp takes free words (WhatsApp Business policy).
-const WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
 /// Who of these can be added to a group, and behind which sender: marked, so that what is begun is
 /// gone on with. `Err` is the sentence of a limit.
@@ -191,7 +188,7 @@ pub(super) async fn list(work: &Work<'_>, group: &Place, name: &str) -> Result<D
         Err(stop) => return Err(stop),
     };
     let all = desk.ledger.members_of(group).await?;
-    let now = desk.clock.now();
+    let (now, windows) = (desk.clock.now(), desk.ledger.windows_of(group).await?);
     let mut text = format!("{} in \"{name}\"", crate::commands::members(all.len() as u64));
     text.push_str(if all.is_empty() { "." } else { ":\n" });
     for member in all.iter().take(SHOWN) {
@@ -199,7 +196,9 @@ pub(super) async fn list(work: &Work<'_>, group: &Place, name: &str) -> Result<D
             Some(address) => adding::name(work, address, Some(group)).await,
             None => member.participant.name.clone().unwrap_or_else(|| "somebody".into()),
         };
-        let _ = write!(text, "• {who}{}", about(member, &who, now));
+        let known = windows.iter().find(|one| one.participant == member.participant.sid);
+        let window = window_in_words(Channel::WhatsApp, known, &desk.lateness, now);
+        let _ = write!(text, "• {who}{}", about(member, &who, window));
         // A name in the participant's attributes was given by a person, too.
         if let Some(address) = &member.participant.address
             && member.participant.name.is_none()
@@ -222,7 +221,7 @@ pub(super) async fn list(work: &Work<'_>, group: &Place, name: &str) -> Result<D
 }
 
 /// What is known of a member: number, channel, window, the last delivery.
-fn about(member: &Member, name: &str, now: Timestamp) -> String {
+fn about(member: &Member, name: &str, window: String) -> String {
     let mut about = Vec::new();
     if let Some(address) = &member.participant.address {
         let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
@@ -240,7 +239,7 @@ fn about(member: &Member, name: &str, now: Timestamp) -> String {
             about.push(format!("behind {number}"));
         }
         if address.channel() == Channel::WhatsApp {
-            about.push(window(member.heard, now));
+            about.push(window);
         }
     }
     match (member.status.as_deref(), member.error) {
@@ -251,36 +250,4 @@ fn about(member: &Member, name: &str, now: Timestamp) -> String {
         (None, _) => {}
     }
     if about.is_empty() { String::new() } else { format!(": {}", about.join(", ")) }
-}
-
-/// Whether WhatsApp takes free words for a member who was last heard then.
-pub(super) fn window_is_open(heard: Timestamp, now: Timestamp) -> bool {
-    (WINDOW - now.duration_since(heard)).is_positive()
-}
-
-/// The same in words.
-fn window(heard: Option<Timestamp>, now: Timestamp) -> String {
-    let Some(heard) = heard else { return "has not written yet: templates only".into() };
-    let left = WINDOW - now.duration_since(heard);
-    if left.is_positive() {
-        let hours = left.as_hours();
-        let span = if hours > 0 { format!("{hours} h") } else { format!("{} min", left.as_mins()) };
-        return format!("window open for {span}");
-    }
-    format!("window closed, last wrote {}", heard.strftime("%Y-%m-%d %H:%M UTC"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_window_is_open_for_a_day_after_the_last_message() {
-        let now: Timestamp = "2026-11-20T12:00:00Z".parse().expect("a time");
-        let at = |hours: i64| Some(now - SignedDuration::from_mins(hours));
-        assert_eq!(window(at(30), now), "window open for 23 h");
-        assert_eq!(window(at(24 * 60 - 5), now), "window open for 5 min");
-        assert_eq!(window(at(24 * 60), now), "window closed, last wrote 2026-11-19 12:00 UTC");
-        assert_eq!(window(None, now), "has not written yet: templates only");
-    }
 }

@@ -4,19 +4,20 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use partyline_core::{Action, Address, Channel, Place, Template};
+use partyline_core::{Action, Address, Button, Channel, Place, Press, Template};
 
 use super::adding;
 use super::create::notice;
 use super::work::{Done, Stop, Work};
-use crate::ledger::{Owed, fold};
+use crate::commands::parse_words;
+use crate::invitations::{GroupInvitation, Invitation};
+use crate::ledger::{Change, Owed, fold};
 use crate::members;
+use crate::schedule;
+use crate::templates::{Filled, Templates, in_language, is_approved};
 
 /// The longest list of recipients that is named.
 const NAMED: usize = 30;
-
-/// A template, and what its variables are.
-type Filled = (Template, BTreeMap<String, String>);
 
 /// Finds a template that may be sent, and checks its variables. `Err` is a sentence.
 pub(super) async fn find(
@@ -24,9 +25,11 @@ pub(super) async fn find(
     reference: &str,
     given: &BTreeMap<String, String>,
 ) -> Result<Result<Filled, String>, Stop> {
-    let manage = work.manage()?;
-    let all = work.attempt(|| manage.templates()).await?;
-    Ok(choose(&all, reference).and_then(|template| fill(template, given)))
+    let templates = &work.desk().templates;
+    let all = work.attempt(|| templates.all()).await?;
+    Ok(choose(&all, reference)
+        .and_then(|template| allowed(templates, template))
+        .and_then(|template| fill(template, given)))
 }
 
 /// The template of this SID or name; the beginning of a name is enough where it is the only one.
@@ -38,10 +41,12 @@ pub(super) fn choose<'a>(all: &'a [Template], reference: &str) -> Result<&'a Tem
         found if found.is_empty() => all.iter().filter(begins).collect(),
         found => found,
     };
-    // One name in several languages: the approved one, if there is one of these alone.
+    // One name in several languages: of those, the approved ones.
     let approved: Vec<&Template> = found.iter().copied().filter(|one| is_approved(one)).collect();
     match (found.as_slice(), approved.as_slice()) {
         ([one], _) | (_, [one]) => Ok(one),
+        // Which language is each reader's affair.
+        (_, [first, rest @ ..]) if rest.iter().all(|one| one.name == first.name) => Ok(first),
         ([], _) => {
             Err(format!("There is no template \"{reference}\". `template list` shows them."))
         }
@@ -59,8 +64,43 @@ pub(super) fn choose<'a>(all: &'a [Template], reference: &str) -> Result<&'a Tem
     }
 }
 
-fn is_approved(template: &Template) -> bool {
-    template.status.eq_ignore_ascii_case("approved")
+/// The template, where the configuration allows it.
+fn allowed<'a>(templates: &Templates, template: &'a Template) -> Result<&'a Template, String> {
+    if templates.allows(template) {
+        return Ok(template);
+    }
+    Err(format!(
+        "The template \"{}\" is not among those that are allowed here (whatsapp.templates in the configuration). `template list` shows them.",
+        template.name
+    ))
+}
+
+/// What is asked before a template is sent that somebody typed: the text as it will be read. `None`
+/// where it was said that it is to be sent, or a form, a program or a schedule gave it.
+pub(super) fn unconfirmed(work: &Work<'_>, filled: &Filled, to: &str) -> Option<Done> {
+    let scheduled = work.command.event.key.as_str().starts_with(schedule::KEY);
+    if work.line.given.is_some() || scheduled {
+        return None;
+    }
+    let words = parse_words(&work.line.line).ok()?;
+    let mut words: Vec<String> = words.into_iter().map(|word| word.text).collect();
+    if words.iter().any(|word| word == "--yes") {
+        return None;
+    }
+    words.push("--yes".to_owned());
+    let (template, variables) = filled;
+    let prefix = work.desk().prefix(work.command.event.place.network());
+    let answer = format!(
+        "This goes to {to}:\n{}\nTo send it, give the command with --yes: `{prefix} {} --yes`",
+        template.filled(variables),
+        work.line.line
+    );
+    let button = |label: &str, press| Button { label: label.to_owned(), danger: false, press };
+    let buttons = vec![
+        button("Send it", Press::Give(words)),
+        button("Do not send it", Press::Say("Nothing was sent.".to_owned())),
+    ];
+    Some(Done { buttons, ..Done::said(answer) })
 }
 
 /// Checks approval and variables.
@@ -97,12 +137,11 @@ fn fill(template: &Template, given: &BTreeMap<String, String>) -> Result<Filled,
     Ok((template.clone(), given.clone()))
 }
 
-/// The template for the conversation, and what it says for each room.
+/// The template for the conversation or the phone, and what it says for each room.
 pub(super) fn owed(
     work: &Work<'_>,
     group: &Place,
-    template: &Template,
-    variables: &BTreeMap<String, String>,
+    (template, variables): &Filled,
     rooms: &[Place],
 ) -> Vec<Owed> {
     let said = format!(
@@ -128,40 +167,119 @@ pub(super) async fn notify(
     reference: &str,
     given: &BTreeMap<String, String>,
 ) -> Result<Done, Stop> {
-    let (template, variables) = match find(work, reference, given).await? {
+    let filled = match find(work, reference, given).await? {
         Ok(found) => found,
         Err(sentence) => return Ok(Done::said(sentence)),
     };
     let desk = work.desk();
     let (groups, names) = (work.groups()?, desk.contacts.names());
     work.attempt(|| members::learn(groups, &desk.ledger, names, group)).await?;
-    let addresses: Vec<Address> = desk
-        .ledger
-        .members_of(group)
-        .await?
-        .into_iter()
-        .filter_map(|member| member.participant.address)
+    let members = desk.ledger.members_of(group).await?.into_iter();
+    let phones: Vec<(Address, Option<Address>)> = members
+        .filter_map(|member| Some((member.participant.address?, member.participant.sender)))
+        .filter(|(address, _)| address.channel() != Channel::Client)
         .collect();
-    let phones: Vec<Address> =
-        addresses.into_iter().filter(|one| one.channel() != Channel::Client).collect();
+    let addresses: Vec<Address> = phones.iter().map(|(address, _)| address.clone()).collect();
     if phones.is_empty() {
         return Ok(Done::said("Nobody in this group is on a phone, so nothing was sent."));
     }
-    let who = adding::names(work, &phones, Some(group), NAMED).await;
-    let owed = owed(work, group, &template, &variables, &desk.links.others(group));
-    Ok(Done {
-        answer: format!("\"{}\" goes to {} members: {who}.", template.name, phones.len()),
-        owed,
-        ..Done::default()
+    let who = adding::names(work, &addresses, Some(group), NAMED).await;
+    if let Some(question) = unconfirmed(work, &filled, &format!("{} members: {who}", phones.len()))
+    {
+        return Ok(question);
     }
-    .with("template", &template.sid)
-    .with("members", &phones))
+    let name = &filled.0.name;
+    let answer = format!("\"{name}\" goes to {} members: {who}.", phones.len());
+    let template = filled.0.sid.clone();
+    let owed = match by_language(work, &filled, phones).await? {
+        Ok(languages) => to_each(work, group, languages),
+        Err(sentence) => return Ok(Done::said(sentence)),
+    };
+    Ok(Done { answer, owed, ..Done::default() }
+        .with("template", &template)
+        .with("members", &addresses))
+}
+
+/// A phone and its sender.
+type Reached = (Address, Option<Address>);
+
+/// The template in somebody's language, with the same values for its variables.
+pub(super) async fn in_language_of(
+    work: &Work<'_>,
+    (template, variables): &Filled,
+    address: &Address,
+) -> Result<Result<Filled, String>, Stop> {
+    let templates = &work.desk().templates;
+    let all = work.attempt(|| templates.all()).await?;
+    let language = work.desk().invitations.language(address).await;
+    let chosen = in_language(&all, template, language.as_deref());
+    Ok(allowed(templates, chosen).and_then(|template| fill(template, variables)))
+}
+
+/// Who reads which language of a template.
+async fn by_language(
+    work: &Work<'_>,
+    filled: &Filled,
+    phones: Vec<Reached>,
+) -> Result<Result<Vec<(Filled, Vec<Reached>)>, String>, Stop> {
+    let mut languages: Vec<(Filled, Vec<Reached>)> = Vec::new();
+    for (address, sender) in phones {
+        let chosen = match in_language_of(work, filled, &address).await? {
+            Ok(chosen) => chosen,
+            Err(sentence) => return Ok(Err(sentence)),
+        };
+        match languages.iter_mut().find(|(one, _)| one.0.sid == chosen.0.sid) {
+            Some((_, readers)) => readers.push((address, sender)),
+            None => languages.push((chosen, vec![(address, sender)])),
+        }
+    }
+    Ok(Ok(languages))
+}
+
+/// One message for the group where all read one language; otherwise each gets their own, on their
+/// phone. Either way each text stands in the rooms.
+fn to_each(work: &Work<'_>, group: &Place, languages: Vec<(Filled, Vec<Reached>)>) -> Vec<Owed> {
+    let rooms = work.desk().links.others(group);
+    if let [(filled, _)] = languages.as_slice() {
+        return owed(work, group, filled, &rooms);
+    }
+    let mut all = Vec::new();
+    for (filled, readers) in languages {
+        let mut told: &[Place] = &rooms;
+        for (address, sender) in readers {
+            let Some(sender) = sender else { continue };
+            all.extend(owed(work, &Place::phone(&sender, &address), &filled, told));
+            told = &[];
+        }
+    }
+    all
+}
+
+/// `group template`: the template by which members are invited to write.
+pub(super) async fn set_invitation(
+    work: &Work<'_>,
+    group: &Place,
+    reference: &str,
+    given: &BTreeMap<String, String>,
+) -> Result<Done, Stop> {
+    let (template, variables) = match find(work, reference, given).await? {
+        Ok(found) => found,
+        Err(sentence) => return Ok(Done::said(sentence)),
+    };
+    let answer = format!(
+        "Members who have not written for 24 hours are invited by \"{}\", once, when something is said that they cannot get. It says: {}",
+        template.name,
+        template.filled(&variables)
+    );
+    let own = GroupInvitation::Own(Invitation { sid: template.sid, variables });
+    Ok(Done::changed(answer, vec![Change::Invitation(group.clone(), own)]))
 }
 
 /// `template list`.
 pub(super) async fn list(work: &Work<'_>) -> Result<Done, Stop> {
-    let manage = work.manage()?;
-    let mut all = work.attempt(|| manage.templates()).await?;
+    let templates = &work.desk().templates;
+    let mut all = work.attempt(|| templates.all()).await?.to_vec();
+    all.retain(|one| templates.allows(one));
     if all.is_empty() {
         return Ok(Done::said(
             "There is no template yet: make one in the Twilio console (Content).",
@@ -186,8 +304,8 @@ pub(super) async fn list(work: &Work<'_>) -> Result<Done, Stop> {
 
 /// `template show`.
 pub(super) async fn show(work: &Work<'_>, reference: &str) -> Result<Done, Stop> {
-    let manage = work.manage()?;
-    let all = work.attempt(|| manage.templates()).await?;
+    let templates = &work.desk().templates;
+    let all = work.attempt(|| templates.all()).await?;
     let template = match choose(&all, reference) {
         Ok(template) => template,
         Err(sentence) => return Ok(Done::said(sentence)),
@@ -263,6 +381,9 @@ mod tests {
         assert_eq!(found("TEAM_news"), Ok("team_news"));
         assert_eq!(found("team_no"), Ok("team_notice"));
         assert!(found("team").expect_err("several").contains("several templates"));
+        let german = Template { language: "de".into(), ..template("sale", "approved") };
+        let languages = [german, template("sale", "approved")];
+        assert_eq!(choose(&languages, "sale").map(|one| one.language.as_str()), Ok("de"));
         assert!(found("nothing").expect_err("none").contains("There is no template"));
     }
 }

@@ -34,6 +34,34 @@ pub fn tick(members: &[Phone], receipts: &[Receipt]) -> Option<Tick> {
     }
 }
 
+/// Twilio's code for free words to a WhatsApp user outside of the window
+/// (twilio.com/docs/api/errors/63016).
+pub const CLOSED: u32 = 63016;
+
+/// What people are told of a message that is held for these, of so many members. `how` says how an
+/// invitation is set, where none is.
+#[must_use]
+pub fn waiting(held: &[String], members: usize, how: Option<&str>) -> String {
+    let when = if how.is_none() { "when they answer the invitation" } else { "once they write" };
+    let mut line = format!("{} of {members} will get this {when}: {}.", held.len(), list(held));
+    if let Some(how) = how {
+        line.push_str(" WhatsApp takes free words for somebody only within 24 hours after they last wrote, and no invitation is set that asks them to: ");
+        line.push_str(how);
+    }
+    line
+}
+
+/// Names, those of many cut short.
+fn list<T: AsRef<str>>(names: &[T]) -> String {
+    const NAMED: usize = 10;
+    let shown: Vec<&str> = names.iter().take(NAMED).map(AsRef::as_ref).collect();
+    let more = match names.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", shown.join(", "))
+}
+
 /// Whether it says that the message does not come.
 #[must_use]
 pub const fn is_failure(receipt: &Receipt) -> bool {
@@ -45,7 +73,7 @@ pub const fn is_failure(receipt: &Receipt) -> bool {
 #[must_use]
 pub fn why(code: Option<u32>) -> String {
     let words = match code {
-        Some(63016) => {
+        Some(CLOSED) => {
             "WhatsApp takes free words for somebody only within 24 hours after they last wrote. `notify TEMPLATE` sends an approved template instead (`template list` shows them); once they answer, free words arrive again."
         }
         Some(63003 | 63024) => {
@@ -82,16 +110,12 @@ pub fn why(code: Option<u32>) -> String {
 /// `whose` is the name of whoever said it on a phone.
 #[must_use]
 pub fn told(whose: Option<&str>, failed: &[(String, Option<u32>)]) -> String {
-    const NAMED: usize = 10;
     let mut by_code: BTreeMap<Option<u32>, Vec<&str>> = BTreeMap::new();
     for (name, code) in failed {
         by_code.entry(*code).or_default().push(name);
     }
     let sentence = |(code, names): (Option<u32>, Vec<&str>)| {
-        let mut who = names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
-        if names.len() > NAMED {
-            who.push_str(&format!(" and {} more", names.len() - NAMED));
-        }
+        let who = list(&names);
         match whose {
             Some(whose) => format!("What {whose} said was not delivered to {who}: {}", why(code)),
             None => format!("Not delivered to {who}: {}", why(code)),

@@ -53,6 +53,7 @@ pub(super) fn config(
             "content_url": base,
             "media_url": base,
             "verify_url": base,
+            "senders_url": base,
             "verify_service_sid": account.verify_service_sid,
             "actions_per_second": 200,
         },

@@ -21,10 +21,18 @@ const COUNTERS: &[Described] = &[
         "Members' messages let through without a name, which was not in memory",
     ),
     ("partyline_failures_told_total", "Members whom a message did not reach, told in the room"),
+    (
+        "partyline_held_messages_total",
+        "What was said to members whose WhatsApp window was closed, by what became of it",
+    ),
     ("partyline_http_accept_failed_total", "Connections that the system could not give, by try"),
     (
         "partyline_http_cut_off_total",
         "Connections and bodies that were no longer waited for, by what for",
+    ),
+    (
+        "partyline_invitations_total",
+        "Members who were invited to write, so that their window opens",
     ),
     ("partyline_ledger_commits_total", "Commits of the ledger by outcome"),
     ("partyline_matrix_gaps_lost_total", "Stretches of Matrix rooms that could not be read back"),

@@ -32,6 +32,8 @@ mod silence;
 mod stores;
 mod strangers;
 mod support;
+mod templates;
 mod ticks;
 mod unknown;
 mod verify;
+mod windows;

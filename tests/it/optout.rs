@@ -85,7 +85,7 @@ async fn stop_takes_somebody_out_of_every_group_and_start_puts_them_back() {
     let lines = [
         "member add +14155550101",
         "group create \"Winter\" --member \"Maya Lopez\" --room none",
-        "dm \"Maya Lopez\" --template team_notice --set 1=x --room slack:C0DIRECT1",
+        "dm \"Maya Lopez\" --template team_notice --set 1=x --room slack:C0DIRECT1 --yes",
     ];
     for line in lines {
         let answer = world.command(&spring.channel, &admin, line).await;

@@ -86,6 +86,25 @@ async fn check_online_asks_the_platforms() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn senders_that_are_not_the_accounts_are_told() {
+    let mut world = World::new().await;
+    world.daemon.configure(|config| {
+        *config = config
+            .replace("senders = [\"", "senders = [\"whatsapp:+14155559001\", \"+14155559002\", \"");
+    });
+    let output = run(&world, &["check", "--online"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    for expected in [
+        "whatsapp:+1415…01 is not registered for WhatsApp with this account",
+        "+1415…02 is no number of this account",
+    ] {
+        assert!(said.contains(expected), "{expected} in {said}");
+    }
+    assert!(!said.contains("+1415…00"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn webhooks_that_lead_elsewhere_are_told_and_set_right() {
     let world = World::new().await;
     let said = |arguments: &[&str]| {

@@ -5,8 +5,11 @@ pub(crate) mod proxy;
 #[allow(dead_code, unreachable_pub)] // shared with the Matrix bridge's own tests
 pub(crate) mod synapse;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use partyline_core::{Clock, SystemClock};
 use partyline_slack::simulator as slack;
 use partyline_twilio::simulator as twilio;
 
@@ -31,6 +34,18 @@ pub(crate) struct World {
     pub(crate) daemon: Daemon,
     /// Somebody in the Slack workspace, who may do everything.
     pub(crate) admin: String,
+    clock: Arc<MovedClock>,
+}
+
+/// The machine's clock, moved forward.
+#[derive(Debug, Default)]
+struct MovedClock(AtomicI64);
+
+impl Clock for MovedClock {
+    fn now(&self) -> jiff::Timestamp {
+        let ahead = jiff::SignedDuration::from_secs(self.0.load(Ordering::Relaxed));
+        SystemClock.now() + ahead
+    }
 }
 
 /// A conversation tied to a Slack channel by the configuration.
@@ -48,8 +63,11 @@ impl World {
     }
 
     pub(crate) async fn with(options: slack::Options) -> Self {
+        let clock = Arc::<MovedClock>::default();
+        let options = slack::Options { clock: clock.clone(), ..options };
         let twilio = twilio::Simulator::start(twilio::Options {
             senders: [SENDER, SECOND_SENDER, SMS].map(str::to_owned).to_vec(),
+            clock: clock.clone(),
             ..twilio::Options::default()
         })
         .await
@@ -58,7 +76,14 @@ impl World {
         let admin = slack.add_user("Ada Admin", Some("https://pictures.test/ada.png"));
         let daemon = Daemon::new(&twilio, &slack, &admin);
         twilio.set_webhook_url(Some(&daemon.url("/webhooks/twilio")));
-        Self { twilio, slack, daemon, admin }
+        Self { twilio, slack, daemon, admin, clock }
+    }
+
+    /// Moves the time of the platforms forward, and the daemon's from its next start on.
+    pub(crate) fn move_time(&mut self, by: Duration) {
+        let by = i64::try_from(by.as_secs()).expect("not that long");
+        let ahead = self.clock.0.fetch_add(by, Ordering::Relaxed) + by;
+        self.daemon.arm(&format!("clock=return({ahead})"));
     }
 
     /// A conversation with so many phones, tied to a new channel that the admin is in.
@@ -103,7 +128,7 @@ impl World {
     }
 
     fn said(&self, slack: &slack::Simulator, channel: &str) -> usize {
-        let joined = |message: &&std::sync::Arc<slack::Message>| is_join(message);
+        let joined = |message: &&Arc<slack::Message>| is_join(message);
         let messages = slack.messages(channel);
         messages.len() - messages.iter().filter(joined).count()
     }

@@ -51,7 +51,7 @@ async fn whom_a_message_does_not_reach_is_told_beside_it_once() {
     world.daemon.start().await;
     let admin = world.admin.clone();
     world.command(&group.channel, &admin, "contact add +14155550101 \"Maya Lopez\"").await;
-    group.phones[0].close_window();
+    group.phones[0].set_unreachable(Some(63003));
     world.slack.user_says(&group.channel, &admin, "see you at ten").unwrap();
     world.wait_for_inbox(&group.phones[1], 1).await;
     // Whatever it knew of receipts by now, it has on its disk.
@@ -64,10 +64,10 @@ async fn whom_a_message_does_not_reach_is_told_beside_it_once() {
     let told = beside(&world.slack, &group.channel, "and once more");
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(
-        told[0].starts_with("Not delivered to Maya Lopez: WhatsApp takes free words"),
+        told[0].starts_with("Not delivered to Maya Lopez: the number is not on WhatsApp"),
         "{told:?}"
     );
-    assert!(told[0].contains("`notify TEMPLATE`"), "{told:?}");
+    assert!(told[0].contains("`member remove`"), "{told:?}");
 
     // And what the other phone says.
     group.phones[1].say(&group.conversation, "I am on my way").await.unwrap();

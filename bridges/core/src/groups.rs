@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, ConversationState, Failure, Place};
+use crate::{Address, ConversationState, Failure, MessageId, Place, ReceiptStatus};
 
 /// A conversation as its platform shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,11 +63,28 @@ pub trait Groups: Send + Sync {
     /// With a verdict.
     async fn members(&self, conversation: &Place) -> Result<Vec<MemberInfo>, Failure>;
 
+    /// What became of a message in a conversation on each phone.
+    ///
+    /// # Errors
+    /// With a verdict.
+    async fn fates(&self, conversation: &Place, message: &MessageId) -> Result<Vec<Fate>, Failure>;
+
     /// A page of all conversations: the one that `after` names, or the first.
     ///
     /// # Errors
     /// With a verdict.
     async fn list(&self, after: Option<&str>) -> Result<ConversationPage, Failure>;
+}
+
+/// What became of a message on one phone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fate {
+    /// The participant (`MB…`).
+    pub participant: String,
+    /// What became of it.
+    pub status: ReceiptStatus,
+    /// Twilio's error code, where it failed.
+    pub error: Option<u32>,
 }
 
 /// A page of conversations.

@@ -55,8 +55,8 @@ pub use forms::{
 };
 pub use gate::Gate;
 pub use groups::{
-    ConversationChange, ConversationInfo, ConversationPage, Groups, Manage, MemberInfo, Membership,
-    NewConversation, Template,
+    ConversationChange, ConversationInfo, ConversationPage, Fate, Groups, Manage, MemberInfo,
+    Membership, NewConversation, Template,
 };
 pub use guard::guarded;
 pub use ids::{DeliveryId, EventKey, MessageId, Network, PersonId, Place, PlaceError};

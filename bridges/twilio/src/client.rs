@@ -16,6 +16,7 @@ mod messaging;
 mod pages;
 mod participants;
 mod roles;
+mod senders;
 mod users;
 mod verify;
 mod webhooks;
@@ -90,6 +91,7 @@ struct Bases {
     content: Url,
     media: Url,
     verify: Url,
+    senders: Url,
 }
 
 /// A call, ready to be made as often as it takes.
@@ -164,6 +166,7 @@ impl Client {
                 content: config.content_url.clone(),
                 media: config.media_url.clone(),
                 verify: config.verify_url.clone(),
+                senders: config.senders_url.clone(),
             },
             timeouts: config.timeouts,
             turns: Semaphore::new(config.concurrency.max(1)),

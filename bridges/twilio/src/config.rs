@@ -40,6 +40,8 @@ pub struct Config {
     pub verify_service_sid: Option<String>,
     /// Where the Verify API is, <https://verify.twilio.com>.
     pub verify_url: Url,
+    /// Where the Senders API is, <https://messaging.twilio.com>.
+    pub senders_url: Url,
     /// The daemon's own address as Twilio calls it: signatures cover it. Without it every webhook
     /// is refused.
     pub public_url: Option<Url>,
@@ -99,6 +101,8 @@ impl Config {
     pub const CONTENT_URL: &str = "https://content.twilio.com";
     /// The default of [`Config::media_url`].
     pub const MEDIA_URL: &str = "https://mcs.us1.twilio.com";
+    /// The default of [`Config::senders_url`].
+    pub const SENDERS_URL: &str = "https://messaging.twilio.com";
     /// The default of [`Config::verify_url`].
     pub const VERIFY_URL: &str = "https://verify.twilio.com";
 }

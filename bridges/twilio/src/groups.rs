@@ -3,13 +3,14 @@
 use async_trait::async_trait;
 use partyline_core::{
     Address, ConversationChange, ConversationInfo, ConversationPage, ConversationState, Failure,
-    Groups, Manage, MemberInfo, Membership, NewConversation, Place, Reason, Template,
+    Fate, Groups, Manage, MemberInfo, Membership, MessageId, NewConversation, Place, Reason,
+    Template,
 };
 use serde_json::Value;
 
 use crate::client::{self, NewParticipant};
 use crate::error::{ALREADY_IN, NAME_TAKEN, conversation_in};
-use crate::inbound::member_address;
+use crate::inbound::{member_address, word};
 use crate::wire::attributes::{CONVERSATION_LIMIT, CREATED_BY, DESCRIPTION};
 use crate::wire::{Attributes, content, rest};
 use crate::{Twilio, sid_of};
@@ -20,6 +21,9 @@ const MOST_PARTICIPANTS: usize = 1000;
 /// The most conversations of one address that are looked at: one for each sender is all there can
 /// be open, but closed ones stay in the list.
 const MOST_MEMBERSHIPS: usize = 5000;
+
+/// The most receipts of one message that are read: one for each phone in a conversation.
+const MOST_RECEIPTS: usize = 1000;
 
 /// The most templates that are looked at.
 const MOST_TEMPLATES: usize = 5000;
@@ -33,6 +37,12 @@ impl Groups for Twilio {
     async fn members(&self, conversation: &Place) -> Result<Vec<MemberInfo>, Failure> {
         let pages = self.client.participants(sid_of(conversation)?)?;
         Ok(pages.all(MOST_PARTICIPANTS).await?.into_iter().map(member).collect())
+    }
+
+    async fn fates(&self, conversation: &Place, message: &MessageId) -> Result<Vec<Fate>, Failure> {
+        let pages = self.client.receipts(sid_of(conversation)?, message.as_str())?;
+        let all = pages.all(MOST_RECEIPTS).await?;
+        Ok(all.into_iter().filter_map(fate).collect())
     }
 
     async fn list(&self, after: Option<&str>) -> Result<ConversationPage, Failure> {
@@ -175,6 +185,16 @@ fn member(participant: rest::Participant) -> MemberInfo {
         name: participant.attributes.name(),
         participant: participant.sid,
     }
+}
+
+/// `None` where it is not said what became of it, or whose phone it is.
+fn fate(receipt: rest::Receipt) -> Option<Fate> {
+    let error = receipt.error_code.filter(|code| *code != 0);
+    Some(Fate {
+        participant: receipt.participant_sid?,
+        status: receipt.status.as_deref().and_then(word)?,
+        error: error.and_then(|code| u32::try_from(code).ok()),
+    })
 }
 
 fn membership(one: rest::ParticipantConversation) -> Membership {

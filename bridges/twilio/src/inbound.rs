@@ -319,6 +319,6 @@ pub(crate) fn messaging(hook: MessagingHook, envelope: &Envelope<'_>) -> Option<
 }
 
 /// One of Twilio's lower-case words as the type that has it.
-fn word<T: DeserializeOwned>(word: &str) -> Option<T> {
+pub(crate) fn word<T: DeserializeOwned>(word: &str) -> Option<T> {
     serde_json::from_value(Value::String(word.to_lowercase())).ok()
 }

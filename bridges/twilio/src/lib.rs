@@ -11,6 +11,7 @@
 //! | `direct` | what goes to one phone alone |
 //! | `canary` | calls of the bridge's own public address |
 //! | [`client`] | the only I/O |
+//! | `senders` | whether the senders of the configuration are the account's |
 //! | [`setup`] | the webhooks that are set at Twilio, compared and set |
 //! | [`error`] | Twilio's refusal → verdict and sentence (pure) |
 //!
@@ -31,6 +32,7 @@ mod inbound;
 mod outbound;
 mod readback;
 mod receive;
+mod senders;
 pub mod setup;
 pub mod signature;
 #[cfg(all(test, feature = "simulator"))]

@@ -337,6 +337,11 @@ impl Simulator {
         self.phone(address).close_window();
     }
 
+    /// Adds a template, as somebody would in Twilio's console.
+    pub fn add_template(&self, template: Template) {
+        self.inner.change(|world, _| world.add_template(template));
+    }
+
     /// Sets a fault.
     pub fn fault(&self, fault: Fault) {
         self.inner.faults.set(fault);

@@ -12,6 +12,7 @@ pub mod lenient;
 pub mod media;
 pub mod messaging;
 pub mod rest;
+pub mod senders;
 pub mod verify;
 
 pub use attributes::{Attributes, Ours};

@@ -95,7 +95,7 @@ impl Kind {
             Self::ChoiceOrRoom(_) if value.contains(':') => Self::Room.check(value),
             Self::ChoiceOrRoom(words) => Self::Choice(words).check(value),
             Self::Room => match value.parse::<Place>() {
-                Ok(room) if !room.is_conversation() => Ok(room.to_string()),
+                Ok(room) if room.is_room() => Ok(room.to_string()),
                 Ok(_) => wrong("ROOM must be a Slack channel or a Matrix room.".into()),
                 Err(error) => wrong(format!("{}.", shown(&error.to_string()))),
             },

@@ -118,7 +118,7 @@ async fn what_is_told_is_not_told_again() {
     let looked_at = news(&ledger).await.remove(0);
     assert!(!looked_at.receipts[0].told);
     let told = looked_at.receipts.clone();
-    ledger.tell_failed(looked_at.event, told, Vec::new()).await.unwrap();
+    ledger.tell_failed(looked_at.event, told, Vec::new(), Vec::new()).await.unwrap();
     // A repeat, or an older one, is no news.
     for status in [ReceiptStatus::Failed, ReceiptStatus::Sent] {
         let repeat = ledger.accept(vec![receipt("IM9", status)]).await.unwrap();

@@ -65,6 +65,7 @@ messaging_url = "{base}"
 content_url = "{base}"
 media_url = "{base}"
 verify_url = "{base}"
+senders_url = "{base}"
 verify_service_sid = "{verify}"
 
 [slack]

@@ -41,6 +41,7 @@ fn bridge_with(server: &Server, change: impl FnOnce(&mut Config)) -> Twilio {
         media_url: server.url.clone(),
         verify_service_sid: None,
         verify_url: server.url.clone(),
+        senders_url: server.url.clone(),
         public_url: None,
         ingest: Ingest::Poll,
         attribution: crate::Attribution::default(),

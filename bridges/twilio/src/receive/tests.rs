@@ -38,6 +38,7 @@ fn bridge() -> Twilio {
         media_url: url(Config::MEDIA_URL),
         verify_service_sid: None,
         verify_url: url(Config::VERIFY_URL),
+        senders_url: url(Config::SENDERS_URL),
         public_url: Some(url("https://bridge.example.com")),
         ingest: Ingest::Webhook,
         attribution: crate::Attribution::default(),

@@ -11,6 +11,7 @@ mod messaging;
 mod paging;
 mod participants;
 mod roles;
+mod senders;
 mod users;
 mod verify;
 mod webhooks;
@@ -42,6 +43,7 @@ pub(super) fn router() -> Router<Arc<Inner>> {
         .nest("/v1", conversations_api())
         .merge(media::router())
         .merge(messaging::router())
+        .merge(senders::router())
         .merge(verify::router())
         .method_not_allowed_fallback(async || Refusal::new(405, 20004, "Method not allowed"))
         .fallback(async |uri: Uri| Refusal::no_resource(uri.path()))

@@ -239,10 +239,15 @@ impl World {
         self.settings.user_role =
             self.add_role("service user", "service", &["joinConversation", "createConversation"]);
         for template in options.templates.clone().unwrap_or_else(templates::seeded) {
-            let order = self.order();
-            self.settings.template_by_sid.insert(template.sid.clone(), order);
-            self.settings.templates.insert(order, template);
+            self.add_template(template);
         }
+    }
+
+    /// One more template, with WhatsApp's word on it.
+    pub(in super::super) fn add_template(&mut self, template: Template) {
+        let order = self.order();
+        self.settings.template_by_sid.insert(template.sid.clone(), order);
+        self.settings.templates.insert(order, template);
     }
 
     fn add_role(&mut self, name: &str, kind: &str, permissions: &[&str]) -> Sid {

@@ -1,0 +1,259 @@
+//! Members whose WhatsApp window is closed: told of, invited, and given what was held for them.
+
+use std::time::Duration;
+
+use partyline_slack::simulator as slack;
+use partyline_twilio::simulator::Phone;
+
+use crate::support::{Group, PATIENCE, World, inbox};
+
+const INVITATION: &str = "spring-launch has news for you. Answer this message to join in.";
+
+/// Slack and two phones, of which the first is Maya's; with an invitation in the configuration.
+async fn scene() -> (World, Group) {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101", "+14155550102"]).await;
+    world.daemon.configure(|config| {
+        config.push_str(
+            "[whatsapp]\nreengagement_template = \"HXaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\nreengagement_variables = [\"1={group}\"]\ndigest_after = 4\n",
+        );
+    });
+    world.daemon.start().await;
+    world.wait_until_listed(&group.channel, "spring-launch").await;
+    let admin = world.admin.clone();
+    world.command(&group.channel, &admin, "contact add +14155550101 \"Maya Lopez\"").await;
+    world.command(&group.channel, &admin, "contact add +14155550102 Ben").await;
+    (world, group)
+}
+
+/// What stands in the thread under the message with this text.
+fn beside(slack: &slack::Simulator, channel: &str, text: &str) -> Vec<String> {
+    let messages = slack.messages(channel);
+    let Some(head) = messages.iter().find(|one| one.text == text).map(|one| one.ts) else {
+        return Vec::new();
+    };
+    let replies = messages.iter().filter(|one| one.thread_ts == Some(head) && one.ts != head);
+    replies.map(|one| one.text.clone()).collect()
+}
+
+async fn wait_for_remark(world: &World, channel: &str, text: &str) -> String {
+    let said = |slack: &slack::Simulator| beside(slack, channel, text).first().cloned();
+    let told = world.slack.wait_for("a remark", PATIENCE, said).await;
+    told.unwrap_or_else(|error| panic!("{error}: {text}\n{}", world.daemon.log()))
+}
+
+async fn wait_for_inbox(world: &World, phone: &Phone, expected: &[&str]) {
+    world.wait_for_inbox(phone, expected.len()).await;
+    assert_eq!(inbox(phone), expected, "{}", world.daemon.log());
+}
+
+/// What the bridge reckons by itself, with moved time: whoever was not heard for a day.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_is_held_for_whom_the_window_is_closed_until_they_answer_the_invitation() {
+    let (mut world, group) = scene().await;
+    let [maya, ben] = &group.phones[..] else { panic!("two phones") };
+    maya.say(&group.conversation, "good night").await.unwrap();
+    ben.say(&group.conversation, "good night to you").await.unwrap();
+    wait_for_inbox(&world, ben, &["*Maya Lopez*: good night"]).await;
+    wait_for_inbox(&world, maya, &["*Ben*: good night to you"]).await;
+    world.daemon.wait_until_settled().await;
+    world.daemon.stop().await;
+    world.move_time(Duration::from_secs(25 * 3600));
+    world.daemon.start().await;
+    let admin = world.admin.clone();
+    let window = world.command(&group.channel, &admin, "window").await;
+    assert!(window.contains("• Maya Lopez: window closed, last wrote "), "{window}");
+
+    // Ben writes, which opens his window; what he says is held for Maya as well.
+    ben.say(&group.conversation, "anybody there?").await.unwrap();
+    let told = wait_for_remark(&world, &group.channel, "anybody there?").await;
+    assert!(
+        told.starts_with("1 of 1 will get this when they answer the invitation: Maya Lopez."),
+        "{told}"
+    );
+    for text in ["we meet at ten", "and bring cake"] {
+        world.slack.user_says(&group.channel, &admin, text).unwrap();
+    }
+    let ada = |text: &str| format!("*Ada Admin*: {text}");
+    let (ten, cake) = (ada("we meet at ten"), ada("and bring cake"));
+    wait_for_inbox(&world, ben, &["*Maya Lopez*: good night", &ten, &cake]).await;
+    // She is invited once, and the room is told once.
+    wait_for_inbox(&world, maya, &["*Ben*: good night to you", INVITATION]).await;
+    world.daemon.wait_until_settled().await;
+    let window = world.command(&group.channel, &admin, "window").await;
+    assert!(window.contains("3 messages held") && window.contains(", invited "), "{window}");
+    assert!(window.contains("• Ben: window open until "), "{window}");
+    let members = world.command(&group.channel, &admin, "member list").await;
+    assert!(members.contains("3 messages held"), "{members}");
+    assert!(beside(&world.slack, &group.channel, "and bring cake").is_empty());
+
+    maya.say(&group.conversation, "I am here").await.unwrap();
+    let held = ["*Ben*: good night to you", INVITATION, "*Ben*: anybody there?", &ten, &cake];
+    wait_for_inbox(&world, maya, &held).await;
+    world.slack.user_says(&group.channel, &admin, "welcome back").unwrap();
+    let welcome = ada("welcome back");
+    wait_for_inbox(&world, maya, &[&held[..], &[&welcome]].concat()).await;
+    world.daemon.wait_until_settled().await;
+    assert!(beside(&world.slack, &group.channel, "welcome back").is_empty());
+    let window = world.command(&group.channel, &admin, "window").await;
+    assert!(
+        window.contains("• Maya Lopez: window open until ") && !window.contains("held"),
+        "{window}"
+    );
+}
+
+/// What only Twilio knows: the bridge never heard of somebody whom a receipt says it does not reach.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_did_not_come_unexpectedly_is_held_after_the_fact() {
+    let (world, group) = scene().await;
+    let admin = world.admin.clone();
+    group.phones[0].close_window();
+    world.slack.user_says(&group.channel, &admin, "see you at ten").unwrap();
+    let told = wait_for_remark(&world, &group.channel, "see you at ten").await;
+    assert!(
+        told.starts_with("1 of 2 will get this when they answer the invitation: Maya Lopez."),
+        "{told}"
+    );
+    wait_for_inbox(&world, &group.phones[0], &[INVITATION]).await;
+    group.phones[0].say(&group.conversation, "yes").await.unwrap();
+    wait_for_inbox(&world, &group.phones[0], &[INVITATION, "*Ada Admin*: see you at ten"]).await;
+    world.daemon.wait_until_settled().await;
+    assert_eq!(beside(&world.slack, &group.channel, "see you at ten").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_invitation_it_is_told_how_one_is_set_and_a_group_sets_its_own() {
+    let (world, group) = scene().await;
+    let admin = world.admin.clone();
+    let answer = world.command(&group.channel, &admin, "group template none").await;
+    assert_eq!(answer, "Members of this group are not invited to write.");
+    group.phones[0].close_window();
+    world.slack.user_says(&group.channel, &admin, "see you at ten").unwrap();
+    let told = wait_for_remark(&world, &group.channel, "see you at ten").await;
+    assert!(told.starts_with("1 of 2 will get this once they write: Maya Lopez."), "{told}");
+    assert!(told.contains("`group template TEMPLATE` sets one"), "{told}");
+    let window = world.command(&group.channel, &admin, "window").await;
+    assert!(window.contains("Nobody is invited to write"), "{window}");
+    for (line, expected) in [
+        ("group template winter_sale 1=x", "it is rejected (INVALID_FORMAT)"),
+        ("group template team_notice", "needs its variables"),
+        (
+            "group template team_notice 1=\"{member} of {group}\"",
+            "It says: {member} of {group} has",
+        ),
+    ] {
+        let answer = world.command(&group.channel, &admin, line).await;
+        assert!(answer.contains(expected), "{line}: {answer}");
+    }
+    // Whoever is waited for is invited with the next message.
+    world.slack.user_says(&group.channel, &admin, "or at eleven").unwrap();
+    let invited = "Maya Lopez of spring-launch has news for you. Answer this message to join in.";
+    wait_for_inbox(&world, &group.phones[0], &[invited]).await;
+    world.daemon.wait_until_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn much_that_was_held_comes_as_a_digest() {
+    let (world, group) = scene().await;
+    let admin = world.admin.clone();
+    group.phones[0].close_window();
+    for number in 1..=6 {
+        world.slack.user_says(&group.channel, &admin, &format!("point {number}")).unwrap();
+    }
+    world.wait_for_inbox(&group.phones[1], 6).await;
+    world.wait_for_inbox(&group.phones[0], 1).await;
+    group.phones[0].say(&group.conversation, "what did I miss").await.unwrap();
+    world.wait_for_inbox(&group.phones[0], 2).await;
+    world.daemon.wait_until_settled().await;
+    let digest = inbox(&group.phones[0]).pop().unwrap();
+    let mut lines = digest.lines();
+    assert_eq!(lines.next(), Some("6 messages since you last wrote in \"spring-launch\":"));
+    for (number, line) in (1..=6).zip(lines.by_ref()) {
+        assert!(line.ends_with(&format!(" UTC] Ada Admin: point {number}")), "{digest}");
+    }
+    assert_eq!((lines.next(), inbox(&group.phones[0]).len()), (None, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_for_too_long_is_given_up_and_the_room_is_told() {
+    let (mut world, group) = scene().await;
+    let admin = world.admin.clone();
+    group.phones[0].close_window();
+    world.slack.user_says(&group.channel, &admin, "see you at ten").unwrap();
+    wait_for_remark(&world, &group.channel, "see you at ten").await;
+    world.wait_for_inbox(&group.phones[0], 1).await;
+    world.daemon.wait_until_settled().await;
+    world.daemon.stop().await;
+    world.move_time(Duration::from_secs(8 * 24 * 3600));
+    world.daemon.start().await;
+    let told = "Maya Lopez has not written for 7 days: 1 message that was held for them was not delivered.";
+    world
+        .slack
+        .wait_for("the end", PATIENCE, |slack| {
+            slack.messages(&group.channel).iter().any(|one| one.text == told).then_some(())
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", world.daemon.log()));
+    group.phones[0].say(&group.conversation, "sorry, I was away").await.unwrap();
+    world.wait_for_inbox(&group.phones[1], 2).await;
+    world.daemon.wait_until_settled().await;
+    assert_eq!(inbox(&group.phones[0]), [INVITATION]);
+}
+
+/// Wherever it is killed, everybody is invited once and gets once what was held: while they are
+/// invited, and while what was held is let go and sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_any_step_nobody_is_invited_twice_or_gets_anything_twice() {
+    let (mut world, group) = scene().await;
+    let (admin, maya) = (world.admin.clone(), group.phones[0].clone());
+    let mut expected = Vec::new();
+    let points = [
+        ("held.inviting=return", false),
+        ("held.invited=return", false),
+        // The receipt finds nobody: it is asked for.
+        ("lane.sent=return", false),
+        ("held.releasing=return", true),
+        ("held.released=return", true),
+        ("lane.sent=return", true),
+        ("lane.sent=1*off->return", true),
+    ];
+    for (number, (point, is_answered)) in points.into_iter().enumerate() {
+        let text = format!("round {number}");
+        if !is_answered {
+            arm(&mut world, point).await;
+        }
+        maya.close_window();
+        world.slack.user_says(&group.channel, &admin, &text).unwrap();
+        if !is_answered {
+            come_back(&mut world).await;
+        }
+        expected.push(INVITATION.to_owned());
+        world.wait_for_inbox(&maya, expected.len()).await;
+        world.daemon.wait_until_settled().await;
+        if is_answered {
+            arm(&mut world, point).await;
+        }
+        maya.say_at_once(&group.conversation, format!("answer {number}").as_str()).unwrap();
+        if is_answered {
+            come_back(&mut world).await;
+        }
+        expected.push(format!("*Ada Admin*: {text}"));
+        world.wait_for_inbox(&maya, expected.len()).await;
+        world.daemon.wait_until_settled().await;
+        assert_eq!(inbox(&maya), expected, "{point}\n{}", world.daemon.log());
+    }
+}
+
+/// Has the daemon end at a point.
+async fn arm(world: &mut World, point: &str) {
+    world.daemon.stop().await;
+    world.daemon.arm(point);
+    world.daemon.start().await;
+}
+
+/// Waits until it has ended there, and starts it again.
+async fn come_back(world: &mut World) {
+    world.daemon.wait_for_end().await;
+    world.daemon.arm("");
+    world.daemon.start().await;
+}
