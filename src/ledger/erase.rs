@@ -203,7 +203,7 @@ impl Ledger {
 
 impl Ledger {
     /// Writes the file anew, so that nothing is left in it of what was erased. So long, nothing else
-    /// is written: about a second for each 100 MB.
+    /// is written; it takes as long as copying the file does.
     ///
     /// # Errors
     /// What was erased may still stand in the file; the next start does it.
