@@ -49,11 +49,13 @@ pub enum Alert {
     ReadBack,
     /// The ledger cannot be written.
     Ledger,
+    /// The ledger lost its end.
+    LostEnd,
 }
 
 impl Alert {
     /// All of them, in the order in which people are shown them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Network(Network::Twilio),
         Self::Network(Network::Slack),
         Self::Network(Network::Matrix),
@@ -63,6 +65,7 @@ impl Alert {
         Self::Clock,
         Self::ReadBack,
         Self::Ledger,
+        Self::LostEnd,
     ];
 
     /// The name in the metrics, in `/ready` and in the ledger.
@@ -76,6 +79,7 @@ impl Alert {
             Self::Clock => "clock",
             Self::ReadBack => "read_back",
             Self::Ledger => "ledger",
+            Self::LostEnd => "lost_end",
         }
     }
 
@@ -93,6 +97,7 @@ impl Alert {
             Self::Clock => "This machine's clock is right again.",
             Self::ReadBack => "Everything that was asked for in the last hour could be read back.",
             Self::Ledger => "The ledger can be written again.",
+            Self::LostEnd => "The ledger has lost nothing more for an hour.",
         }
     }
 }

@@ -92,6 +92,11 @@ pub async fn run(
     point(Point::StartContacts);
     let links = Arc::new(links(config, &ledger).await?);
     let bridges = Bridges::build(config, &clock).await?;
+    if let Some(slack) = &bridges.slack {
+        let known = ledger.lively_threads().await?.into_iter();
+        slack
+            .recall_threads(known.map(|one| (one.channel.id().to_owned(), one.thread, one.newest)));
+    }
     let networks = bridges.networks(config);
     let (stop, tasks) = (&lifecycle.stop, &lifecycle.tasks);
     let guard = Guard::begin(ledger.clone(), CALM).await?;

@@ -8,12 +8,12 @@ mod compare;
 mod polls;
 pub(crate) mod words;
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use partyline_core::{Cursor, Failure, Incoming, Lost, Network, Place, Verdict};
+use partyline_core::{Again, Cursor, Failure, Incoming, Lost, Network, Place, Verdict};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +55,8 @@ pub struct CatchUp {
     turns: HashMap<Network, Semaphore>,
     /// When the daemon started.
     started: Timestamp,
+    /// Places over which this version of the program died again and again: they are not read.
+    deadly: Mutex<HashSet<Place>>,
 }
 
 /// How what was missed is read.
@@ -96,6 +98,7 @@ impl CatchUp {
             gap_wait,
             guard,
             turns: turns.into(),
+            deadly: Mutex::default(),
         })
     }
 
@@ -106,6 +109,8 @@ impl CatchUp {
     /// # Errors
     /// The ledger could not be read.
     pub async fn start(self: &Arc<Self>) -> Result<(), LedgerError> {
+        let deadly = self.ledger.deadly_places().await?;
+        self.deadly().extend(deadly);
         let catch_up = Arc::clone(self);
         self.wakers.reads.runs(move |place| {
             let catch_up = Arc::clone(&catch_up);
@@ -155,6 +160,9 @@ impl CatchUp {
     }
 
     async fn run(&self, place: &Place) {
+        if self.deadly().contains(place) {
+            return self.let_go(place, Some(deadly())).await;
+        }
         if is_compared(place) && self.ledger.is_settled(place).await.unwrap_or_default() {
             return self.compare_once(place).await;
         }
@@ -176,16 +184,19 @@ impl CatchUp {
                 }
                 Err(Trouble::Poison(poison)) => {
                     tracing::error!(%place, tries, "could not be read back: {poison}");
-                    why =
-                        Some(Lost { why: format!("Reading was given up: {poison}."), again: true });
                     if poison == Poison::Deadly {
+                        why = Some(self.read_no_more(place).await);
                         break;
                     }
+                    why = Some(Lost {
+                        why: format!("Reading was given up: {poison}."),
+                        again: Again::Yes,
+                    });
                     Duration::ZERO
                 }
                 Err(Trouble::Platform(failure)) => {
                     tracing::warn!(%place, tries, "could not be read back: {failure}");
-                    why = Some(Lost { why: failure.sentence, again: true });
+                    why = Some(Lost { why: failure.sentence, again: Again::Yes });
                     match failure.verdict {
                         Verdict::Never => break,
                         Verdict::Later(wait) => wait.unwrap_or_default(),
@@ -340,6 +351,19 @@ impl CatchUp {
         Ok(())
     }
 
+    /// The program died over it again and again: this version does not read it any more.
+    async fn read_no_more(&self, place: &Place) -> Lost {
+        self.deadly().insert(place.clone());
+        if let Err(error) = self.ledger.note_deadly(place).await {
+            tracing::error!(%place, %error, "it could not be noted that the program dies over it");
+        }
+        deadly()
+    }
+
+    fn deadly(&self) -> std::sync::MutexGuard<'_, HashSet<Place>> {
+        self.deadly.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Lets go what is held, tells the places tied to this one, and reads it again later.
     async fn give_up(&self, place: &Place, why: Option<Lost>) {
         metrics::counter!("partyline_read_back_failed_total",
@@ -348,6 +372,12 @@ impl CatchUp {
         self.door.unread(place);
         tracing::error!(%place,
             "this place could not be read back; what is held is let go, something before it may be missing");
+        self.let_go(place, why).await;
+    }
+
+    /// Lets go what is held, and tells the places tied to this one why something may be missing,
+    /// unless they were told already.
+    async fn let_go(&self, place: &Place, why: Option<Lost>) {
         let released = match self.ledger.hold_on(place).await {
             Ok(hold) => self.door.release(place, Through::Hold(hold), why).await,
             Err(error) => Err(error),
@@ -363,6 +393,14 @@ impl CatchUp {
             () = self.stop.cancelled() => {}
         }
     }
+}
+
+/// Why a place over which the program dies is not read back.
+fn deadly() -> Lost {
+    let why = "The bridge was ended again and again while it read them back, so it does not try any \
+               more. Report it with the log; a newer version tries again, and so does this one after \
+               `partyline doctor --mend`.";
+    Lost { why: why.to_owned(), again: Again::NotByItself }
 }
 
 /// Counts what was read back of a place, be it nothing.

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 use partyline_core::{
-    Address, Channel, Cursor, Event, EventKey, Happening, Incoming, Intake, Lateness, Lost,
+    Address, Again, Channel, Cursor, Event, EventKey, Happening, Incoming, Intake, Lateness, Lost,
     MemberChange, Network, NotStored, Place, Speaker, Stored,
 };
 use tokio::sync::Notify;
@@ -220,11 +220,10 @@ impl Door {
         through: Through,
         lost: Option<Lost>,
     ) -> Result<(), LedgerError> {
-        let again = lost.as_ref().is_some_and(|lost| lost.again);
         let telling = Telling {
             to: self.links.others(place),
-            lost: lost.map(|lost| words::lost(&lost.why, place, again)),
-            again,
+            again: lost.as_ref().is_some_and(|lost| lost.again != Again::No),
+            lost: lost.map(|lost| words::lost(&lost, place)),
         };
         let (from, lateness, now) = (place.clone(), self.late.lateness.clone(), self.ledger.now());
         let tell = move |skipped: &Skipped, to: &Place| {

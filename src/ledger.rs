@@ -37,10 +37,12 @@ mod inbox;
 mod intake;
 mod journal;
 mod links;
+mod lively;
 mod mark;
 mod members;
 mod missed;
 mod naming;
+pub(crate) mod noted;
 mod own;
 mod parked;
 mod receipts;
@@ -88,9 +90,12 @@ pub use holds::Hold;
 pub use inbox::{Correspondence, Step, Stranger};
 pub use intake::Accepted;
 pub use links::{LinkChange, StoredLink, StoredParticipant};
+pub use lively::{LIVELY, LivelyThread};
 pub use members::Member;
 pub use missed::{Limit, Skipped, Telling, Through};
 pub use naming::Unnamed;
+pub use noted::LostEnd;
+use noted::Note;
 pub use parked::{Left, Parked, QueueChange, Selection};
 pub use roles::{Role, RoleChange, StoredRole};
 pub use runs::Past;
@@ -352,8 +357,10 @@ impl Ledger {
                 tracing::error!(%error, "what was erased may still stand in the ledger's file; the next start removes it");
             }
             let restored = restored(&connection)?;
+            noted::compare(path, &connection)?;
             let heads = Arc::<Heads>::default();
-            let threads = Threads::start(path, connection, heads.clone(), lock)?;
+            let note = Note::open(path, &connection, clock.clone());
+            let threads = Threads::start(path, connection, heads.clone(), note, lock)?;
             Ok(Self { threads, heads, tag: tag.into(), restored, clock })
         };
         open().map_err(named)

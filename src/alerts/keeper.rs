@@ -62,9 +62,7 @@ impl Keeper {
             })
             .collect();
         for (alert, machine) in &machines {
-            if *alert == Alert::Parked {
-                look.parked_before(machine.kept.mark);
-            }
+            look.told_before(*alert, machine.kept.mark);
         }
         let (unwritten, started) = (VecDeque::new(), Instant::now());
         let keeper = Self {
@@ -114,8 +112,8 @@ impl Keeper {
             return;
         };
         let tell = machine.step(observed, now, patience);
-        if alert == Alert::Parked {
-            machine.kept.mark = self.look.parked();
+        if let Some(mark) = self.look.mark(alert) {
+            machine.kept.mark = mark;
         }
         let text = match tell {
             None => return,
@@ -143,7 +141,9 @@ impl Keeper {
             Alert::Network(_) | Alert::Ledger => Patience { grace, calm },
             // Their thresholds are patient enough.
             Alert::Queue | Alert::Disk | Alert::Clock => Patience { grace: Duration::ZERO, calm },
-            Alert::Parked | Alert::ReadBack => Patience { grace: Duration::ZERO, calm: QUIET },
+            Alert::Parked | Alert::ReadBack | Alert::LostEnd => {
+                Patience { grace: Duration::ZERO, calm: QUIET }
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use super::episode::{Moment, Observed};
 use super::skew::Jumps;
 use super::{Alert, Signs, Skew};
 use crate::config::Alerts;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, LostEnd};
 use crate::networks::{Networks, Powers};
 
 /// How often the ledger is written to when nothing else does, to see that it can be.
@@ -31,6 +31,8 @@ pub struct Look {
     parked: u64,
     /// Places that could not be read back, likewise.
     unread: u64,
+    /// Up to when what the ledger lost was told of, in milliseconds.
+    lost: u64,
     jumps: Jumps,
     written: Written,
 }
@@ -66,19 +68,28 @@ impl Look {
             settings,
             parked: 0,
             unread: 0,
+            lost: 0,
             jumps,
             written,
         }
     }
 
-    /// So many parked deliveries were told of before the start.
-    pub(super) const fn parked_before(&mut self, count: u64) {
-        self.parked = count;
+    /// So much of an alert was told before the start.
+    pub(super) const fn told_before(&mut self, alert: Alert, mark: u64) {
+        match alert {
+            Alert::Parked => self.parked = mark,
+            Alert::LostEnd => self.lost = mark,
+            _ => {}
+        }
     }
 
-    /// The parked deliveries that need not be told of again.
-    pub(super) const fn parked(&self) -> u64 {
-        self.parked
+    /// What need not be told again of an alert, after a start either.
+    pub(super) const fn mark(&self, alert: Alert) -> Option<u64> {
+        match alert {
+            Alert::Parked => Some(self.parked),
+            Alert::LostEnd => Some(self.lost),
+            _ => None,
+        }
     }
 
     /// How each alert stands now.
@@ -95,6 +106,7 @@ impl Look {
                 Alert::Clock => self.clock(now),
                 Alert::ReadBack => self.read_back(),
                 Alert::Ledger => self.ledger(now).await,
+                Alert::LostEnd => self.lost_end().await,
             };
             seen.push((alert, observed));
         }
@@ -192,6 +204,21 @@ impl Look {
                 1 => "once".to_owned(),
                 many => format!("{many} times"),
             },
+        ))
+    }
+
+    async fn lost_end(&mut self) -> Observed {
+        let Ok(lost) = self.ledger.lost_end().await else { return Observed::Unknown };
+        let to = |lost: &LostEnd| lost.to.as_millisecond().unsigned_abs();
+        let Some(lost) = lost.filter(|lost| to(lost) != self.lost) else { return Observed::Fine };
+        self.lost = to(&lost);
+        let utc = |at: Timestamp| at.strftime("%F %T UTC");
+        Observed::Wrong(format!(
+            "The ledger has lost what it wrote down between {} and {}: its file was cut short, by \
+             the disk or by somebody. Messages of that time are read back. Commands may not have \
+             been done: look, and give them again. Check the disk.",
+            utc(lost.from),
+            utc(lost.to),
         ))
     }
 

@@ -114,16 +114,17 @@ pub fn finished(store: &Folder) -> anyhow::Result<()> {
 
 /// What makes up a store, as far as it is there.
 fn entries(store: &Folder) -> Vec<PathBuf> {
-    let ledger = store.ledger();
+    let file = store.ledger();
     let beside = |end: &str| {
-        let mut name = ledger.clone().into_os_string();
+        let mut name = file.clone().into_os_string();
         name.push(end);
         PathBuf::from(name)
     };
     [
-        ledger.clone(),
+        file.clone(),
         beside("-wal"),
         beside("-shm"),
+        ledger::noted::beside(&file),
         store.contacts(),
         store.matrix(),
         store.restoring(),

@@ -1,7 +1,7 @@
 //! What the places tied to another one are told of what was missed there.
 
 use jiff::Timestamp;
-use partyline_core::{Lateness, Network, Place};
+use partyline_core::{Again, Lateness, Lost, Network, Place};
 
 use crate::ledger::Skipped;
 
@@ -41,13 +41,14 @@ pub(crate) fn skipped(
 }
 
 /// What is said where something could not be read.
-pub(crate) fn lost(why: &str, from: &Place, again: bool) -> String {
-    let what_next = if again {
-        " It is read again from time to time; what is found is then passed on late, with its time."
-    } else {
-        ""
+pub(crate) fn lost(lost: &Lost, from: &Place) -> String {
+    let what_next = match lost.again {
+        Again::Yes => {
+            " It is read again from time to time; what is found is then passed on late, with its time."
+        }
+        Again::NotByItself | Again::No => "",
     };
-    format!("Messages {} may be missing here. {why}{what_next}", network(from))
+    format!("Messages {} may be missing here. {}{what_next}", network(from), lost.why)
 }
 
 fn counted(count: usize, one: &str, many: &str) -> String {

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use rusqlite::{Connection, params};
 
-use super::{Ledger, LedgerError};
+use super::{LIVELY, Ledger, LedgerError};
 
 /// Rows that one round takes at most, so that no commit is long and no request waits for it.
 pub(super) const BATCH: i64 = 500;
@@ -15,6 +15,7 @@ pub(super) enum Old {
     /// Receipts of messages that never became known.
     Orphans,
     Profiles,
+    Threads,
     Unparsed,
 }
 
@@ -36,6 +37,10 @@ impl Old {
             Self::Profiles => {
                 "DELETE FROM profiles WHERE key IN
                      (SELECT key FROM profiles WHERE at < ?1 LIMIT ?2)"
+            }
+            Self::Threads => {
+                "DELETE FROM threads WHERE (place, thread) IN
+                     (SELECT place, thread FROM threads WHERE newest < ?1 * 1000 LIMIT ?2)"
             }
             Self::Unparsed => {
                 "DELETE FROM unparsed WHERE id IN
@@ -95,9 +100,9 @@ impl Ledger {
             .await
     }
 
-    /// Deletes rows of the audit older than this, and answers to the operator's commands and receipts
-    /// of messages that nobody knows older than that, a bounded number at a time; whether there may
-    /// be more.
+    /// Deletes rows of the audit older than this, answers to the operator's commands and receipts of
+    /// messages that nobody knows older than that, and threads in which nothing was said for
+    /// [`LIVELY`]; a bounded number at a time; whether there may be more.
     ///
     /// # Errors
     /// Nothing was deleted.
@@ -107,12 +112,14 @@ impl Ledger {
         answers: SignedDuration,
     ) -> Result<bool, LedgerError> {
         let (audit, answers) = (self.before(audit), self.before(answers));
+        let threads = self.before(LIVELY);
         self.threads
             .write(move |writing| {
                 let rows = [
                     Old::Audit.delete(writing.connection, audit)?,
                     Old::Answers.delete(writing.connection, answers)?,
                     Old::Orphans.delete(writing.connection, answers)?,
+                    Old::Threads.delete(writing.connection, threads)?,
                 ];
                 Ok(rows.contains(&true))
             })

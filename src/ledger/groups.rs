@@ -421,7 +421,7 @@ pub(super) fn word(state: ConversationState) -> &'static str {
     STATES.iter().find(|(known, _)| *known == state).map_or("active", |(_, word)| word)
 }
 
-fn state_of(word: &str) -> Option<ConversationState> {
+pub(super) fn state_of(word: &str) -> Option<ConversationState> {
     STATES.iter().find(|(_, known)| *known == word).map(|(state, _)| *state)
 }
 

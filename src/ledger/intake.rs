@@ -11,6 +11,7 @@ use super::heads::{News, Row};
 use super::held;
 use super::holds::drain;
 use super::inbox;
+use super::lively;
 use super::mark::{Key, mark};
 use super::members::is_member;
 use super::receipts;
@@ -180,6 +181,7 @@ fn accept_one(writing: &Writing<'_>, entry: &Entry, now: i64, accepted: &mut Acc
     if let Happening::Message { id, .. } = &event.happening {
         map_message(writing, place.id, id, row, None)?;
     }
+    lively::note_reply(writing, &place, entry)?;
     if !heard_elsewhere {
         inbox::knock(writing, entry, row, now, accepted)?;
     }

@@ -25,7 +25,7 @@ impl Role {
     }
 
     /// The role of a row; `None` for one that a later program wrote.
-    fn read(role: &str, conversation: &str) -> Option<Self> {
+    pub(super) fn read(role: &str, conversation: &str) -> Option<Self> {
         match role {
             "admin" => Some(Self::Admin),
             "manager" => conversation.parse().ok().map(Self::Manager),

@@ -9,7 +9,7 @@ use crate::crash::{Point, point};
 /// released: add one.
 const STEPS: &[&str] = &[
     STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9, STEP_10, STEP_11,
-    STEP_12, STEP_13, STEP_14, STEP_15, STEP_16, STEP_17,
+    STEP_12, STEP_13, STEP_14, STEP_15, STEP_16, STEP_17, STEP_18,
 ];
 
 const STEP_1: &str = "
@@ -440,6 +440,22 @@ CREATE TABLE invitations (
     conversation TEXT PRIMARY KEY,
     template TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Threads of Slack channels, each with the ordinal of the newest reply that came: of one that began long
+/// ago a channel's history does not show that it has new replies. `deadly` is the version of the program
+/// that died over a place again and again: that version does not read it back any more.
+const STEP_18: &str = "
+CREATE TABLE threads (
+    place INTEGER NOT NULL REFERENCES places (id),
+    thread TEXT NOT NULL,
+    newest INTEGER NOT NULL,
+    PRIMARY KEY (place, thread)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX threads_newest ON threads (newest);
+
+ALTER TABLE places ADD COLUMN deadly TEXT;
+CREATE INDEX places_deadly ON places (id) WHERE deadly IS NOT NULL;
 ";
 
 /// The version of the ledger that this program writes.

@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::LedgerError;
 use super::checkpoint::Checkpoints;
 use super::heads::{Heads, News};
+use super::noted::Note;
 use crate::crash::{Point, point};
 use crate::store::Lock;
 
@@ -147,6 +148,7 @@ impl Threads {
         path: &Path,
         writer: Connection,
         heads: Arc<Heads>,
+        note: Note,
         lock: Lock,
     ) -> Result<Self, LedgerError> {
         // Behind everything that waits; a number of something settled may come again.
@@ -162,7 +164,7 @@ impl Threads {
         spawn("ledger-writer", move || {
             let (next_position, news) = (Cell::new(next), RefCell::default());
             let writing = Writing { connection: &writer, next_position, news };
-            write_all(&writing, jobs, checkpoints, &heads);
+            write_all(&writing, jobs, (checkpoints, note), &heads);
             if found.get().is_none() {
                 // Leave a clean file behind: the log is folded into the database.
                 let _ = writer.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -289,7 +291,7 @@ pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<
 fn write_all(
     writing: &Writing<'_>,
     mut jobs: mpsc::Receiver<Box<dyn WriteJob>>,
-    mut checkpoints: Checkpoints,
+    (mut checkpoints, mut note): (Checkpoints, Note),
     heads: &Heads,
 ) {
     let mut batch = Vec::new();
@@ -306,6 +308,7 @@ fn write_all(
         }
         let news = writing.news.take();
         if result.is_ok() {
+            note.committed(writing.connection);
             heads.commit(news);
             batch.iter_mut().for_each(|job| job.afterwards(writing.connection));
         }

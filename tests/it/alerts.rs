@@ -133,6 +133,46 @@ async fn what_waits_too_long_and_what_was_parked_is_told() {
     assert_eq!(it.told(4).await.len(), 4, "nothing else");
 }
 
+/// A slash command is in no history: whoever looks after the bridge hears that some may be lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_ledger_lost_at_its_end_is_told_once() {
+    let mut it = Watched::new("").await;
+    let group = it.world.group("spring-launch", &["+14155550101"]).await;
+    it.world.daemon.start().await;
+    it.world.slack.user_says(&group.channel, &it.world.admin, "s0").expect("said");
+    it.world.wait_for_inbox(&group.phones[0], 1).await;
+    let log = it.world.daemon.store().join("ledger.db-wal");
+    let length = std::fs::metadata(&log).expect("the log").len();
+    it.world.command(&group.channel, &it.world.admin, "contact add +14155550101 Maya").await;
+    // An ordinary kill loses nothing, and nothing is told of it.
+    it.world.daemon.kill();
+    it.world.daemon.start().await;
+    it.world.daemon.wait_until_settled().await;
+    assert_eq!(it.open().await, []);
+
+    it.world.daemon.kill();
+    let file = std::fs::OpenOptions::new().write(true).open(&log).expect("the log");
+    file.set_len(length).expect("cut");
+    it.world.daemon.start().await;
+    let told = it.told(1).await;
+    assert!(
+        told[0].starts_with("Alert: The ledger has lost what it wrote down between"),
+        "{told:?}"
+    );
+    assert!(told[0].contains("Commands may not have been done"), "{told:?}");
+    // Neither the next start nor the next kill makes more of it.
+    it.world.daemon.stop().await;
+    it.world.daemon.start().await;
+    it.world.daemon.kill();
+    it.world.daemon.start().await;
+    it.wait_for("lost_end", 1.0).await;
+    it.world.slack.user_says(&group.channel, &it.world.admin, "s1").expect("said");
+    it.world.wait_for_inbox(&group.phones[0], 2).await;
+    it.world.daemon.wait_until_settled().await;
+    assert_eq!(it.told(1).await.len(), 1, "once");
+    assert_eq!(inbox(&group.phones[0]), ["*Ada Admin*: s0", "*Ada Admin*: s1"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_public_address_that_leads_elsewhere_is_told() {
     let mut it = Watched::new("").await;

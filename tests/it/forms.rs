@@ -8,27 +8,14 @@ mod slow;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use partyline_slack::simulator::{Mode, Options, Run, Simulator, View};
+use partyline_slack::simulator::{Options, Run, Simulator, View};
 use serde_json::Value;
 
-use crate::support::{PATIENCE, SECOND_SENDER, SENDER, World, inbox};
+use crate::support::{PATIENCE, SECOND_SENDER, SENDER, World, inbox, over_http};
 
 /// A world in which Slack calls the daemon.
 async fn by_http() -> World {
-    // The daemon's address is known only after the simulator's: the mode is set again below.
-    let nowhere: url::Url = "http://127.0.0.1:9/".parse().expect("Slack takes it");
-    let mode = Mode::Http {
-        events_url: nowhere.clone(),
-        commands_url: nowhere.clone(),
-        interactivity_url: nowhere,
-    };
-    let world = World::with(Options { mode, ..Options::default() }).await;
-    world.slack.set_mode(Mode::Http {
-        events_url: world.daemon.url("/webhooks/slack/events"),
-        commands_url: world.daemon.url("/webhooks/slack/commands"),
-        interactivity_url: world.daemon.url("/webhooks/slack/interactivity"),
-    });
-    world
+    World::with(Options { mode: over_http(), ..Options::default() }).await
 }
 
 /// A channel that the admin and the bridge are in.

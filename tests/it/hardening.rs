@@ -98,6 +98,29 @@ async fn it_runs_as_nobody_where_only_its_store_can_be_written() {
     world.daemon.stop().await;
 }
 
+/// systemd itself says how exposed the unit leaves the system: 0 is best, 10 the worst.
+#[test]
+fn systemd_finds_the_unit_closed_and_right() {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/partyline.service");
+    let mut analyze = Command::new("systemd-analyze");
+    // Above 1.5 it fails.
+    let output = analyze.args(["security", "--offline=true", "--threshold=15"]).arg(&unit).output();
+    let output = output.expect("systemd-analyze: tests/run installs it");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("Overall exposure level"), "{said}");
+
+    // A key that it does not know, or a value that is none, it would only warn of.
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("partyline.service");
+    let text = std::fs::read_to_string(&unit).expect("the unit");
+    std::fs::write(&copy, text.replace("/usr/local/bin/partyline", "/bin/true")).expect("a copy");
+    let output = Command::new("systemd-analyze").arg("verify").arg(&copy).output();
+    let output = output.expect("systemd-analyze");
+    let warned = String::from_utf8_lossy(&output.stderr);
+    let ours: Vec<_> = warned.lines().filter(|line| line.contains("partyline")).collect();
+    assert!(output.status.success() && ours.is_empty(), "{warned}");
+}
+
 /// Each test that `SECURITY.md` names is there, under that name.
 #[test]
 fn the_threat_model_names_tests_that_exist() {

@@ -23,6 +23,7 @@ mod optout;
 mod partition;
 mod person;
 mod poison;
+mod pressure;
 mod refusals;
 mod relay;
 mod roles;

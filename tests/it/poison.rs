@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::support::{PATIENCE, World, inbox};
+use crate::support::{Daemon, PATIENCE, World, inbox};
 
 const PARKED: &str = "partyline_deliveries{state=\"parked\"}";
 
@@ -102,6 +102,68 @@ async fn a_message_that_ends_the_program_each_time_is_parked_in_the_end() {
     assert!(told.contains("may not have arrived") && told.contains("\"deadly\""), "{told}");
     assert_eq!(world.daemon.metric(PARKED).await, Some(1.0));
     assert_eq!(inbox(&group.phones[0]), ["*Ada Admin*: before"]);
+}
+
+/// While it is read back, the program dies over each place that there is: that ends, and people hear
+/// what to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_over_which_the_program_dies_is_read_no_more() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    let (phone, conversation) = (&group.phones[0], &group.conversation);
+    world.daemon.start().await;
+    phone.say(conversation, "p0").await.unwrap();
+    world.wait_for_posts(&group.channel, 1).await;
+    world.slack.user_says(&group.channel, &world.admin, "s0").unwrap();
+    world.wait_for_inbox(phone, 1).await;
+    world.daemon.wait_until_settled().await;
+    world.daemon.stop().await;
+    phone.say_at_once(conversation, "missed").unwrap();
+
+    let deadly = "read.read=return";
+    world.daemon.arm(deadly);
+    let mut deaths = 0;
+    while !survives(&mut world.daemon).await {
+        deaths += 1;
+        assert!(deaths < 40, "it dies for ever\n{}", world.daemon.log());
+    }
+    // What comes is relayed, and the next start does not die of it either.
+    world.daemon.kill();
+    world.daemon.start().await;
+    phone.say(conversation, "p1").await.unwrap();
+    world.wait_for_posts(&group.channel, 4).await;
+    world.daemon.wait_until_settled().await;
+    let texts: Vec<_> = world.channel(&group.channel).into_iter().map(|(_, text)| text).collect();
+    let told = texts.iter().filter(|text| text.contains("ended again and again"));
+    assert_eq!(told.count(), 1, "{texts:?}");
+    assert!(texts.contains(&"p1".to_owned()) && !texts.contains(&"missed".to_owned()), "{texts:?}");
+
+    // Whoever was told has it tried again.
+    world.daemon.stop().await;
+    let mended = world.daemon.command(&["doctor", "--mend"]).output().unwrap();
+    let mended = String::from_utf8_lossy(&mended.stdout).into_owned();
+    assert!(mended.contains("2 places are not read back"), "{mended}");
+    world.daemon.arm("");
+    world.daemon.start().await;
+    world.wait_for_posts(&group.channel, 5).await;
+    let (_, found) = world.channel(&group.channel).pop().unwrap();
+    assert!(found.ends_with("missed"), "{found}");
+}
+
+/// Starts it, and waits until it ends, or has come to know that it dies over two places.
+async fn survives(daemon: &mut Daemon) -> bool {
+    daemon.spawn();
+    let began = std::time::Instant::now();
+    loop {
+        if daemon.ended().is_some() {
+            return false;
+        }
+        if daemon.metric("partyline_places_with_holes").await == Some(2.0) {
+            return true;
+        }
+        assert!(began.elapsed() < PATIENCE, "it neither ends nor goes on\n{}", daemon.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// How many messages of a channel a start reads from its history.

@@ -2,7 +2,7 @@
 
 use partyline_slack::simulator::Author;
 
-use crate::support::{World, inbox};
+use crate::support::{World, inbox, over_http};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_from_a_phone_stands_in_the_channel_under_the_members_name() {
@@ -112,20 +112,8 @@ async fn what_came_while_the_daemon_was_down_is_read_back_in_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_http_transport_does_the_same() {
-    use partyline_slack::simulator::{Mode, Options};
-    // The daemon's address is known only after the simulator's: the mode is set again below.
-    let nowhere: url::Url = "http://127.0.0.1:9/".parse().unwrap();
-    let mode = Mode::Http {
-        events_url: nowhere.clone(),
-        commands_url: nowhere.clone(),
-        interactivity_url: nowhere,
-    };
-    let mut world = World::with(Options { mode, ..Options::default() }).await;
-    world.slack.set_mode(Mode::Http {
-        events_url: world.daemon.url("/webhooks/slack/events"),
-        commands_url: world.daemon.url("/webhooks/slack/commands"),
-        interactivity_url: world.daemon.url("/webhooks/slack/interactivity"),
-    });
+    use partyline_slack::simulator::Options;
+    let mut world = World::with(Options { mode: over_http(), ..Options::default() }).await;
     let group = world.group("spring-launch", &["+14155550101"]).await;
     world.daemon.start().await;
     world.slack.verify_events_url().await.expect("the challenge is answered");

@@ -1,8 +1,12 @@
-//! Messages of which Slack sends no event, or a late one, over a socket that lives.
+//! Messages of which Slack sends no event, or a late one, over a socket that lives; and replies that no
+//! list shows.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use partyline_slack::simulator::{Dose, Fault};
+use jiff::SignedDuration;
+use partyline_core::{Clock, ManualClock, SystemClock};
+use partyline_slack::simulator::{Dose, Fault, Options};
 
 use crate::support::{Group, World, inbox};
 
@@ -99,4 +103,32 @@ async fn what_slack_announces_late_comes_once() {
     arrived.sort_by_key(|text| text.trim_start_matches("late ").to_owned());
     let words: Vec<_> = arrived.iter().map(|text| text.trim_start_matches("late ")).collect();
     assert_eq!(words, ["delayed", "heard", "held back"]);
+}
+
+/// A channel's history shows a thread by the message that began it, three days ago.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_in_an_old_thread_is_read_back_after_a_start() {
+    let three_days = SignedDuration::from_hours(72);
+    let clock = Arc::new(ManualClock::new(SystemClock.now().saturating_sub(three_days).unwrap()));
+    let mut world = World::with(Options { clock: clock.clone(), ..Options::default() }).await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    world.daemon.start().await;
+    let head = world.slack.user_says(&group.channel, &world.admin, "head").unwrap();
+    let reply = |text| {
+        world.slack.user_replies(&group.channel, &world.admin, head, text, false).unwrap();
+    };
+    reply("then");
+    world.wait_for_inbox(&group.phones[0], 2).await;
+    clock.advance(three_days);
+    world.slack.user_says(&group.channel, &world.admin, "today").unwrap();
+    world.wait_for_inbox(&group.phones[0], 3).await;
+    world.daemon.wait_until_settled().await;
+    world.daemon.kill();
+    reply("missed");
+    world.daemon.start().await;
+    world.wait_for_inbox(&group.phones[0], 4).await;
+    world.daemon.wait_until_settled().await;
+    let arrived = inbox(&group.phones[0]);
+    assert!(arrived[3].ends_with("missed"), "{arrived:?}");
+    assert_eq!(arrived.len(), 4);
 }

@@ -48,6 +48,16 @@ impl Clock for MovedClock {
     }
 }
 
+/// Slack calls the daemon: for [`World::with`], which fills in where.
+pub(crate) fn over_http() -> slack::Mode {
+    let nowhere: url::Url = "http://127.0.0.1:9/".parse().expect("an address");
+    slack::Mode::Http {
+        events_url: nowhere.clone(),
+        commands_url: nowhere.clone(),
+        interactivity_url: nowhere,
+    }
+}
+
 /// A conversation tied to a Slack channel by the configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
@@ -75,6 +85,13 @@ impl World {
         let slack = slack::Simulator::start(options).await.expect("Slack");
         let admin = slack.add_user("Ada Admin", Some("https://pictures.test/ada.png"));
         let daemon = Daemon::new(&twilio, &slack, &admin);
+        if slack.options().mode != slack::Mode::Socket {
+            slack.set_mode(slack::Mode::Http {
+                events_url: daemon.url("/webhooks/slack/events"),
+                commands_url: daemon.url("/webhooks/slack/commands"),
+                interactivity_url: daemon.url("/webhooks/slack/interactivity"),
+            });
+        }
         twilio.set_webhook_url(Some(&daemon.url("/webhooks/twilio")));
         Self { twilio, slack, daemon, admin, clock }
     }

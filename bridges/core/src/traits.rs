@@ -194,8 +194,19 @@ pub struct Stored {
 pub struct Lost {
     /// What happened, in a sentence for people.
     pub why: String,
-    /// Whether it may be read later.
-    pub again: bool,
+    /// Whether it is read later.
+    pub again: Again,
+}
+
+/// Whether what could not be read is read later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// From time to time, from where it is missing on.
+    Yes,
+    /// From where it is missing on, but not by itself: the sentence says when.
+    NotByItself,
+    /// It is lost.
+    No,
 }
 
 /// It could not be stored: do not acknowledge it.

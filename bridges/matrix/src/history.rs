@@ -7,7 +7,7 @@ use matrix_sdk::Room;
 use matrix_sdk::deserialized_responses::TimelineEvent;
 use matrix_sdk::room::MessagesOptions;
 use matrix_sdk::ruma::uint;
-use partyline_core::{Failure, Lost, Reason};
+use partyline_core::{Again, Failure, Lost, Reason};
 
 use crate::error;
 
@@ -67,14 +67,17 @@ pub(crate) async fn since(room: &Room, event: &str, now: Timestamp) -> Result<Si
 
 /// What is said of a room in which more than [`MOST`] events were missed.
 pub(crate) fn too_many() -> Lost {
-    Lost { why: format!("More than {MOST} were missed; only the newest were read."), again: false }
+    Lost {
+        why: format!("More than {MOST} were missed; only the newest were read."),
+        again: Again::No,
+    }
 }
 
 /// What is said of a room in which the last message that was read is not there any more.
 pub(crate) fn gone() -> Lost {
     let why =
         "The last message that was read there is gone, so that nobody can tell what came after it.";
-    Lost { why: why.into(), again: false }
+    Lost { why: why.into(), again: Again::No }
 }
 
 /// Everything of consequence since the bot came into the room.

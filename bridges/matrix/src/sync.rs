@@ -22,7 +22,7 @@ use matrix_sdk::ruma::presence::PresenceState;
 use matrix_sdk::store::StateStoreDataKey;
 use matrix_sdk::sync::{State, SyncResponse, Timeline};
 use matrix_sdk::{Client, Room};
-use partyline_core::{Backoff, Intake, Lost, Network, NotStored, Verdict};
+use partyline_core::{Again, Backoff, Intake, Lost, Network, NotStored, Verdict};
 use tokio::time::Instant;
 
 use crate::history::{self, Since};
@@ -231,7 +231,7 @@ impl Road<'_> {
             Err(failure) => {
                 tracing::error!(room = %room.room_id(), "what was missed is not read: {failure}");
                 history::note_lost(room);
-                let lost = Lost { why: failure.sentence, again: true };
+                let lost = Lost { why: failure.sentence, again: Again::Yes };
                 self.missed(room, said.unwrap_or_default(), Some(lost)).await;
             }
         }

@@ -40,11 +40,35 @@ pub(crate) enum Depth {
     Page,
 }
 
+impl Depth {
+    /// How long before the cursor something was said in threads that may have new replies, of those
+    /// that began too long ago to be shown.
+    const fn lively(self) -> SignedDuration {
+        match self {
+            Self::Day => SignedDuration::from_hours(7 * 24),
+            Self::Page => SignedDuration::from_hours(1),
+        }
+    }
+}
+
 /// What shows which threads may have new replies.
 #[derive(Clone, Copy)]
 pub(crate) struct Sight<'a> {
     pub(crate) depth: Depth,
     pub(crate) threads: &'a Threads,
+}
+
+impl Sight<'_> {
+    /// The threads that may have replies after this ordinal and that a channel's history, read to this
+    /// depth, does not show.
+    fn remembered(self, channel: &str, after: u64) -> impl Iterator<Item = String> {
+        let shown = match self.depth {
+            Depth::Day => after.saturating_sub(micros(THREADS_SINCE)),
+            Depth::Page => u64::MAX,
+        };
+        let lively = self.threads.lively(channel, after, self.depth.lively()).into_iter();
+        lively.filter(move |thread| ts::ordinal(thread).is_some_and(|began| began < shown))
+    }
 }
 
 /// A message, and the bytes that it was read from.
@@ -118,7 +142,7 @@ pub(crate) async fn read_back(
         (Some(after), None) => {
             let depth = sight.depth;
             let mut threads = messages(client, reader, &channel, after, depth, &mut found).await?;
-            threads.extend(sight.threads.lively(channel_id, after));
+            threads.extend(sight.remembered(channel_id, after));
             for thread in threads {
                 match replies(client, reader, &channel, &thread, after, &mut found).await {
                     // It was deleted meanwhile: nothing in it is left to read.
@@ -171,8 +195,7 @@ async fn messages(
     depth: Depth,
     found: &mut InOrder,
 ) -> Result<BTreeSet<String>, Failure> {
-    let lookback = u64::try_from(THREADS_SINCE.as_micros()).unwrap_or(0);
-    let oldest = ts::from_ordinal(after.saturating_sub(lookback));
+    let oldest = ts::from_ordinal(after.saturating_sub(micros(THREADS_SINCE)));
     let span =
         Span { channel: channel.id(), thread: None, oldest: Some(&oldest), newest_only: false };
     let mut threads = BTreeSet::new();
@@ -238,6 +261,10 @@ async fn pages(
         None,
         format!("Slack's history of channel {} does not end; it is read again.", span.channel),
     ))
+}
+
+fn micros(span: SignedDuration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or_default()
 }
 
 fn read(raw: &RawValue) -> Option<Found> {

@@ -196,6 +196,15 @@ impl Slack {
         guarded(Network::Slack, || read(&reader))
     }
 
+    /// Has it know of threads in which something was said before it was started, each as channel, the
+    /// message that began it, and the ordinal of the newest reply; the newest last. At most 16 for each
+    /// of 4,096 channels are kept.
+    pub fn recall_threads(&self, threads: impl IntoIterator<Item = (String, String, u64)>) {
+        for (channel, thread, newest) in threads {
+            self.threads.replied(&channel, &thread, newest);
+        }
+    }
+
     /// What a place's history holds after the cursor.
     async fn history(
         &self,

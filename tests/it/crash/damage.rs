@@ -116,7 +116,7 @@ async fn a_log_that_was_cut_or_garbled_loses_and_doubles_nothing() {
         machine.begin().await;
         machine.world.daemon.start().await;
         for _ in 0..150 {
-            machine.say();
+            machine.say().await;
             // The pace of the talk; nothing is waited for.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

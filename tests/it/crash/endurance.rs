@@ -71,7 +71,7 @@ async fn under_mixed_traffic_memory_files_and_threads_stay_as_they_were() {
         if began.elapsed() >= due {
             samples.push(Sample::take(&machine, began.elapsed()));
         }
-        machine.say();
+        machine.say().await;
         if machine.said() % 50 == 0 {
             machine.command().await;
         }

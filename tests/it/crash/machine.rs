@@ -11,7 +11,9 @@ use rand::{Rng, SeedableRng};
 use tokio::task::JoinHandle;
 
 use super::life::{End, Insists, Life};
-use crate::support::{Group, PATIENCE, World};
+use crate::matrix::hall::Hall;
+use crate::support::synapse::{Person, Synapse};
+use crate::support::{Group, PATIENCE, World, over_http};
 
 /// How long a life lasts at most if its fail point is not reached.
 const LONGEST_LIFE: Duration = PATIENCE;
@@ -45,9 +47,21 @@ enum Wish {
     Nothing,
 }
 
+/// A homeserver with a room for each of the first groups.
+pub(super) struct Rooms {
+    _synapse: Synapse,
+    pub(super) bot: Person,
+    /// Somebody who is in all of them, and talks.
+    pub(super) ravi: Person,
+    /// By conversation.
+    pub(super) of: HashMap<String, String>,
+}
+
 /// The machine.
 pub(super) struct Machine {
     pub(super) world: World,
+    /// What takes part besides, in some runs.
+    pub(super) rooms: Option<Rooms>,
     pub(super) groups: Vec<Group>,
     /// Users of the workspace who talk.
     pub(super) people: Vec<String>,
@@ -72,14 +86,24 @@ pub(super) struct Machine {
 impl Machine {
     /// So many groups of two phones and a channel, with a daemon that is not running yet.
     pub(super) async fn new(groups: u32, seed: u64) -> Self {
-        let mut world = World::with(slack::Options {
-            // What was not acknowledged comes again soon, so that repeats are among it.
-            event_retries: [0, 1, 5].map(Duration::from_secs).to_vec(),
-            half_open_for: Duration::from_secs(3),
-            kept_messages: 1_000_000,
-            ..slack::Options::default()
-        })
-        .await;
+        Self::around(World::with(options()).await, None, groups, seed).await
+    }
+
+    /// The same, with Slack calling the daemon instead of the daemon calling Slack.
+    pub(super) async fn over_http(groups: u32, seed: u64) -> Self {
+        let options = slack::Options { mode: over_http(), ..options() };
+        Self::around(World::with(options).await, None, groups, seed).await
+    }
+
+    /// The same, with a room on a homeserver for each group.
+    pub(super) async fn with_rooms(groups: u32, seed: u64) -> Self {
+        let world = World::with(options()).await;
+        let Hall { world, synapse, bot, ravi } = Hall::around(Synapse::start().await, world).await;
+        let rooms = Rooms { _synapse: synapse, bot, ravi, of: HashMap::new() };
+        Self::around(world, Some(rooms), groups, seed).await
+    }
+
+    async fn around(mut world: World, rooms: Option<Rooms>, groups: u32, seed: u64) -> Self {
         let people = ["Ada Admin", "Ben Carter", "Chloé Dupont"];
         let mut ids = vec![world.admin.clone()];
         ids.extend(people[1..].iter().map(|name| world.slack.add_user(name, None)));
@@ -91,6 +115,7 @@ impl Machine {
         });
         let mut machine = Self {
             world,
+            rooms,
             groups: Vec::new(),
             people: ids,
             office,
@@ -108,6 +133,12 @@ impl Machine {
         for _ in 0..groups {
             let group = machine.group().await;
             machine.world.daemon.link(&group.conversation, &format!("slack:{}", group.channel));
+            if let Some(rooms) = &mut machine.rooms {
+                let room = rooms.ravi.create_room(&[&rooms.bot.id]).await;
+                rooms.bot.join(&room).await;
+                machine.world.daemon.link(&group.conversation, &format!("matrix:{room}"));
+                rooms.of.insert(group.conversation.clone(), room);
+            }
             machine.groups.push(group);
         }
         machine
@@ -131,7 +162,19 @@ impl Machine {
             self.world.wait_for_posts(&group.channel, group.phones.len()).await;
         }
         self.world.daemon.wait_until_settled().await;
+        self.wait_until_rooms_are_read().await;
         self.world.daemon.kill();
+    }
+
+    async fn wait_until_rooms_are_read(&self) {
+        let Some(rooms) = &self.rooms else { return };
+        let began = Instant::now();
+        let read = "SELECT count(*) FROM places WHERE place LIKE 'matrix:%' AND last IS NOT NULL";
+        while self.ledger().query_row(read, [], |row| row.get::<_, usize>(0)) != Ok(rooms.of.len())
+        {
+            assert!(began.elapsed() < PATIENCE, "rooms are not read\n{}", self.world.daemon.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// A group of two phones and a channel, tied to nothing.
@@ -153,8 +196,9 @@ impl Machine {
         self.said
     }
 
-    /// One message, somewhere: of a phone, in a channel, in a thread. Its last word is its own.
-    pub(super) fn say(&mut self) {
+    /// One message, somewhere: of a phone, in a channel, in a thread, in a room. Its last word is its
+    /// own.
+    pub(super) async fn say(&mut self) {
         let group = self.groups.choose(&mut self.rng).expect("a group");
         self.said += 1;
         let mark = format!("m{}", self.said);
@@ -163,13 +207,15 @@ impl Machine {
             1 => format!("{} {mark}", "long ".repeat(200)),
             _ => mark.clone(),
         };
-        match self.rng.random_range(0..20) {
-            0..10 => {
+        let room = self.rooms.as_ref().and_then(|rooms| rooms.of.get(&group.conversation));
+        match (self.rng.random_range(0..20), room, &self.rooms) {
+            (14.., Some(room), Some(rooms)) => drop(rooms.ravi.say(room, &text).await),
+            (0..10, ..) => {
                 let phone = group.phones.choose(&mut self.rng).expect("a phone");
                 phone.say_at_once(&group.conversation, text.as_str()).expect("a member");
                 self.tried.entry(group.conversation.clone()).or_default().push(mark);
             }
-            10..12 if self.heads.contains_key(&group.channel) => {
+            (10..12, ..) if self.heads.contains_key(&group.channel) => {
                 let user = self.people.choose(&mut self.rng).expect("a user");
                 let head = self.heads[&group.channel];
                 self.world
@@ -287,7 +333,7 @@ impl Machine {
     /// it was to end; else its fail point was not reached.
     pub(super) async fn live(&mut self, life: &Life) -> bool {
         for _ in 0..life.missed {
-            self.say();
+            self.say().await;
         }
         life.break_platforms(&self.world);
         self.world.daemon.arm(&life.armed());
@@ -307,7 +353,7 @@ impl Machine {
                 );
                 return true;
             }
-            self.say();
+            self.say().await;
             if let Some(kind) = life.insists {
                 self.command_of(match kind {
                     Insists::Contacts => 0,
@@ -330,6 +376,17 @@ impl Machine {
             End::Kill(_) | End::At(..) => self.world.daemon.kill(),
         }
         !matches!(life.end, End::At(..))
+    }
+}
+
+/// Slack as the machine has it.
+fn options() -> slack::Options {
+    slack::Options {
+        // What was not acknowledged comes again soon, so that repeats are among it.
+        event_retries: [0, 1, 5].map(Duration::from_secs).to_vec(),
+        half_open_for: Duration::from_secs(3),
+        kept_messages: 1_000_000,
+        ..slack::Options::default()
     }
 }
 

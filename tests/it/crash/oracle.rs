@@ -1,8 +1,8 @@
 //! What must stand where at the end, and what differs.
 //!
 //! The platforms are the witnesses. What a phone said, in the order of its conversation, must
-//! stand in the channel; what was said in the channel, in its order, must stand in the
-//! conversation: each once. Of a message that Slack announced late or not at all, the order is
+//! stand in the channel and in the room, if there is one; what was said in the channel, in its order,
+//! must stand in the conversation and in the room; and so on: each once. Of a message that Slack announced late or not at all, the order is
 //! excused. Two more things excuse a message, and both are to be seen by a person:
 //!
 //! - it was parked because the platform refused it for good. It is listed with a reason, its room
@@ -27,6 +27,15 @@ struct Parked {
     number: i64,
     reason: String,
     owed: String,
+}
+
+/// Somewhere where people talk.
+struct Heard {
+    name: String,
+    /// What its own people said, in its order.
+    said: Vec<String>,
+    /// What the bridge said there.
+    arrived: Vec<String>,
 }
 
 /// What is excused of its place in the order, or of being there.
@@ -96,7 +105,7 @@ impl Machine {
         }
     }
 
-    fn ledger(&self) -> Connection {
+    pub(super) fn ledger(&self) -> Connection {
         let path = self.world.daemon.store().join("ledger.db");
         let ledger = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
         ledger.expect("the ledger")
@@ -118,7 +127,7 @@ impl Machine {
     async fn wait_until_right(&self, excused: &Excused) {
         let began = std::time::Instant::now();
         loop {
-            let wrong = self.what_is_wrong(excused);
+            let wrong = self.what_is_wrong(excused).await;
             if wrong.is_empty() {
                 return;
             }
@@ -135,51 +144,73 @@ impl Machine {
     }
 
     /// Everything that is not as it must be, in words; empty if all is.
-    fn what_is_wrong(&self, excused: &Excused) -> String {
+    async fn what_is_wrong(&self, excused: &Excused) -> String {
         let mut wrong = String::new();
         for group in &self.groups {
-            let (by_phones, by_bridge) = self.conversation(group);
-            let (by_people, posted) = self.channel(group);
+            let mut places = vec![self.conversation(group), self.channel(group)];
+            places.extend(self.room(group).await);
             let tried = self.tried.get(&group.conversation).cloned().unwrap_or_default();
-            let dropped: Vec<_> = tried.iter().filter(|one| !by_phones.contains(one)).collect();
+            let dropped: Vec<_> =
+                tried.iter().filter(|one| !places[0].said.contains(one)).collect();
             if !dropped.is_empty() {
                 let _ = writeln!(wrong, "{}: the hook dropped {dropped:?}", group.conversation);
             }
-            let into_channel = difference(&by_phones, &posted, excused);
-            let into_conversation = difference(&by_people, &by_bridge, excused);
-            for (place, difference) in
-                [(&group.channel, into_channel), (&group.conversation, into_conversation)]
-            {
-                for (mark, what) in difference {
-                    let _ = writeln!(wrong, "{place}: {mark} {what}{}", self.rows_of(&mark));
+            for (to, from) in pairs(places.len()) {
+                let elsewhere: HashSet<&String> = (0..places.len())
+                    .filter(|other| *other != from)
+                    .flat_map(|other| &places[other].said)
+                    .collect();
+                let arrived = places[to].arrived.iter().filter(|one| !elsewhere.contains(one));
+                let arrived: Vec<String> = arrived.cloned().collect();
+                for (mark, what) in difference(&places[from].said, &arrived, excused) {
+                    let _ = writeln!(
+                        wrong,
+                        "{}: {mark} {what}{}",
+                        places[to].name,
+                        self.rows_of(&mark)
+                    );
                 }
             }
         }
         wrong
     }
 
-    /// What a conversation holds, in its order: of phones, and of the bridge.
-    fn conversation(&self, group: &Group) -> (Vec<String>, Vec<String>) {
-        let (mut phones, mut bridge) = (Vec::new(), Vec::new());
+    fn conversation(&self, group: &Group) -> Heard {
+        let mut heard = Heard::at(&group.conversation);
         for message in self.world.twilio.messages(&group.conversation) {
             let of_phone = message.author.starts_with("whatsapp:");
-            let list = if of_phone { &mut phones } else { &mut bridge };
+            let list = if of_phone { &mut heard.said } else { &mut heard.arrived };
             list.extend(mark(message.body.as_deref().unwrap_or_default()));
         }
-        (phones, bridge)
+        heard
     }
 
-    /// What a channel holds, in its order: of people, and posted for phones.
-    fn channel(&self, group: &Group) -> (Vec<String>, Vec<String>) {
-        let (mut people, mut posted) = (Vec::new(), Vec::new());
+    fn channel(&self, group: &Group) -> Heard {
+        let mut heard = Heard::at(&group.channel);
         for message in self.world.slack.messages(&group.channel) {
             let list = match &message.author {
-                slack::Author::User(_) => &mut people,
-                slack::Author::App { .. } => &mut posted,
+                slack::Author::User(_) => &mut heard.said,
+                slack::Author::App { .. } => &mut heard.arrived,
             };
             list.extend(mark(&message.text));
         }
-        (people, posted)
+        heard
+    }
+
+    async fn room(&self, group: &Group) -> Option<Heard> {
+        let rooms = self.rooms.as_ref()?;
+        let room = rooms.of.get(&group.conversation)?;
+        let mut heard = Heard::at(room);
+        for event in rooms.ravi.history(room).await {
+            let body = event["content"]["body"].as_str().unwrap_or_default();
+            if event["sender"] == rooms.bot.id.as_str() {
+                // What piled up goes as one message, a line each.
+                heard.arrived.extend(body.lines().filter_map(mark));
+            } else {
+                heard.said.extend(mark(body));
+            }
+        }
+        Some(heard)
     }
 
     /// What Slack announced late, or not at all.
@@ -237,6 +268,18 @@ impl Machine {
             assert!(right, "{} was named {:?}, and shows as {shown}", phone.address(), names);
         }
     }
+}
+
+impl Heard {
+    fn at(name: &str) -> Self {
+        Self { name: name.to_owned(), said: Vec::new(), arrived: Vec::new() }
+    }
+}
+
+/// Each place with each other one.
+fn pairs(places: usize) -> impl Iterator<Item = (usize, usize)> {
+    let all = (0..places).flat_map(move |to| (0..places).map(move |from| (to, from)));
+    all.filter(|(to, from)| to != from)
 }
 
 /// The words by which messages are known: the last of each text.

@@ -23,7 +23,10 @@ impl Hall {
     }
 
     pub(crate) async fn with(synapse: Synapse) -> Self {
-        let mut world = World::new().await;
+        Self::around(synapse, World::new().await).await
+    }
+
+    pub(crate) async fn around(synapse: Synapse, mut world: World) -> Self {
         let bot = synapse.person("partyline").await;
         let ravi = synapse.person("ravi").await;
         ravi.set_name("Ravi Rao").await;

@@ -1,6 +1,8 @@
 //! The socket against a small Slack of our own: what is stored before what is acknowledged, and
 //! which socket follows on which.
 
+mod pressure;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use partyline_core::{Cursor, Incoming, Place, Proof, Stored, SystemClock, Watch}
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, accept_async};
@@ -27,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Notebook {
     calls: Mutex<Vec<String>>,
     failures: Mutex<usize>,
+    /// Whether everybody waits.
+    shut: watch::Sender<bool>,
 }
 
 impl Notebook {
@@ -46,6 +50,7 @@ impl Notebook {
 #[async_trait]
 impl Intake for Notebook {
     async fn accept(&self, incoming: Incoming) -> Result<Stored, NotStored> {
+        let _ = self.shut.subscribe().wait_for(|shut| !*shut).await;
         let key = incoming.events.first().map_or("unclear".into(), |event| event.key.to_string());
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if *failures > 0 {
@@ -144,14 +149,8 @@ impl Socket {
     }
 
     /// Sends a message with this number, in an envelope of the same number.
-    async fn bring(&mut self, number: u32) {
-        let event = json!({"type": "message", "channel": "C1", "user": "U1", "text": "hello",
-            "ts": format!("1712345678.{number:06}")});
-        let payload = json!({"type": "event_callback", "event_id": format!("Ev{number}"),
-            "event": event});
-        self.say(&json!({"type": "events_api", "envelope_id": format!("e{number}"),
-            "payload": payload, "accepts_response_payload": false}))
-            .await;
+    async fn bring(&mut self, number: usize) {
+        self.say(&envelope(number, "hello")).await;
     }
 
     /// The id in the next acknowledgement.
@@ -165,6 +164,15 @@ impl Socket {
             }
         }
     }
+}
+
+fn envelope(number: usize, text: &str) -> serde_json::Value {
+    let event = json!({"type": "message", "channel": "C1", "user": "U1", "text": text,
+        "ts": format!("1712345678.{number:06}")});
+    let payload = json!({"type": "event_callback", "event_id": format!("Ev{number}"),
+        "event": event});
+    json!({"type": "events_api", "envelope_id": format!("e{number}"),
+        "payload": payload, "accepts_response_payload": false})
 }
 
 /// Serves one connection: the Web API's two methods, or a socket.
