@@ -37,6 +37,7 @@ use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
 use crate::links::Links;
 use crate::members;
+use crate::moderation::{Moderation, Moderator};
 use crate::naming::Naming;
 use crate::networks::Networks;
 use crate::operations::Operations;
@@ -104,6 +105,7 @@ pub async fn run(
     let wakers =
         Wakers { polls: polls(config), comparisons: comparisons(config), ..Wakers::new(tasks) };
     let signs = Arc::new(Signs::default());
+    let moderation = moderation(config, &ledger).await?;
     let door = Door::new(
         ledger.clone(),
         links.clone(),
@@ -111,7 +113,7 @@ pub async fn run(
         networks.limits(),
         wakers.clone(),
         signs.clone(),
-        rules(config),
+        rules(config, moderation.clone()),
     );
     let recalling =
         members::recall(&ledger, contacts.names(), &links, &networks, stop.clone()).await?;
@@ -155,7 +157,8 @@ pub async fn run(
         tasks.spawn(inbox.admit());
     }
     let alerts = Arc::new(Board::default());
-    let desk = Arc::new(desk(config, &ledger, &links, &contacts, &networks, &alerts, &clock));
+    let known = (&links, &moderation);
+    let desk = Arc::new(desk(config, &ledger, known, &contacts, &networks, &alerts, &clock));
     let ticker = Ticker::new(
         ledger.clone(),
         links.clone(),
@@ -223,6 +226,13 @@ pub async fn run(
             .map(|bridge| SlackSide { bridge, forms }),
         intake,
         names: contacts.names().clone(),
+        moderator: Moderator {
+            moderation,
+            ledger: ledger.clone(),
+            links: links.clone(),
+            names: contacts.names().clone(),
+            wakers: wakers.clone(),
+        },
         links,
         networks,
         ledger: ledger.clone(),
@@ -312,12 +322,13 @@ fn comparisons(config: &Config) -> Option<Arc<Polls>> {
 }
 
 /// What intake does with what comes.
-fn rules(config: &Config) -> intake::Rules {
+fn rules(config: &Config, moderation: Arc<Moderation>) -> intake::Rules {
     let relay = &config.relay;
     intake::Rules {
         late: intake::Late { limit: relay.catch_up(), lateness: relay.lateness.clone() },
         optout: config.optout.clone(),
         inbox: config.inbox.room.clone(),
+        moderation,
     }
 }
 
@@ -335,10 +346,17 @@ async fn links(config: &Config, ledger: &Ledger) -> anyhow::Result<Links> {
     Ok(links)
 }
 
+/// The rules of the configuration, and whoever is muted.
+async fn moderation(config: &Config, ledger: &Ledger) -> anyhow::Result<Arc<Moderation>> {
+    let (rules, pleas) = (config.moderation.clone(), config.optout.words.clone());
+    let lateness = config.relay.lateness.clone();
+    Ok(Arc::new(Moderation::new(rules, pleas, lateness, ledger.mutes().await?)))
+}
+
 fn desk(
     config: &Config,
     ledger: &Ledger,
-    links: &Arc<Links>,
+    (links, moderation): (&Arc<Links>, &Arc<Moderation>),
     contacts: &Contacts,
     networks: &Networks,
     alerts: &Arc<Board>,
@@ -372,6 +390,7 @@ fn desk(
             .collect(),
         lateness: config.relay.lateness.clone(),
         alerts: alerts.clone(),
+        moderation: moderation.clone(),
         clock: clock.clone(),
         ended: Arc::default(),
         broadcast: Arc::default(),

@@ -209,6 +209,22 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// Everybody on a machine sees the arguments of its processes.
+    #[test]
+    fn no_secret_is_taken_as_an_argument() {
+        fn look(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                let name = argument.get_id().as_str();
+                let telling = ["secret", "password", "token"];
+                // The sandbox tries a homeserver of tests, with an account of tests.
+                let is_secret = telling.iter().any(|word| name.contains(word));
+                assert!(!is_secret || name == "matrix_password", "{name}");
+            }
+            command.get_subcommands().for_each(look);
+        }
+        look(&Cli::command());
+    }
+
     #[test]
     fn config_stands_before_and_after_the_subcommand() {
         for line in [

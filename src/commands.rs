@@ -16,6 +16,7 @@ mod group;
 mod help;
 mod inbox;
 mod member;
+mod mute;
 mod notify;
 mod optout;
 #[cfg(test)]
@@ -42,6 +43,7 @@ use crate::contacts::Contacts;
 use crate::invitations::Invitations;
 use crate::ledger::{Change, Group, Ledger, LedgerError};
 use crate::links::Links;
+use crate::moderation::Moderation;
 use crate::networks::Networks;
 use crate::operations::Operation;
 use crate::policy::{Right, Standing, may};
@@ -113,6 +115,8 @@ pub static TABLE: &[Command] = &[
     member::LIST,
     window::WINDOW,
     window::TEMPLATE,
+    mute::MUTE,
+    mute::UNMUTE,
     notify::NOTIFY,
     notify::LIST,
     notify::SHOW,
@@ -253,6 +257,8 @@ pub struct Desk {
     pub lateness: Lateness,
     /// What is wrong.
     pub alerts: Arc<Board>,
+    /// Who is muted.
+    pub moderation: Arc<Moderation>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Told when a command of the operator's has ended.

@@ -20,6 +20,7 @@ mod limits;
 mod links;
 mod logging;
 mod matrix;
+mod moderation;
 mod optout;
 mod relay;
 mod section;
@@ -33,6 +34,7 @@ mod whatsapp;
 
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
 use partyline_core::{Link, Network};
 
 pub use access::Access;
@@ -40,6 +42,7 @@ pub use alerts::Alerts;
 pub use audit::Audit;
 pub use contacts::Contacts;
 pub use fault::{Fault, Faults, Origin};
+pub(crate) use forms::duration;
 pub use http::Http;
 pub use inbox::Inbox;
 pub use limits::Limits;
@@ -52,6 +55,7 @@ pub use store::Store;
 pub use twilio::{Country, Ingest, Twilio};
 pub use whatsapp::WhatsApp;
 
+use crate::policy::Rules;
 use section::{Around, Noted, Section};
 use tree::{Node, Table, Value};
 
@@ -88,6 +92,8 @@ pub struct Config {
     pub inbox: Inbox,
     /// Templates, and what is done for members whose window is closed.
     pub whatsapp: WhatsApp,
+    /// What members may not say.
+    pub moderation: Rules,
     /// What of the contacts is held in memory.
     pub contacts: Contacts,
     /// What one caller may take.
@@ -287,6 +293,8 @@ impl Reader {
             Ok(inbox)
         });
         let whatsapp = self.section("whatsapp", WhatsApp::read);
+        let zone = relay.as_ref().map_or(TimeZone::UTC, |relay| relay.lateness.zone.clone());
+        let moderation = self.section("moderation", |section| moderation::read(section, &zone));
         let contacts = self.section("contacts", Contacts::read);
         let limits = self.section("limits", Limits::read);
         let logging = self.section("logging", Logging::read);
@@ -306,6 +314,7 @@ impl Reader {
             optout: optout?,
             inbox: inbox?,
             whatsapp: whatsapp?,
+            moderation: moderation?,
             contacts: contacts?,
             limits: limits?,
             alerts: alerts?,

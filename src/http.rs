@@ -36,6 +36,7 @@ use crate::contacts::Names;
 use crate::crash::{Point, point};
 use crate::ledger::Ledger;
 use crate::links::Links;
+use crate::moderation::Moderator;
 use crate::networks::Networks;
 
 pub use body::Bodies;
@@ -56,6 +57,8 @@ pub struct Rooms {
     pub names: Arc<Names>,
     /// The links, for the same.
     pub links: Arc<Links>,
+    /// Who may not say what, for the same.
+    pub moderator: Moderator,
     /// How each network is doing.
     pub networks: Networks,
     /// What is open.

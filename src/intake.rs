@@ -27,6 +27,7 @@ use crate::ledger::{
     StoredParticipant, Telling, Through,
 };
 use crate::links::Links;
+use crate::moderation::{self, Moderation};
 use crate::optouts::Leaving;
 use crate::policy::twilio_answers;
 use crate::route::{Limits, Route, linked_place, posts, route};
@@ -138,10 +139,11 @@ pub struct Door {
     late: Late,
     optout: Arc<Optout>,
     inbox: Option<Place>,
+    moderation: Arc<Moderation>,
 }
 
 /// What is done with what comes.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Rules {
     /// With what comes late.
     pub late: Late,
@@ -149,6 +151,8 @@ pub struct Rules {
     pub optout: Optout,
     /// The room with a thread for each person who writes without being in a group.
     pub inbox: Option<Place>,
+    /// With what members may not say.
+    pub moderation: Arc<Moderation>,
 }
 
 /// What is done with what comes late.
@@ -173,9 +177,21 @@ impl Door {
         rules: Rules,
     ) -> Self {
         let (refused, limits) = (Arc::default(), Arc::new(limits));
-        let Rules { late, optout, inbox } = rules;
+        let Rules { late, optout, inbox, moderation } = rules;
         let optout = Arc::new(optout);
-        Self { ledger, links, names, limits, wakers, signs, refused, late, optout, inbox }
+        Self {
+            ledger,
+            links,
+            names,
+            limits,
+            wakers,
+            signs,
+            refused,
+            late,
+            optout,
+            inbox,
+            moderation,
+        }
     }
 
     /// Has what could not be stored read back, once it can be. Runs until it is dropped.
@@ -291,6 +307,9 @@ impl Door {
                         None
                     }
                     Route::Keep { mut owed, unlinked } => {
+                        if let Some(notices) = self.stopped(&event) {
+                            owed = notices;
+                        }
                         // Behind what was refused, a room's messages wait for it.
                         let held = event.ordinal.is_some() && !event.place.is_conversation();
                         let held = held && self.refused.has(&event.place);
@@ -384,6 +403,17 @@ impl Door {
         let ours = answers.by_sms || !twilio_answers(&address, word);
         let answer = ours.then(|| answers.to(what).to_owned());
         Some(Plea { what, answer })
+    }
+
+    /// What the rooms are owed instead of what a member said, where that is stopped.
+    fn stopped(&self, event: &Event) -> Option<Vec<Owed>> {
+        let stopped = self.moderation.after(event)?;
+        let Happening::Message { speaker, .. } = &event.happening else { return None };
+        moderation::count(&stopped, "relay");
+        let name = self.names.resolve_now(speaker, &event.place);
+        let name = name.map_or_else(|| "A member".to_owned(), |named| named.name);
+        let text = self.moderation.sentence(&stopped, &name, "", self.ledger.now());
+        Some(moderation::notices(&self.links, &event.place, &text, event.at))
     }
 
     /// The group that an event in a room concerns, and the rooms that may want to know of it.

@@ -41,6 +41,7 @@ mod lively;
 mod mark;
 mod members;
 mod missed;
+mod mutes;
 mod naming;
 pub(crate) mod noted;
 mod own;
@@ -93,6 +94,7 @@ pub use links::{LinkChange, StoredLink, StoredParticipant};
 pub use lively::{LIVELY, LivelyThread};
 pub use members::Member;
 pub use missed::{Limit, Skipped, Telling, Through};
+pub use mutes::{MuteChange, Muted};
 pub use naming::Unnamed;
 pub use noted::LostEnd;
 use noted::Note;
@@ -241,6 +243,8 @@ pub enum Change {
     Inbox(Place, bool),
     /// How a group invites members whose window is closed.
     Invitation(Place, GroupInvitation),
+    /// Who is muted.
+    Mute(Box<MuteChange>),
 }
 
 /// What one destination is owed: the store's form of an

@@ -25,6 +25,7 @@ pub mod ledger;
 pub mod lifecycle;
 pub mod links;
 pub mod members;
+pub mod moderation;
 pub mod naming;
 pub mod networks;
 pub mod operations;

@@ -374,6 +374,7 @@ impl Operations {
             | Change::Suppression(_)
             | Change::Inbox(..)
             | Change::Invitation(..) => {}
+            Change::Mute(change) => self.desk.moderation.change(&change),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Decisions, as pure functions of what they decide about.
 
 mod delivery;
+mod moderation;
 mod numbers;
 mod permission;
 mod senders;
@@ -9,6 +10,7 @@ mod when;
 mod window;
 
 pub use delivery::{CLOSED, is_failure, tick, told, waiting, why};
+pub use moderation::{Hours, Minute, Mute, Rules, Said, Stopped, phrase};
 pub use numbers::{NotANumber, parse_address};
 pub use permission::{Right, Standing, may};
 pub use senders::{Assignment, Unserved, assign};

@@ -210,7 +210,6 @@ fn notice(room: &Place, now: Moment, text: &str) -> Owed {
 #[cfg(test)]
 mod tests {
     use partyline_core::SystemClock;
-    use tokio_util::task::TaskTracker;
 
     use super::*;
     use crate::alerts::{Signs, Skew};
@@ -232,8 +231,7 @@ mod tests {
     }
 
     async fn keeper(ledger: &Ledger, folder: &std::path::Path, signs: &Arc<Signs>) -> Keeper {
-        let tasks = TaskTracker::new();
-        let wakers = Wakers::new(&tasks);
+        let wakers = Wakers::new(&TaskTracker::new());
         let (networks, skew) = (Networks::default(), Arc::new(Skew::default()));
         let signs = signs.clone();
         let look = Look::new(ledger.clone(), networks, folder.to_owned(), signs, skew, settings());

@@ -46,6 +46,7 @@ pub async fn offline(config: &Config) -> anyhow::Result<Offline> {
     let guard = Guard::uncounted(ledger.clone());
     // Lanes and read-backs, and who is taken out of groups, are the daemon's: nothing is sent from here but what a command does.
     let wakers = Wakers::new(&lifecycle.tasks);
+    let moderation = super::moderation(config, &ledger).await?;
     let door = Door::new(
         ledger.clone(),
         links.clone(),
@@ -53,10 +54,11 @@ pub async fn offline(config: &Config) -> anyhow::Result<Offline> {
         networks.limits(),
         wakers.clone(),
         Arc::new(Signs::default()),
-        rules(config),
+        rules(config, moderation.clone()),
     );
     let alerts = Arc::new(Board::default());
-    let desk = Arc::new(desk(config, &ledger, &links, &contacts, &networks, &alerts, &clock));
+    let known = (&links, &moderation);
+    let desk = Arc::new(desk(config, &ledger, known, &contacts, &networks, &alerts, &clock));
     Operations::start(desk.clone(), wakers, lifecycle.stop.clone(), guard).await?;
     let router = api::router(Api {
         operator: Operator::new(desk, Arc::new(door)),

@@ -93,7 +93,7 @@ pub(super) fn is_loopback(url: &Url) -> bool {
 }
 
 /// A span of time in words: `500 ms`, `2s`, `30 days`. A day has 24 hours here.
-pub(super) fn duration(
+pub(crate) fn duration(
     least: Duration,
     most: Duration,
 ) -> impl Fn(&str) -> Result<Duration, String> {

@@ -26,7 +26,7 @@ mod scrub;
 mod tests;
 mod writer;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -90,8 +90,14 @@ impl SledContacts {
         let listener = Arc::new(OnceLock::new());
         let (jobs, queue) = mpsc::channel(QUEUE);
         let place = Place { folder: folder.to_owned(), cache_bytes };
-        let writer =
-            Writer { db: Some(db), trees: trees.clone(), listener: listener.clone(), place };
+        let writer = Writer {
+            db: Some(db),
+            trees: trees.clone(),
+            listener: listener.clone(),
+            place,
+            failed: false,
+            unsure: BTreeSet::new(),
+        };
         let writer = std::thread::Builder::new()
             .name("contacts".to_owned())
             .spawn(move || writer.run(queue))

@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use partyline_core::{
-    Cursor, Incoming, Intake, Link, Network, NotStored, Place, Stored, SystemClock,
+    Cursor, Incoming, Intake, Lateness, Link, Network, NotStored, Place, Stored, SystemClock,
 };
 use partyline_twilio::signature;
 use tokio::sync::Semaphore;
 
 use super::*;
 use crate::contacts::{Contacts, SledContacts};
+use crate::intake::Wakers;
+use crate::moderation::Moderation;
+use crate::policy::{Rules, Words};
 
 const CONVERSATION: &str = "CH0123456789abcdef0123456789abcdef";
 
@@ -71,14 +74,25 @@ impl House {
         let links = Links::new();
         let (conversation, room) = (Place::conversation(CONVERSATION), "slack:C1".parse().unwrap());
         links.tie(Link { conversation, room }).unwrap();
+        let (links, names) = (Arc::new(links), contacts.names().clone());
+        let ledger = Ledger::open(&folder.path().join("ledger.db"), clock.clone()).unwrap();
+        let (rules, pleas) = (Rules::default(), Words::default());
+        let moderator = Moderator {
+            moderation: Arc::new(Moderation::new(rules, pleas, Lateness::default(), Vec::new())),
+            ledger: ledger.clone(),
+            links: links.clone(),
+            names: names.clone(),
+            wakers: Wakers::new(&tokio_util::task::TaskTracker::new()),
+        };
         let rooms = Rooms {
-            twilio: Arc::new(Twilio::new(settings, clock.clone()).unwrap()),
+            twilio: Arc::new(Twilio::new(settings, clock).unwrap()),
             slack: None,
             intake: Arc::new(FullDisk),
-            names: contacts.names().clone(),
-            links: Arc::new(links),
+            names,
+            links,
+            moderator,
             networks: Networks::default(),
-            ledger: Ledger::open(&folder.path().join("ledger.db"), clock).unwrap(),
+            ledger,
             alerts: Arc::default(),
             metrics: metrics_exporter_prometheus::PrometheusBuilder::new()
                 .build_recorder()

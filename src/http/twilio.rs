@@ -25,7 +25,7 @@ pub(super) async fn conversations(
     let webhook =
         Webhook { path_and_query: path_and_query(&uri), headers: &headers, body: &body.bytes };
     match rooms.twilio.receive(&webhook) {
-        Ok(Received::MessageAdd(message)) => name_in_front(&rooms, message),
+        Ok(Received::MessageAdd(message)) => before(&rooms, message).await,
         Ok(Received::Before) => StatusCode::OK.into_response(),
         Ok(Received::Event(incoming)) => store(&rooms, incoming).await,
         Ok(Received::Unread(incoming)) => {
@@ -70,6 +70,19 @@ pub(super) async fn messaging(
         Ok(incoming) => store(&rooms, incoming).await,
         Err(reject) => refuse(StatusCode::FORBIDDEN, reject),
     }
+}
+
+/// A member's message, before anybody gets it: stopped (any answer but 200 does that), or let through
+/// with the speaker's name.
+async fn before(rooms: &Rooms, message: MessageAdd) -> Response {
+    let MessageAdd { conversation, speaker, body, media_types, .. } = &message;
+    if rooms.links.knows(conversation) {
+        let files: Vec<&str> = media_types.iter().map(String::as_str).collect();
+        if rooms.moderator.stops(conversation, speaker, &body.plain, &files).await {
+            return StatusCode::FORBIDDEN.into_response();
+        }
+    }
+    name_in_front(rooms, message)
 }
 
 /// The speaker's name for the other members, from memory alone. In doubt the message goes through

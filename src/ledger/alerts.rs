@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, params};
 use super::cursors::place_id;
 use super::intake::{State, insert_owed};
 use super::mark::key_of;
+use super::threads::Writing;
 use super::{Accepted, Lane, Ledger, LedgerError, Owed, timestamp};
 
 /// The kind under which what was told stands among the events.
@@ -106,37 +107,23 @@ impl Ledger {
                 }
                 let mut accepted = Accepted::default();
                 for told in &told {
-                    let Some(first) = told.owed.first() else { continue };
-                    let place = place_id(writing, &first.to)?;
-                    // The text stands where the bytes of other events do: it goes with them.
-                    let inserted = writing
-                        .connection
-                        .prepare_cached(
-                            "INSERT INTO events
-                                 (network, key, place, at, received, via, kind, state, raw)
-                             VALUES (?1, ?2, ?3, ?4, ?4, 'watch', ?5, ?6, ?7)
-                             ON CONFLICT (network, key) DO NOTHING",
-                        )?
-                        .execute(params![
-                            first.to.network().as_str(),
-                            told.key,
-                            place,
-                            now,
-                            KIND,
-                            State::Done as i64,
-                            told.text.as_bytes()
-                        ])?;
-                    if inserted == 0 {
-                        continue;
-                    }
-                    let event = writing.connection.last_insert_rowid();
-                    let key = key_of(writing, event)?;
-                    for owed in &told.owed {
-                        let position = Some(writing.next_position());
-                        insert_owed(writing, event, &key, owed, position, now)?;
-                        accepted.wake(owed.lane());
-                    }
+                    tell(writing, told, KIND, now, &mut accepted)?;
                 }
+                Ok(accepted)
+            })
+            .await
+    }
+
+    /// Writes down something to tell people, once for each key.
+    ///
+    /// # Errors
+    /// Nobody is told.
+    pub async fn tell(&self, told: Told) -> Result<Accepted, LedgerError> {
+        let now = self.now_ms();
+        self.threads
+            .write(move |writing| {
+                let mut accepted = Accepted::default();
+                tell(writing, &told, "told", now, &mut accepted)?;
                 Ok(accepted)
             })
             .await
@@ -224,4 +211,43 @@ impl Ledger {
     pub fn is_damaged(&self) -> bool {
         self.threads.is_damaged()
     }
+}
+
+fn tell(
+    writing: &Writing<'_>,
+    told: &Told,
+    kind: &str,
+    now: i64,
+    accepted: &mut Accepted,
+) -> Result<(), rusqlite::Error> {
+    let Some(first) = told.owed.first() else { return Ok(()) };
+    let place = place_id(writing, &first.to)?;
+    // The text stands where the bytes of other events do: it goes with them.
+    let inserted = writing
+        .connection
+        .prepare_cached(
+            "INSERT INTO events (network, key, place, at, received, via, kind, state, raw)
+             VALUES (?1, ?2, ?3, ?4, ?4, 'watch', ?5, ?6, ?7)
+             ON CONFLICT (network, key) DO NOTHING",
+        )?
+        .execute(params![
+            first.to.network().as_str(),
+            told.key,
+            place,
+            now,
+            kind,
+            State::Done as i64,
+            told.text.as_bytes()
+        ])?;
+    if inserted == 0 {
+        return Ok(());
+    }
+    let event = writing.connection.last_insert_rowid();
+    let key = key_of(writing, event)?;
+    for owed in &told.owed {
+        let position = Some(writing.next_position());
+        insert_owed(writing, event, &key, owed, position, now)?;
+        accepted.wake(owed.lane());
+    }
+    Ok(())
 }

@@ -7,8 +7,8 @@ use super::intake::insert_owed;
 use super::mark::Key;
 use super::{Accepted, Answered, AuditEntry, Change, Ledger, LedgerError, Owed, from_json};
 use super::{
-    answers, audit, broadcasts, erase, groups, inbox, journal, links, parked, roles, schedules,
-    suppressions, windows,
+    answers, audit, broadcasts, erase, groups, inbox, journal, links, mutes, parked, roles,
+    schedules, suppressions, windows,
 };
 use crate::crash::{Point, point};
 
@@ -138,6 +138,7 @@ impl Ledger {
                         Change::Invitation(group, invitation) => {
                             windows::set_invitation(writing, group, invitation)?;
                         }
+                        Change::Mute(change) => mutes::apply(writing, change)?,
                     }
                 }
                 journal::forget(writing, number)?;

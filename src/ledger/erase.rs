@@ -360,6 +360,7 @@ fn erase_records(writing: &Writing<'_>, traces: &Traces) -> Sql<(u64, Vec<String
         ("DELETE FROM strangers WHERE address = ?1", whatsapp),
         ("DELETE FROM inbox WHERE address = ?1", sms),
         ("DELETE FROM inbox WHERE address = ?1", whatsapp),
+        ("DELETE FROM mutes WHERE member = ?1", address.contact_key()),
         ("DELETE FROM removals WHERE id = ?1", &id),
         ("DELETE FROM suppressions WHERE id = ?1 AND lifted IS NOT NULL", &id),
         ("UPDATE suppressions SET address = NULL, sweep = 0 WHERE id = ?1", &id),

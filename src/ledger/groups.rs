@@ -361,6 +361,7 @@ pub(super) fn forget(writing: &Writing<'_>, place: &Place) -> Sql<bool> {
     for sql in [
         "DELETE FROM participants WHERE conversation = ?1",
         "DELETE FROM unnamed WHERE conversation = ?1",
+        "DELETE FROM mutes WHERE conversation = ?1",
     ] {
         writing.connection.prepare_cached(sql)?.execute([&place])?;
     }

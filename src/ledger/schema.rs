@@ -9,7 +9,7 @@ use crate::crash::{Point, point};
 /// released: add one.
 const STEPS: &[&str] = &[
     STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9, STEP_10, STEP_11,
-    STEP_12, STEP_13, STEP_14, STEP_15, STEP_16, STEP_17, STEP_18,
+    STEP_12, STEP_13, STEP_14, STEP_15, STEP_16, STEP_17, STEP_18, STEP_19,
 ];
 
 const STEP_1: &str = "
@@ -456,6 +456,18 @@ CREATE INDEX threads_newest ON threads (newest);
 
 ALTER TABLE places ADD COLUMN deadly TEXT;
 CREATE INDEX places_deadly ON places (id) WHERE deadly IS NOT NULL;
+";
+
+/// Members who are muted, by the contact's key. `until` is NULL where somebody has to take it back.
+const STEP_19: &str = "
+CREATE TABLE mutes (
+    conversation TEXT NOT NULL,
+    member TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    until INTEGER,
+    by TEXT NOT NULL,
+    PRIMARY KEY (conversation, member)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// The version of the ledger that this program writes.

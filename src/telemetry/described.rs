@@ -44,6 +44,10 @@ const COUNTERS: &[Described] = &[
         "partyline_messages_skipped_total",
         "Missed messages not relayed because they came too late, for each destination",
     ),
+    (
+        "partyline_moderated_total",
+        "Members' messages that were stopped, by reason and by what stopped them",
+    ),
     ("partyline_optins_total", "People who wanted messages again"),
     ("partyline_optouts_total", "People who wanted no more messages, by how it is known"),
     ("partyline_read_back_failed_total", "Places that could not be read back, by network"),

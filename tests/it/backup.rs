@@ -1,12 +1,15 @@
 //! Backups: taken under load, restored after everything was lost, refused where they are not whole.
 
+#![allow(clippy::print_stdout)] // a measurement says what it found
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use partyline::ledger::SCHEMA;
 use tempfile::TempDir;
 
+use crate::matrix::hall::{Hall, numbered};
 use crate::support::{Group, PATIENCE, World, inbox};
 
 const GROUPS: usize = 5;
@@ -251,7 +254,7 @@ async fn a_backup_that_is_killed_leaves_nothing_under_its_name() {
             .unwrap()
             .any(|entry| text(&entry.unwrap().path()).contains(".another.partial-"))
     };
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     while !begun() && !another.exists() {
         assert!(started.elapsed() < PATIENCE, "no backup was begun");
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -266,4 +269,92 @@ async fn a_backup_that_is_killed_leaves_nothing_under_its_name() {
         assert!(ended(command).await.status.success());
     }
     world.wait_for_posts(&group.channel, 2).await;
+}
+
+/// The Matrix bot logs in anew after a restore: its transaction ids are others, so what was sent before
+/// is found by the delivery's id in the room.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_room_had_before_a_restore_is_there_once() {
+    let mut hall = Hall::new().await;
+    let (group, room) = hall.group("spring-launch", &["+14155550101", "+14155550102"]).await;
+    hall.world.daemon.start().await;
+    hall.wait_until_read("matrix").await;
+    let (_folder, backup) = backups();
+    let says = async |from: usize| {
+        for number in from..from + 5 {
+            let text = format!("p{number}");
+            group.phones[0].say_at_once(&group.conversation, text.as_str()).expect("said");
+            hall.ravi.say(&room, &format!("m{number}")).await;
+        }
+    };
+    says(0).await;
+    hall.said_by_the_bot(&room, 5).await;
+    hall.world.wait_for_inbox(&group.phones[0], 5).await;
+    let taken = run(&hall.world, &["backup", text(&backup)]).await;
+    assert!(taken.status.success(), "{}", stderr(&taken));
+    says(5).await;
+    hall.said_by_the_bot(&room, 10).await;
+    hall.world.wait_for_inbox(&group.phones[0], 10).await;
+    hall.world.daemon.kill();
+    std::fs::remove_dir_all(hall.world.daemon.store()).unwrap();
+    says(10).await;
+    hall.world.twilio.idle().await;
+
+    let restored = run(&hall.world, &["restore", text(&backup)]).await;
+    assert!(restored.status.success(), "{}", stderr(&restored));
+    hall.world.daemon.start().await;
+    hall.said_by_the_bot(&room, 15).await;
+    hall.world.wait_for_inbox(&group.phones[0], 15).await;
+    hall.world.daemon.wait_until_settled().await;
+    // What is late shows its time in front.
+    let there = hall.said_by_the_bot(&room, 15).await;
+    let words = there.iter().filter_map(|line| line.rsplit_once(": ")).map(|(_, text)| text);
+    assert_eq!(words.collect::<Vec<_>>(), numbered('p', 15));
+    let arrived = inbox(&group.phones[0]);
+    let words = arrived.iter().filter_map(|line| line.rsplit_once(": ")).map(|(_, text)| text);
+    assert_eq!(words.collect::<Vec<_>>(), numbered('m', 15));
+}
+
+/// Bytes in the store, so that a backup takes a while.
+const LARGE: usize = 128 << 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_backup_is_taken_webhooks_are_answered_in_time() {
+    let mut world = World::new().await;
+    let (_folder, backup) = backups();
+    let group = stopped(&mut world, &backup).await;
+    let ledger = rusqlite::Connection::open(world.daemon.store().join("ledger.db")).unwrap();
+    let fill = "WITH RECURSIVE row (number) AS
+                    (SELECT 1 UNION ALL SELECT number + 1 FROM row WHERE number < ?1)
+                INSERT INTO unparsed (network, via, received, raw)
+                SELECT 'slack', 'socket', unixepoch() * 1000, randomblob(65536) FROM row";
+    ledger.execute(fill, [LARGE / 65536]).unwrap();
+    drop(ledger);
+    world.daemon.start().await;
+    let answered = async |count: usize| {
+        let began = Instant::now();
+        group.phones[0].say(&group.conversation, format!("p{count}").as_str()).await.expect("said");
+        began.elapsed()
+    };
+    let mut before = Vec::new();
+    for number in 0..20 {
+        before.push(answered(number).await);
+    }
+    let another = backup.with_extension("another");
+    let taking = tokio::spawn(ended(world.daemon.command(&["backup", text(&another)])));
+    let mut meanwhile = Vec::new();
+    while !taking.is_finished() {
+        meanwhile.push(answered(20 + meanwhile.len()).await);
+    }
+    let taken = taking.await.expect("joined");
+    assert!(taken.status.success(), "{}", stderr(&taken));
+    let told = |times: &mut Vec<Duration>| {
+        times.sort_unstable();
+        (times.len(), times[times.len() / 2], *times.last().expect("one"))
+    };
+    let (before, meanwhile) = (told(&mut before), told(&mut meanwhile));
+    println!("messages, median and longest wait: before {before:?}, meanwhile {meanwhile:?}");
+    assert!(meanwhile.0 >= 5, "the backup was too quick to tell anything");
+    // Slack waits for three seconds, Twilio for fifteen. Both hooks of a message are in it.
+    assert!(meanwhile.2 < Duration::from_secs(2), "{meanwhile:?}");
 }

@@ -58,7 +58,7 @@ const DAMAGES: [(&str, &str); 11] = [
 ];
 
 /// The same in tables that the first release had not.
-const LATER_DAMAGES: [(&str, &str); 15] = [
+const LATER_DAMAGES: [(&str, &str); 16] = [
     (
         "INSERT INTO profiles (key, name, at) VALUES ('', 'Maya', 0)",
         "1 WhatsApp names are of nobody",
@@ -98,6 +98,7 @@ const LATER_DAMAGES: [(&str, &str); 15] = [
         "1 archived groups have rooms that cannot be read",
     ),
     ("INSERT INTO roles VALUES ('slack:U1', 'king', '', 'somebody', 0)", "1 roles are of nobody"),
+    ("INSERT INTO mutes VALUES ('slack:C1', '+1', 0, NULL, '')", "1 members are muted in no"),
     ("INSERT INTO begun (entry) VALUES ('{')", "1 entries for the audit cannot be read"),
 ];
 

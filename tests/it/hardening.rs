@@ -151,4 +151,13 @@ fn the_threat_model_names_tests_that_exist() {
         }
     }
     assert!(count > 30, "{count} tests");
+    // And each threat has one.
+    let rows = told.lines().filter(|line| line.starts_with("| ") && line.matches('|').count() == 4);
+    for row in rows.filter(|row| *row != "| threat | what stands against it | test |") {
+        let test = row.trim_end_matches(['|', ' ']).rsplit_once("| ").map(|(_, test)| test);
+        assert!(
+            test.is_some_and(|test| test.contains('`') || test.contains('_')),
+            "no test: {row}"
+        );
+    }
 }

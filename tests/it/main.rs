@@ -19,6 +19,7 @@ mod inbox;
 mod kill;
 mod matrix;
 mod members;
+mod moderation;
 mod optout;
 mod partition;
 mod person;

@@ -1,5 +1,6 @@
 //! The same with a real homeserver: Synapse, and people who use it.
 
+mod damaged;
 mod groups;
 pub(crate) mod hall;
 mod missed;

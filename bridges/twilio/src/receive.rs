@@ -57,6 +57,8 @@ pub struct MessageAdd {
     pub body: partyline_core::Text,
     /// Its attributes.
     pub attributes: Attributes,
+    /// The media types of its files.
+    pub media_types: Vec<String>,
 }
 
 /// Why a webhook is refused.
@@ -191,6 +193,7 @@ fn message_add(hook: MessageHook) -> Option<MessageAdd> {
         speaker: inbound::speaker(hook.author.as_deref(), hook.participant_sid),
         body: hook.body.unwrap_or_default().as_str().into(),
         attributes: hook.attributes,
+        media_types: hook.media.0.into_iter().filter_map(|file| file.media_type).collect(),
     })
 }
 

@@ -1,7 +1,8 @@
 //! The one thread that writes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock, PoisonError};
+use std::time::Duration;
 
 use metrics::counter;
 use partyline_core::Contact;
@@ -13,6 +14,12 @@ use super::super::{Change, Listener, StoreError};
 use super::blocks::Edit;
 use super::{Place, Shared, Trees, failed, index, open, scrub, trees};
 use crate::crash::{Point, point};
+
+/// How often it is looked whether a store that failed can be opened anew.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// So much room, in bytes, sled needs to be opened: a segment of its log, and some more.
+const ROOM: u64 = 4 << 20;
 
 /// How many jobs share a flush, at most.
 const SHARED: usize = 64;
@@ -46,6 +53,12 @@ pub(super) struct Writer {
     pub(super) trees: Shared,
     pub(super) place: Place,
     pub(super) listener: Arc<OnceLock<Listener>>,
+    /// A write failed. After that sled 0.34 refuses everything, reading too, until it is opened anew:
+    /// as soon as there is room.
+    pub(super) failed: bool,
+    /// Contacts that were changed by writes that failed: what they are is known once the store was
+    /// opened anew.
+    pub(super) unsure: BTreeSet<String>,
 }
 
 impl Writer {
@@ -65,10 +78,12 @@ impl Writer {
                 None => Err("it could not be opened again; restart".to_owned()),
             };
             point(Point::ContactFlushed);
-            // Even after a failed flush: it is what the store now answers when it is read.
-            if let Some(listener) = self.listener.get() {
-                changes.iter().for_each(listener);
+            if flushed.is_err() {
+                self.failed = true;
+                self.unsure.extend(changes.iter().map(key_of));
             }
+            // Even after a failed flush: it is what the store now answers when it is read.
+            changes.iter().for_each(|change| self.tell(change));
             counter!("partyline_contacts_changes_total").increment(changes.len() as u64);
             for job in applied {
                 let flushed = flushed.clone().map_err(StoreError::Failed);
@@ -81,6 +96,50 @@ impl Writer {
                     }
                 }
             }
+            self.mend(&mut jobs);
+        }
+    }
+
+    /// Opens a store that failed anew. Until that works, what is asked is refused.
+    fn mend(&mut self, jobs: &mut mpsc::Receiver<Job>) {
+        while self.failed && !jobs.is_closed() {
+            match self.open_anew() {
+                Ok(()) => self.failed = false,
+                Err(error) => {
+                    while let Ok(job) = jobs.try_recv() {
+                        job.refuse(StoreError::Failed(error.to_string()));
+                    }
+                    std::thread::sleep(AGAIN);
+                }
+            }
+        }
+    }
+
+    /// Opens the store anew, and tells what became of the changes that failed.
+    fn open_anew(&mut self) -> Result<(), StoreError> {
+        let Place { folder, cache_bytes } = &self.place;
+        let disk = rustix::fs::statvfs(folder).map_err(failed)?;
+        if disk.f_bavail.saturating_mul(disk.f_frsize) < ROOM {
+            return Err(failed("the disk is full: make room"));
+        }
+        let mut shared = self.trees.write().unwrap_or_else(PoisonError::into_inner);
+        (*shared, self.db) = (None, None);
+        let (db, opened) = open::open(folder, *cache_bytes)?;
+        (*shared, self.db) = (Some(opened), Some(db));
+        drop(shared);
+        tracing::info!("the contact store was opened anew after a write that failed");
+        let trees = trees(&self.trees)?;
+        for key in std::mem::take(&mut self.unsure) {
+            let kept = trees.contacts.get(key.as_bytes()).map_err(failed)?;
+            let kept = kept.and_then(|value| serde_json::from_slice::<Contact>(&value).ok());
+            self.tell(&kept.map_or(Change::Removed(key), |kept| Change::Put(kept.into())));
+        }
+        Ok(())
+    }
+
+    fn tell(&self, change: &Change) {
+        if let Some(listener) = self.listener.get() {
+            listener(change);
         }
     }
 
@@ -101,7 +160,7 @@ impl Writer {
     }
 
     /// Applies a job; one that fails is answered at once.
-    fn apply(&self, job: Job, changes: &mut Vec<Change>) -> Option<Applied> {
+    fn apply(&mut self, job: Job, changes: &mut Vec<Change>) -> Option<Applied> {
         match job {
             Job::Put(rows, answer) => match self.put(&rows) {
                 Ok(()) => {
@@ -109,6 +168,7 @@ impl Writer {
                     Some(Applied::Put(answer))
                 }
                 Err(error) => {
+                    self.failed = true;
                     drop(answer.send(Err(error)));
                     None
                 }
@@ -120,6 +180,7 @@ impl Writer {
                     Some(Applied::Remove(was, answer))
                 }
                 Err(error) => {
+                    self.failed = true;
                     drop(answer.send(Err(error)));
                     None
                 }
@@ -145,6 +206,24 @@ impl Writer {
         }
         edits.apply()?;
         Ok(true)
+    }
+}
+
+fn key_of(change: &Change) -> String {
+    match change {
+        Change::Put(contact) => contact.key.clone(),
+        Change::Removed(key) => key.clone(),
+    }
+}
+
+impl Job {
+    /// Answers that nothing was done.
+    fn refuse(self, error: StoreError) {
+        // Whoever asked may have stopped waiting.
+        match self {
+            Self::Put(_, answer) | Self::Scrub(answer) => drop(answer.send(Err(error))),
+            Self::Remove(_, answer) => drop(answer.send(Err(error))),
+        }
     }
 }
 

@@ -129,6 +129,14 @@ pub(super) const TEXTS: &[Readable] = &[
         mend: "forgets them",
         with: "DELETE FROM begun WHERE id = ?1",
     },
+    Readable {
+        since: 19,
+        rows: "SELECT conversation || ' ' || member, conversation FROM mutes",
+        fails: |text| is_conversation(text) != Some(true),
+        what: "members are muted in no conversation",
+        mend: "forgets that",
+        with: "DELETE FROM mutes WHERE conversation || ' ' || member = ?1",
+    },
 ];
 
 /// Whether a place is a conversation and no room, if it is a place.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -57,6 +57,15 @@ impl Filler {
         Self(path)
     }
 
+    /// The same, but for so many bytes.
+    fn fill_but(world: &World, left: u64) -> Self {
+        let filler = Self::fill(world);
+        let file = File::options().write(true).open(&filler.0).expect("the filler");
+        let length = file.metadata().expect("its length").len();
+        file.set_len(length.saturating_sub(left)).expect("cut");
+        filler
+    }
+
     fn remove(self) {
         std::fs::remove_file(self.0).expect("removed");
     }
@@ -77,6 +86,14 @@ async fn next_answer(happenings: &mut Receiver<Happening>, name: &str) -> Option
 async fn ready(world: &World) -> (u16, Value) {
     let answer = reqwest::get(world.daemon.url("/ready")).await.expect("an answer");
     (answer.status().as_u16(), answer.json().await.expect("JSON"))
+}
+
+async fn wait_until_ready(world: &World) {
+    let began = Instant::now();
+    while ready(world).await.0 != 200 {
+        assert!(began.elapsed() < PATIENCE, "it does not go on\n{}", world.daemon.log());
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,11 +136,7 @@ async fn a_full_disk_refuses_what_it_cannot_keep_and_nothing_is_lost() {
     assert_eq!(live.status(), 200);
 
     filler.remove();
-    let began = Instant::now();
-    while ready(&world).await.0 != 200 {
-        assert!(began.elapsed() < PATIENCE, "it does not go on\n{}", world.daemon.log());
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    wait_until_ready(&world).await;
     // Nobody says anything more: what was refused comes by itself.
     world.wait_for_posts(&group.channel, said + 6 + 6).await;
     world.wait_for_inbox(&group.phones[0], 6).await;
@@ -134,4 +147,51 @@ async fn a_full_disk_refuses_what_it_cannot_keep_and_nothing_is_lost() {
     assert_eq!(posts, expected);
     let expected: Vec<String> = (0..6).map(|number| format!("*Ada Admin*: s{number}")).collect();
     assert_eq!(inbox(&group.phones[0]), expected);
+}
+
+/// Imports contacts as the command line does, over the socket of the daemon, which is on its disk.
+async fn import(world: &World, file: &Path) -> (bool, String) {
+    let store = format!("sled:/proc/{}/root{}", world.daemon.id(), world.daemon.store().display());
+    let mut import = world.daemon.command(&["contacts", "import", file.to_str().expect("a path")]);
+    import.env("PARTYLINE_STORE__URL", store);
+    let ended = tokio::task::spawn_blocking(move || import.output()).await.expect("joined");
+    let ended = ended.expect("the binary");
+    let said = [ended.stdout, ended.stderr].concat();
+    (ended.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+/// sled takes no write after one that failed: it is opened anew, and nothing has to be restarted.
+#[tokio::test(flavor = "multi_thread")]
+async fn contacts_that_a_full_disk_refused_are_taken_once_there_is_room() {
+    const CONTACTS: u32 = 20_000;
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    give_small_disk(&mut world);
+    world.daemon.start().await;
+    world.command(&group.channel, &world.admin, "contact add +14155550101 Maya").await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("contacts.csv");
+    let line = |number: u32| format!("+141560{number:05},Somebody {number}\n");
+    let lines: String = (0..CONTACTS).map(line).collect();
+    std::fs::write(&file, format!("number,name\n{lines}")).expect("a file");
+
+    // The ledger has room for a few rows more, the contacts have not.
+    let filler = Filler::fill_but(&world, 768 << 10);
+    let (taken, said) = import(&world, &file).await;
+    assert!(!taken, "there was room: {said}");
+    filler.remove();
+    wait_until_ready(&world).await;
+    let began = Instant::now();
+    loop {
+        let (taken, said) = import(&world, &file).await;
+        if taken {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "{said}\n{}", world.daemon.log());
+    }
+    for (number, name) in [("+14156019999", "Somebody 19999"), ("+14155550101", "Maya")] {
+        let line = format!("contact show {number}");
+        let shown = world.command(&group.channel, &world.admin, &line).await;
+        assert!(shown.contains(name), "{shown}");
+    }
 }

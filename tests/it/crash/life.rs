@@ -9,7 +9,10 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
-use crate::support::World;
+use crate::support::{PATIENCE, World};
+
+/// How long a life that was drawn lasts at most.
+const LONGEST: Duration = Duration::from_secs(15);
 
 /// How a life ends.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +38,8 @@ pub(super) enum Insists {
 #[derive(Clone, Debug)]
 pub(super) struct Life {
     pub(super) end: End,
+    /// How long it lasts at most if its fail point is not reached.
+    pub(super) longest: Duration,
     /// Messages that are said before it starts.
     pub(super) missed: u32,
     /// The commands that are given all the time, and no others.
@@ -50,7 +55,8 @@ impl Life {
     /// A life in which nothing goes wrong before its end.
     pub(super) fn plain(end: End) -> Self {
         let (clock, twilio, slack) = (Vec::new(), Vec::new(), Vec::new());
-        Self { end, missed: 2, insists: None, clock, twilio, slack, seed: 0 }
+        let longest = PATIENCE;
+        Self { end, longest, missed: 2, insists: None, clock, twilio, slack, seed: 0 }
     }
 
     /// The same, in which such commands are given all the time.
@@ -83,7 +89,8 @@ impl Life {
             .map(|((name, target), chance)| (name, target, chance))
             .collect();
         let missed = rng.random_range(0..6);
-        Self { end, missed, insists: None, clock, twilio, slack, seed: rng.random() }
+        let (longest, seed) = (LONGEST, rng.random());
+        Self { end, longest, missed, insists: None, clock, twilio, slack, seed }
     }
 
     /// What the environment arms for it.

@@ -15,9 +15,6 @@ use crate::matrix::hall::Hall;
 use crate::support::synapse::{Person, Synapse};
 use crate::support::{Group, PATIENCE, World, over_http};
 
-/// How long a life lasts at most if its fail point is not reached.
-const LONGEST_LIFE: Duration = PATIENCE;
-
 /// Commands that are under way at once, at most.
 const COMMANDS: usize = 4;
 
@@ -341,7 +338,7 @@ impl Machine {
         let began = Instant::now();
         let longest = match life.end {
             End::Kill(after) | End::Stop(after) => after,
-            End::At(..) => LONGEST_LIFE,
+            End::At(..) => life.longest,
         };
         while began.elapsed() < longest {
             if let Some(status) = self.world.daemon.ended() {

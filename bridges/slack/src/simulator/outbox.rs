@@ -272,7 +272,7 @@ impl Outbox {
     }
 
     /// Notes that the app hears of this message late or not at all.
-    fn belate(&self, payload: &RawValue) {
+    pub(super) fn belate(&self, payload: &RawValue) {
         let Ok(wrapper) = serde_json::from_str::<Value>(payload.get()) else { return };
         let event = &wrapper["event"];
         if let (Some(channel), Some(ts)) = (event["channel"].as_str(), event["ts"].as_str()) {
@@ -283,7 +283,8 @@ impl Outbox {
         }
     }
 
-    /// The messages, by channel and time stamp, whose events a fault lost or kept back.
+    /// The messages, by channel and time stamp, whose events a fault lost or kept back, or which the app
+    /// did not take when they were first sent to it over HTTP.
     pub(super) fn belated(&self) -> MutexGuard<'_, HashSet<(String, String)>> {
         self.0.belated.lock().unwrap_or_else(PoisonError::into_inner)
     }

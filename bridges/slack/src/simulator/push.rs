@@ -77,6 +77,10 @@ impl Push {
         match self.attempt(outbox, payload.get(), None).await {
             Ok(()) => outbox.acknowledged(),
             Err(missed) if missed.again => {
+                // The app is there and did not take it: what follows may overtake it.
+                if missed.reason != "connection_failed" {
+                    outbox.belate(&payload);
+                }
                 let way = outbox.clone();
                 outbox.spawn(async move { way.push().repeat(&way, &payload, missed).await });
             }
