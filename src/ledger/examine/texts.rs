@@ -74,7 +74,8 @@ pub(super) const TEXTS: &[Readable] = &[
     },
     Readable {
         since: 1,
-        rows: "SELECT id, place FROM places",
+        // Of a person whose data was erased, no place is left.
+        rows: "SELECT id, place FROM places WHERE place NOT LIKE '[erased]%'",
         fails: |text| is_conversation(text).is_none(),
         what: "places are on no network that is known",
         mend: "gives them a name that can be read; what came from them stays",
