@@ -368,13 +368,13 @@ impl Operations {
             Change::Link(LinkChange::Untie { room }) => drop(self.desk.links.untie(&room)),
             Change::Schedule(_) => self.desk.scheduled.notify_one(),
             Change::Broadcast(_) => self.desk.broadcast.notify_one(),
+            Change::Mute(change) => self.desk.moderation.change(&change),
             Change::Group(_)
             | Change::Queue(_)
             | Change::Role(_)
             | Change::Suppression(_)
             | Change::Inbox(..)
             | Change::Invitation(..) => {}
-            Change::Mute(change) => self.desk.moderation.change(&change),
         }
     }
 

@@ -85,7 +85,7 @@ fn what_the_example_shows_as_defaults_are_the_defaults() {
         config.whatsapp.reengagement_template = None;
         config.whatsapp.reengagement_variables.clear();
         config.whatsapp.language = None;
-        config.moderation = crate::policy::Rules::default();
+        config.moderation = Rules::default();
     }
     assert_eq!(format!("{short:?}"), format!("{long:?}"));
 }
