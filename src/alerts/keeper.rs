@@ -231,7 +231,7 @@ mod tests {
     }
 
     async fn keeper(ledger: &Ledger, folder: &std::path::Path, signs: &Arc<Signs>) -> Keeper {
-        let wakers = Wakers::new(&TaskTracker::new());
+        let wakers = Wakers::new(&tokio_util::task::TaskTracker::new());
         let (networks, skew) = (Networks::default(), Arc::new(Skew::default()));
         let signs = signs.clone();
         let look = Look::new(ledger.clone(), networks, folder.to_owned(), signs, skew, settings());
