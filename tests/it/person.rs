@@ -92,7 +92,13 @@ async fn everything_of_a_person_is_told_and_erased() {
 /// Killed in the middle of it, it is gone on with after the start, and nothing is left all the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_erasure_that_is_killed_is_gone_on_with() {
-    for point in ["contacts.copied", "contacts.moved", "person.erased", "command.finished"] {
+    for point in [
+        "contacts.copied",
+        "contacts.moved",
+        "contacts.replaced",
+        "person.erased",
+        "command.finished",
+    ] {
         let (mut world, group) = world().await;
         world.daemon.stop().await;
         world.daemon.arm(&format!("{point}=return"));
