@@ -360,8 +360,12 @@ pub async fn carry_out(
         }
     };
     let standing = crate::roles::standing(&desk, &line.by, &room, about.as_ref()).await?;
+    // Whoever names a group sees more than everybody may.
+    let names_group = |arguments| find::names_group(command, arguments);
+    let named = arguments.as_ref().is_ok_and(names_group);
+    let right = if named { command.right.max(Right::Member) } else { command.right };
     let outcome = match (arguments, group) {
-        _ if !may(standing, command.right) => Outcome::Denied(denial(&prefix, command)),
+        _ if !may(standing, right) => Outcome::Denied(denial(&prefix, command.words, right)),
         (Err(error), _) => Outcome::Refused(format!(
             "{error} Write: `{prefix} {} {}`, for example: `{prefix} {}`",
             command.words,
@@ -379,8 +383,8 @@ pub async fn carry_out(
 }
 
 /// What whoever may not give a command is told.
-pub(crate) fn denial(prefix: &str, command: &Command) -> String {
-    format!("You may not use `{prefix} {}`: it is for {}.", command.words, command.right.in_words())
+pub(crate) fn denial(prefix: &str, words: &str, right: Right) -> String {
+    format!("You may not use `{prefix} {words}`: it is for {}.", right.in_words())
 }
 
 /// The row of these words.

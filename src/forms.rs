@@ -126,7 +126,8 @@ impl CommandForms {
             return Ok(said("No such form", "There is no such form any more."));
         };
         if !self.may(request, command).await? {
-            let sentence = commands::denial(self.desk.prefix(request.room.network()), command);
+            let prefix = self.desk.prefix(request.room.network());
+            let sentence = commands::denial(prefix, command.words, command.right);
             self.desk
                 .ledger
                 .audit(AuditEntry {

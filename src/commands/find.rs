@@ -7,7 +7,7 @@ use partyline_core::{Address, Channel, Place, mask};
 use super::{Arguments, Command, Desk, Kind, Outcome, Stands};
 use crate::contacts::StoreError;
 use crate::ledger::{Group, LedgerError, fold};
-use crate::policy::parse_address;
+use crate::policy::{Right, parse_address};
 
 /// Candidates that are shown where a text can mean several.
 const SHOWN: u32 = 8;
@@ -24,7 +24,9 @@ pub(super) async fn group_of(
     let takes = |one: &&super::Argument| one.kind == Kind::Group && one.stands == Stands::Word;
     let Some(argument) = command.arguments.iter().find(takes) else { return Ok(Ok(None)) };
     let Some(reference) = arguments.one(argument.name) else {
-        let Some(conversation) = desk.links.conversation(room) else { return Ok(Ok(None)) };
+        // What everybody may ask is answered without the directory, which may have to ask Twilio.
+        let own = desk.links.conversation(room).filter(|_| command.right > Right::Everybody);
+        let Some(conversation) = own else { return Ok(Ok(None)) };
         return Ok(match desk.ledger.group(&conversation).await? {
             Some(group) => Ok(Some(group)),
             None if looked_up => Err(Outcome::Refused(format!(

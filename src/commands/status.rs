@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use jiff::SignedDuration;
-use partyline_core::{Network, Proof, Tick};
+use partyline_core::{Network, Place, Proof, Tick};
 
-use super::{Call, Command, Outcome};
+use super::{Argument, Call, Command, Kind, Outcome};
 use crate::ledger::LedgerError;
 use crate::policy::{Right, may};
 
@@ -17,9 +17,9 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 pub(super) const STATUS: Command = Command {
     words: "status",
-    arguments: &[],
+    arguments: &[Argument::word("group", Kind::Group).maybe()],
     right: Right::Everybody,
-    help: "Shows what this room is tied to, what is waiting, and how the networks are doing.",
+    help: "Shows what waits for this room and its group, or for GROUP, how far messages came, and how the networks are doing.",
     examples: &["status"],
     run: |call| Box::pin(status(call)),
 };
@@ -28,20 +28,17 @@ async fn status(call: Call) -> Result<Outcome, LedgerError> {
     let desk = &call.desk;
     let prefix = desk.prefix(call.room.network());
     let mut text = String::new();
-    match desk.links.conversation(&call.room) {
-        Some(conversation) => {
-            let _ = writeln!(text, "This room is tied to {}.", conversation.id());
-            for (place, name) in [(&conversation, "the phones"), (&call.room, "this room")] {
-                let (waiting, parked) = desk.ledger.place_counts(place).await?;
-                let _ = writeln!(text, "For {name}: {waiting} waiting, {parked} parked.");
-            }
-            let day_ago = desk.clock.now().saturating_sub(DAY).unwrap_or_default();
-            let counts = desk.ledger.tick_counts(&call.room, day_ago).await?;
-            if !counts.is_empty() {
-                let _ = writeln!(text, "Said here in the last 24 hours: {}.", how_far(&counts));
-            }
+    let own = desk.links.conversation(&call.room);
+    match (&call.group, &own) {
+        (Some(group), _) if own.as_ref() != Some(&group.info.place) => {
+            let _ = writeln!(text, "{} ({}):", group.name(), group.info.place.id());
+            relayed(&call, &group.info.place, &mut text).await?;
         }
-        None => {
+        (_, Some(conversation)) => {
+            let _ = writeln!(text, "This room is tied to {}.", conversation.id());
+            relayed(&call, conversation, &mut text).await?;
+        }
+        (_, None) => {
             let _ = writeln!(
                 text,
                 "This room is tied to no conversation. `{prefix} group link CH…` ties it to one."
@@ -58,6 +55,28 @@ async fn status(call: Call) -> Result<Outcome, LedgerError> {
     }
     text.truncate(text.trim_end().len());
     Ok(Outcome::Answer(text))
+}
+
+/// What waits for the phones and the rooms of a conversation, and how far came what was said there.
+async fn relayed(call: &Call, conversation: &Place, text: &mut String) -> Result<(), LedgerError> {
+    let desk = &call.desk;
+    let day_ago = desk.clock.now().saturating_sub(DAY).unwrap_or_default();
+    let (waiting, parked) = desk.ledger.place_counts(conversation).await?;
+    let _ = writeln!(text, "For the phones: {waiting} waiting, {parked} parked.");
+    for room in desk.links.others(conversation) {
+        let (name, said) = if room == call.room {
+            ("this room".to_owned(), "Said here".to_owned())
+        } else {
+            (room.to_string(), format!("Said in {room}"))
+        };
+        let (waiting, parked) = desk.ledger.place_counts(&room).await?;
+        let _ = writeln!(text, "For {name}: {waiting} waiting, {parked} parked.");
+        let counts = desk.ledger.tick_counts(&room, day_ago).await?;
+        if !counts.is_empty() {
+            let _ = writeln!(text, "{said} in the last 24 hours: {}.", how_far(&counts));
+        }
+    }
+    Ok(())
 }
 
 async fn for_admins(call: &Call, prefix: &str, text: &mut String) -> Result<(), LedgerError> {

@@ -85,7 +85,7 @@ async fn killed_at_any_step_one_person_is_written_to_once() {
         let phone = format!("+1415555{:04}", 300 + number);
         world.daemon.arm(point);
         world.daemon.start().await;
-        let line = format!("dm {phone} --template team_notice --set 1=Team");
+        let line = format!("dm {phone} --template team_notice --set 1=Team --yes");
         let mut run = world.slack.command(&room, &admin, "/wa", &line).expect("it is known");
         world.daemon.wait_for_end().await;
         world.daemon.arm("");

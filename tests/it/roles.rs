@@ -60,6 +60,30 @@ async fn roles_are_granted_and_revoked_without_a_restart() {
     assert_eq!(answer, "Nothing was given up.");
 }
 
+/// Everybody sees how their room does; of another group, whoever may see that group.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_of_another_group_is_for_those_who_may_see_it() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    let other = world.group("summer-launch", &["+14155550102"]).await;
+    let ben = world.slack.add_user("Ben Carter", None);
+    world.slack.join(&other.channel, &ben);
+    world.daemon.start().await;
+    world.wait_until_listed(&group.channel, "spring-launch").await;
+    let own = world.command(&other.channel, &ben, "status").await;
+    assert!(own.contains(&format!("tied to {}", other.conversation)), "{own}");
+    assert!(own.contains("For this room: 0 waiting, 0 parked."), "{own}");
+    let answer = world.command(&other.channel, &world.admin, "status spring-launch").await;
+    assert!(answer.starts_with(&format!("spring-launch ({}):", group.conversation)), "{answer}");
+    assert!(answer.contains(&format!("For slack:{}: 0 waiting", group.channel)), "{answer}");
+    assert!(!answer.contains("this room"), "{answer}");
+    // Whether there is such a group is not told either.
+    for name in ["spring-launch", "autumn-launch"] {
+        let answer = world.command(&other.channel, &ben, &format!("status {name}")).await;
+        assert_eq!(answer, "You may not use `/wa status`: it is for the group's rooms.");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_members_of_a_slack_user_group_are_administrators() {
     let mut world = World::new().await;
