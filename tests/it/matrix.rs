@@ -114,7 +114,7 @@ async fn a_room_is_linked_by_command_without_a_restart() {
     let refused = hall.command(&room, &sita, &format!("group link {conversation}")).await;
     assert!(refused.contains("it is for administrators"), "{refused}");
     let help = hall.command(&room, &sita, "help").await;
-    assert!(help.contains("`!wa status`") && !help.contains("group link"), "{help}");
+    assert!(help.contains("`!wa status [GROUP]`") && !help.contains("group link"), "{help}");
     let status = hall.command(&room, &hall.ravi, "status").await;
     assert!(status.contains("tied to no conversation"), "{status}");
     assert!(status.contains("Matrix: working both ways."), "{status}");

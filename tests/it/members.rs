@@ -25,7 +25,7 @@ async fn who_was_added_elsewhere_meanwhile_is_told_with_that_group() {
     assert!(made.contains("1 of 1 members added."), "{made}");
 
     let refused = world.twilio.counters().refused;
-    let slowly = Fault::next(FaultKind::RateLimited(1), 1);
+    let slowly = Fault::next(FaultKind::RateLimited(4), 1);
     world.twilio.fault(slowly.method("POST").on("/Participants"));
     let line = "member add +14155550101 +14155550102";
     let mut run = world.slack.command(&room, &admin, "/wa", line).expect("the command is known");
