@@ -1,130 +1,36 @@
 //! The one door in: everything from every platform, live or read back, comes through
 //! [`Door::accept`].
 
+mod entries;
+mod notes;
 mod refused;
+mod wakers;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use jiff::Timestamp;
 use partyline_core::{
-    Address, Again, Channel, Cursor, Event, EventKey, Happening, Incoming, Intake, Lateness, Lost,
-    MemberChange, Network, NotStored, Place, Speaker, Stored,
+    Again, Cursor, EventKey, Happening, Incoming, Intake, Lateness, Lost, Network, NotStored,
+    Place, Stored,
 };
-use tokio::sync::Notify;
-use tokio_util::task::TaskTracker;
 
 use crate::alerts::Signs;
-use crate::catchup::{Polls, words};
+use crate::catchup::words;
 use crate::config::Optout;
 use crate::contacts::Names;
 use crate::crash::{Point, point};
-use crate::keyed::Keyed;
-use crate::ledger::{
-    Accepted, Entry, Lane, Ledger, LedgerError, Limit, Order, Owed, Plea, Skipped,
-    StoredParticipant, Telling, Through,
-};
+use crate::ledger::{Entry, Ledger, LedgerError, Limit, Skipped, Telling, Through};
 use crate::links::Links;
-use crate::moderation::{self, Moderation};
-use crate::optouts::Leaving;
-use crate::policy::twilio_answers;
-use crate::route::{Limits, Route, linked_place, posts, route};
+use crate::moderation::Moderation;
+use crate::route::{Limits, linked_place};
+use notes::{Note, note};
 use refused::Refused;
+pub use wakers::Wakers;
 
 /// Events read back that go into the ledger in one commit.
 const CHUNK: usize = 200;
-
-/// What is woken by what came.
-#[derive(Clone)]
-pub struct Wakers {
-    /// Lanes with something to send.
-    pub lanes: Arc<Keyed<Lane>>,
-    /// Places with a command to carry out.
-    pub commands: Arc<Keyed<Place>>,
-    /// Places to read back.
-    pub reads: Arc<Keyed<Place>>,
-    /// Conversations after which their rooms are to be named.
-    pub names: Arc<Keyed<Place>>,
-    /// People who opted out, or in again, by what the ledger knows them by.
-    pub optouts: Arc<Keyed<String>>,
-    /// The groups that some of them are about to be taken out of.
-    pub leaving: Arc<Leaving>,
-    /// Conversations of the inbox for which something is to be done.
-    pub inbox: Arc<Keyed<Place>>,
-    /// Told when somebody wrote who may be in no conversation.
-    pub strangers: Arc<Notify>,
-    /// Phones for which something is held.
-    pub phones: Arc<Keyed<Place>>,
-    /// Told when there is news of how far messages came.
-    pub ticks: Arc<Notify>,
-    /// Told of what is said to conversations, where they have to be asked for answers.
-    pub polls: Option<Arc<Polls>>,
-    /// Told of what is said in Slack's rooms, which are compared with their histories.
-    pub comparisons: Option<Arc<Polls>>,
-}
-
-impl Wakers {
-    /// Those of a program whose work is among these tasks. Nobody is told of what is said.
-    #[must_use]
-    pub fn new(tasks: &TaskTracker) -> Self {
-        Self {
-            lanes: Keyed::new(tasks.clone()),
-            commands: Keyed::new(tasks.clone()),
-            reads: Keyed::new(tasks.clone()),
-            names: Keyed::new(tasks.clone()),
-            optouts: Keyed::new(tasks.clone()),
-            leaving: Arc::default(),
-            inbox: Keyed::new(tasks.clone()),
-            strangers: Arc::default(),
-            phones: Keyed::new(tasks.clone()),
-            ticks: Arc::default(),
-            polls: None,
-            comparisons: None,
-        }
-    }
-
-    /// Whoever decides when places are read again.
-    pub(crate) fn turns(&self) -> impl Iterator<Item = &Arc<Polls>> {
-        self.polls.iter().chain(&self.comparisons)
-    }
-
-    /// Wakes whatever this outcome gives work to.
-    pub fn wake(&self, accepted: Accepted) {
-        for (id, leaving) in accepted.optouts {
-            self.leaving.mark(&id, leaving);
-            self.optouts.wake(id);
-        }
-        for lane in accepted.wake {
-            if let Some(polls) = &self.polls {
-                polls.stir(&lane.place);
-            }
-            self.lanes.wake(lane);
-        }
-        for place in accepted.commands {
-            self.commands.wake(place);
-        }
-        for place in accepted.inbox {
-            self.inbox.wake(place);
-        }
-        if accepted.strangers {
-            self.strangers.notify_one();
-        }
-        if accepted.ticks {
-            self.ticks.notify_one();
-        }
-        for place in accepted.gaps {
-            self.reads.wake(place);
-        }
-        for phone in accepted.phones {
-            self.phones.wake(phone);
-        }
-        for place in accepted.renamed {
-            self.names.wake(place);
-        }
-    }
-}
 
 /// The door. Cheap to clone.
 #[derive(Clone)]
@@ -290,145 +196,6 @@ impl Door {
         self.signs.unread(place);
     }
 
-    /// What of a piece is to be kept, with what is owed because of it.
-    fn entries(&self, incoming: Incoming, read_back: bool) -> Vec<Entry> {
-        let Incoming { network, via, raw, events } = incoming;
-        events
-            .into_iter()
-            .filter_map(|mut event| {
-                event.place = linked_place(&event, &self.links);
-                match route(&event, &self.links, &self.limits) {
-                    Route::Pass(why) => {
-                        // By kind, not by the platform's name of it: on Matrix, strangers choose that.
-                        metrics::counter!("partyline_events_passed_total",
-                            "network" => network.as_str(),
-                            "event" => event.happening.name(), "why" => why)
-                        .increment(1);
-                        None
-                    }
-                    Route::Keep { mut owed, unlinked } => {
-                        if let Some(notices) = self.stopped(&event) {
-                            owed = notices;
-                        }
-                        // Behind what was refused, a room's messages wait for it.
-                        let held = event.ordinal.is_some() && !event.place.is_conversation();
-                        let held = held && self.refused.has(&event.place);
-                        let order = order(&event, read_back || held);
-                        let (group, tell) = self.concerned(&event);
-                        let raw = raw.clone();
-                        let plea = self.plea(&event);
-                        owed.extend(self.for_the_inbox(&event, unlinked));
-                        let inbox = self.is_of_the_inbox(&event);
-                        Some(Entry {
-                            event,
-                            raw,
-                            via,
-                            owed,
-                            order,
-                            unlinked,
-                            group,
-                            tell,
-                            plea,
-                            inbox,
-                        })
-                    }
-                    // What is read back moves the cursor when it is released.
-                    Route::Cursor if read_back => None,
-                    Route::Cursor => Some(Entry {
-                        event,
-                        raw: Bytes::new(),
-                        via,
-                        owed: Vec::new(),
-                        order: Order::CursorOnly,
-                        unlinked: false,
-                        group: None,
-                        tell: Vec::new(),
-                        plea: None,
-                        inbox: false,
-                    }),
-                }
-            })
-            .collect()
-    }
-
-    /// Whether it can concern the inbox: said in a conversation, by a stranger, or in one of its threads.
-    fn is_of_the_inbox(&self, event: &Event) -> bool {
-        let Some(room) = &self.inbox else { return false };
-        let within =
-            || event.place.id().strip_prefix(room.id()).is_some_and(|rest| rest.starts_with('/'));
-        match &event.happening {
-            Happening::Message { .. } => {
-                event.place.is_conversation()
-                    || (event.place.network() == room.network() && within())
-            }
-            Happening::Wrote { .. } => true,
-            _ => false,
-        }
-    }
-
-    /// What the inbox is owed because of what somebody on a phone wrote that is said nowhere else.
-    fn for_the_inbox(&self, event: &Event, unlinked: bool) -> Vec<Owed> {
-        let Some(room) = &self.inbox else { return Vec::new() };
-        let (from, speaker, content) = match &event.happening {
-            Happening::Message { speaker, content, .. } if unlinked => {
-                (event.place.clone(), speaker.clone(), content)
-            }
-            Happening::Wrote { address, sender: Some(sender), name, content } => {
-                let speaker = Speaker::new(Network::Twilio, address.as_str());
-                let speaker = Speaker { name: name.clone(), ..speaker };
-                (Place::phone(sender, address), speaker, content)
-            }
-            _ => return Vec::new(),
-        };
-        let phone = speaker.address().is_some_and(|one| one.channel() != Channel::Client);
-        if !phone || content.is_empty() {
-            return Vec::new();
-        }
-        let limit = self.limits.get(&room.network()).copied().unwrap_or(usize::MAX);
-        posts((&from, event.at), &speaker, content, room, limit)
-    }
-
-    /// What somebody on a phone asks for, where a whole message is a word that asks for it, and what
-    /// they are answered, where Twilio does not answer by itself.
-    fn plea(&self, event: &Event) -> Option<Plea> {
-        let (address, content) = match &event.happening {
-            Happening::Message { speaker, content, .. } => (speaker.address()?, content),
-            Happening::Wrote { address, content, .. } => (address.clone(), content),
-            _ => return None,
-        };
-        let bare = content.files.is_empty() && address.channel() != Channel::Client;
-        let word = &content.text.plain;
-        let Optout { words, answers } = &*self.optout;
-        let what = words.wish(word).filter(|_| bare)?;
-        let ours = answers.by_sms || !twilio_answers(&address, word);
-        let answer = ours.then(|| answers.to(what).to_owned());
-        Some(Plea { what, answer })
-    }
-
-    /// What the rooms are owed instead of what a member said, where that is stopped.
-    fn stopped(&self, event: &Event) -> Option<Vec<Owed>> {
-        let stopped = self.moderation.after(event)?;
-        let Happening::Message { speaker, .. } = &event.happening else { return None };
-        moderation::count(&stopped, "relay");
-        let name = self.names.resolve_now(speaker, &event.place);
-        let name = name.map_or_else(|| "A member".to_owned(), |named| named.name);
-        let text = self.moderation.sentence(&stopped, &name, "", self.ledger.now());
-        Some(moderation::notices(&self.links, &event.place, &text, event.at))
-    }
-
-    /// The group that an event in a room concerns, and the rooms that may want to know of it.
-    fn concerned(&self, event: &Event) -> (Option<Place>, Vec<Place>) {
-        match event.happening {
-            Happening::Conversation { .. } => (None, self.links.others(&event.place)),
-            Happening::Room { .. } => {
-                let mut others = self.links.others(&event.place);
-                others.retain(|place| !place.is_conversation());
-                (self.links.conversation(&event.place), others)
-            }
-            _ => (None, Vec::new()),
-        }
-    }
-
     async fn store(&self, entries: Vec<Entry>) -> Result<Stored, NotStored> {
         if entries.is_empty() {
             return Ok(Stored::default());
@@ -467,33 +234,6 @@ impl Door {
         .await
         .unwrap_or_else(|error| Err(LedgerError::Unusable(error.to_string())))
         .map_err(|error: LedgerError| NotStored(error.to_string()))
-    }
-
-    async fn take_notes(&self, notes: Vec<Note>) -> Result<(), LedgerError> {
-        for note in notes {
-            match note {
-                Note::Here(participant) => {
-                    if let Some(address) = &participant.address {
-                        let name = participant.name.as_deref();
-                        self.names.learn_member(&participant.conversation, address, name);
-                    }
-                    self.ledger.note_participants(vec![participant]).await?;
-                }
-                Note::Gone { conversation, sid, address } => {
-                    if let Some(address) = address {
-                        self.names.forget_member(&conversation, &address);
-                    }
-                    self.ledger.forget_participant(&conversation, &sid).await?;
-                }
-                Note::ProfileName { address, name } => {
-                    // Every message brings it; it is written down where it is new.
-                    if self.names.learn_profile(&address, &name) {
-                        self.ledger.note_profile(address.contact_key(), &name).await?;
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 }
 
@@ -580,48 +320,6 @@ pub(crate) fn newest(pieces: &[Incoming]) -> Cursor {
     cursor
 }
 
-fn order(event: &Event, read_back: bool) -> Order {
-    if read_back {
-        Order::Held
-    } else if event.place.is_conversation() && event.ordinal.is_some() {
-        Order::Counted
-    } else {
-        Order::Arrival
-    }
-}
-
 fn not_stored(error: impl std::fmt::Display) -> NotStored {
     NotStored(error.to_string())
-}
-
-/// What is remembered of an event beside the ledger's rows of it.
-enum Note {
-    Here(StoredParticipant),
-    Gone { conversation: Place, sid: String, address: Option<Address> },
-    ProfileName { address: Address, name: String },
-}
-
-fn note(event: &Event) -> Option<Note> {
-    match &event.happening {
-        Happening::Member { change: MemberChange::Removed, participant, address, .. } => {
-            Some(Note::Gone {
-                conversation: event.place.clone(),
-                sid: participant.clone(),
-                address: address.clone(),
-            })
-        }
-        Happening::Member { participant, address, sender, name, .. } => {
-            Some(Note::Here(StoredParticipant {
-                conversation: event.place.clone(),
-                sid: participant.clone(),
-                address: address.clone(),
-                sender: sender.clone(),
-                name: name.clone(),
-            }))
-        }
-        Happening::Wrote { address, name: Some(name), .. } => {
-            Some(Note::ProfileName { address: address.clone(), name: name.clone() })
-        }
-        _ => None,
-    }
 }

@@ -7,6 +7,7 @@ use super::super::StoredParticipant;
 use super::super::tests::{conversation, entry, open, room};
 use super::super::{Entry, Order};
 use super::*;
+use crate::ledger::Ledger;
 
 const MAYA: &str = "whatsapp:+14155550101";
 

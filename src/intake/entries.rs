@@ -1,0 +1,163 @@
+//! What of a piece is to be kept, and what is owed because of it: to the places that it is said in, to
+//! the inbox, to whoever asks for no more messages.
+
+use bytes::Bytes;
+use partyline_core::{Channel, Event, Happening, Incoming, Network, Place, Speaker};
+
+use super::Door;
+use crate::config::Optout;
+use crate::ledger::{Entry, Order, Owed, Plea};
+use crate::moderation;
+use crate::policy::twilio_answers;
+use crate::route::{Route, linked_place, posts, route};
+
+impl Door {
+    /// What of a piece is to be kept, with what is owed because of it.
+    pub(super) fn entries(&self, incoming: Incoming, read_back: bool) -> Vec<Entry> {
+        let Incoming { network, via, raw, events } = incoming;
+        events
+            .into_iter()
+            .filter_map(|mut event| {
+                event.place = linked_place(&event, &self.links);
+                match route(&event, &self.links, &self.limits) {
+                    Route::Pass(why) => {
+                        // By kind, not by the platform's name of it: on Matrix, strangers choose that.
+                        metrics::counter!("partyline_events_passed_total",
+                            "network" => network.as_str(),
+                            "event" => event.happening.name(), "why" => why)
+                        .increment(1);
+                        None
+                    }
+                    Route::Keep { mut owed, unlinked } => {
+                        if let Some(notices) = self.stopped(&event) {
+                            owed = notices;
+                        }
+                        // Behind what was refused, a room's messages wait for it.
+                        let held = event.ordinal.is_some() && !event.place.is_conversation();
+                        let held = held && self.refused.has(&event.place);
+                        let order = order(&event, read_back || held);
+                        let (group, tell) = self.concerned(&event);
+                        let raw = raw.clone();
+                        let plea = self.plea(&event);
+                        owed.extend(self.for_the_inbox(&event, unlinked));
+                        let inbox = self.is_of_the_inbox(&event);
+                        Some(Entry {
+                            event,
+                            raw,
+                            via,
+                            owed,
+                            order,
+                            unlinked,
+                            group,
+                            tell,
+                            plea,
+                            inbox,
+                        })
+                    }
+                    // What is read back moves the cursor when it is released.
+                    Route::Cursor if read_back => None,
+                    Route::Cursor => Some(Entry {
+                        event,
+                        raw: Bytes::new(),
+                        via,
+                        owed: Vec::new(),
+                        order: Order::CursorOnly,
+                        unlinked: false,
+                        group: None,
+                        tell: Vec::new(),
+                        plea: None,
+                        inbox: false,
+                    }),
+                }
+            })
+            .collect()
+    }
+
+    /// Whether it can concern the inbox: said in a conversation, by a stranger, or in one of its threads.
+    fn is_of_the_inbox(&self, event: &Event) -> bool {
+        let Some(room) = &self.inbox else { return false };
+        let within =
+            || event.place.id().strip_prefix(room.id()).is_some_and(|rest| rest.starts_with('/'));
+        match &event.happening {
+            Happening::Message { .. } => {
+                event.place.is_conversation()
+                    || (event.place.network() == room.network() && within())
+            }
+            Happening::Wrote { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// What the inbox is owed because of what somebody on a phone wrote that is said nowhere else.
+    fn for_the_inbox(&self, event: &Event, unlinked: bool) -> Vec<Owed> {
+        let Some(room) = &self.inbox else { return Vec::new() };
+        let (from, speaker, content) = match &event.happening {
+            Happening::Message { speaker, content, .. } if unlinked => {
+                (event.place.clone(), speaker.clone(), content)
+            }
+            Happening::Wrote { address, sender: Some(sender), name, content } => {
+                let speaker = Speaker::new(Network::Twilio, address.as_str());
+                let speaker = Speaker { name: name.clone(), ..speaker };
+                (Place::phone(sender, address), speaker, content)
+            }
+            _ => return Vec::new(),
+        };
+        let phone = speaker.address().is_some_and(|one| one.channel() != Channel::Client);
+        if !phone || content.is_empty() {
+            return Vec::new();
+        }
+        let limit = self.limits.get(&room.network()).copied().unwrap_or(usize::MAX);
+        posts((&from, event.at), &speaker, content, room, limit)
+    }
+
+    /// What somebody on a phone asks for, where a whole message is a word that asks for it, and what
+    /// they are answered, where Twilio does not answer by itself.
+    fn plea(&self, event: &Event) -> Option<Plea> {
+        let (address, content) = match &event.happening {
+            Happening::Message { speaker, content, .. } => (speaker.address()?, content),
+            Happening::Wrote { address, content, .. } => (address.clone(), content),
+            _ => return None,
+        };
+        let bare = content.files.is_empty() && address.channel() != Channel::Client;
+        let word = &content.text.plain;
+        let Optout { words, answers } = &*self.optout;
+        let what = words.wish(word).filter(|_| bare)?;
+        let ours = answers.by_sms || !twilio_answers(&address, word);
+        let answer = ours.then(|| answers.to(what).to_owned());
+        Some(Plea { what, answer })
+    }
+
+    /// What the rooms are owed instead of what a member said, where that is stopped.
+    fn stopped(&self, event: &Event) -> Option<Vec<Owed>> {
+        let stopped = self.moderation.after(event)?;
+        let Happening::Message { speaker, .. } = &event.happening else { return None };
+        moderation::count(&stopped, "relay");
+        let name = self.names.resolve_now(speaker, &event.place);
+        let name = name.map_or_else(|| "A member".to_owned(), |named| named.name);
+        let text = self.moderation.sentence(&stopped, &name, "", self.ledger.now());
+        Some(moderation::notices(&self.links, &event.place, &text, event.at))
+    }
+
+    /// The group that an event in a room concerns, and the rooms that may want to know of it.
+    fn concerned(&self, event: &Event) -> (Option<Place>, Vec<Place>) {
+        match event.happening {
+            Happening::Conversation { .. } => (None, self.links.others(&event.place)),
+            Happening::Room { .. } => {
+                let mut others = self.links.others(&event.place);
+                others.retain(|place| !place.is_conversation());
+                (self.links.conversation(&event.place), others)
+            }
+            _ => (None, Vec::new()),
+        }
+    }
+}
+
+fn order(event: &Event, read_back: bool) -> Order {
+    if read_back {
+        Order::Held
+    } else if event.place.is_conversation() && event.ordinal.is_some() {
+        Order::Counted
+    } else {
+        Order::Arrival
+    }
+}
