@@ -87,18 +87,11 @@ impl Ledger {
     /// # Errors
     /// The ledger could not be read.
     pub async fn places_commanded(&self) -> Result<Vec<Place>, LedgerError> {
-        self.threads
-            .read(|connection| {
-                connection
-                    .prepare_cached(
-                        "SELECT place FROM places WHERE id IN
-                         (SELECT DISTINCT place FROM events WHERE state = 2)",
-                    )?
-                    .query_map([], |row| row.get::<_, String>(0))?
-                    .filter_map(|place| place.map(|place| place.parse().ok()).transpose())
-                    .collect()
-            })
-            .await
+        self.places_of(
+            "SELECT place FROM places WHERE id IN (SELECT DISTINCT place FROM events WHERE state = 2)",
+            (),
+        )
+        .await
     }
 
     /// A command is done: its changes, what is owed because of it (the answer first), its row in

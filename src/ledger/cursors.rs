@@ -11,6 +11,27 @@ use crate::crash::{Point, point};
 type Sql<T> = Result<T, rusqlite::Error>;
 
 impl Ledger {
+    /// The places in the first column of what this finds; what is no place is passed by.
+    pub(super) async fn places_of<Places, Values>(
+        &self,
+        sql: &'static str,
+        values: Values,
+    ) -> Result<Places, LedgerError>
+    where
+        Places: FromIterator<Place> + Send + 'static,
+        Values: rusqlite::Params + Send + 'static,
+    {
+        self.threads
+            .read(move |connection| {
+                connection
+                    .prepare_cached(sql)?
+                    .query_map(values, |row| row.get::<_, String>(0))?
+                    .filter_map(|place| place.map(|place| place.parse().ok()).transpose())
+                    .collect()
+            })
+            .await
+    }
+
     /// Sets the cursor of a place that has none yet: what was said before is not relayed. A cursor
     /// without a message begins before the first one.
     ///

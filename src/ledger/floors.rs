@@ -116,17 +116,11 @@ impl Ledger {
     /// # Errors
     /// The ledger could not be read.
     pub async fn places_with_holes(&self) -> Result<Vec<Place>, LedgerError> {
-        self.threads
-            .read(|connection| {
-                connection
-                    .prepare_cached(
-                        "SELECT place FROM places
-                         WHERE hole_ordinal IS NOT NULL OR hole_last IS NOT NULL",
-                    )?
-                    .query_map([], |row| row.get::<_, String>(0))?
-                    .filter_map(|place| place.map(|place| place.parse().ok()).transpose())
-                    .collect()
-            })
-            .await
+        self.places_of(
+            "SELECT place FROM places
+             WHERE hole_ordinal IS NOT NULL OR hole_last IS NOT NULL",
+            (),
+        )
+        .await
     }
 }

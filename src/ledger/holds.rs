@@ -72,18 +72,11 @@ impl Ledger {
     /// # Errors
     /// The ledger could not be read.
     pub async fn places_held(&self) -> Result<Vec<Place>, LedgerError> {
-        self.threads
-            .read(|connection| {
-                connection
-                    .prepare_cached(
-                        "SELECT place FROM places WHERE id IN
-                         (SELECT DISTINCT place FROM events WHERE state = 1)",
-                    )?
-                    .query_map([], |row| row.get::<_, String>(0))?
-                    .filter_map(|place| place.map(|place| place.parse().ok()).transpose())
-                    .collect()
-            })
-            .await
+        self.places_of(
+            "SELECT place FROM places WHERE id IN (SELECT DISTINCT place FROM events WHERE state = 1)",
+            (),
+        )
+        .await
     }
 
     /// Whether something is held in a place.

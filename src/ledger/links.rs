@@ -178,15 +178,7 @@ impl Ledger {
     /// # Errors
     /// The ledger could not be read.
     pub async fn conversations_with_members(&self) -> Result<HashSet<Place>, LedgerError> {
-        self.threads
-            .read(|connection| {
-                connection
-                    .prepare_cached("SELECT DISTINCT conversation FROM participants")?
-                    .query_map([], |row| row.get::<_, String>(0))?
-                    .filter_map(|place| place.map(|place| place.parse().ok()).transpose())
-                    .collect()
-            })
-            .await
+        self.places_of("SELECT DISTINCT conversation FROM participants", ()).await
     }
 
     /// The participants that are known, at most `limit`.

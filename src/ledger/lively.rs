@@ -104,16 +104,10 @@ impl Ledger {
     /// # Errors
     /// The ledger could not be read.
     pub async fn deadly_places(&self) -> Result<Vec<Place>, LedgerError> {
-        self.threads
-            .read(|connection| {
-                connection
-                    .prepare_cached(
-                        "SELECT place FROM places WHERE deadly IS NOT NULL AND deadly = ?1",
-                    )?
-                    .query_map([VERSION], |row| row.get::<_, String>(0))?
-                    .filter_map(|place| place.map(|place| place.parse().ok()).transpose())
-                    .collect()
-            })
-            .await
+        self.places_of(
+            "SELECT place FROM places WHERE deadly IS NOT NULL AND deadly = ?1",
+            [VERSION],
+        )
+        .await
     }
 }

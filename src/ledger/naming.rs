@@ -46,15 +46,7 @@ impl Ledger {
     /// # Errors
     /// The ledger could not be read.
     pub async fn all_unnamed(&self) -> Result<Vec<Place>, LedgerError> {
-        self.threads
-            .read(|connection| {
-                connection
-                    .prepare_cached("SELECT conversation FROM unnamed")?
-                    .query_map([], |row| row.get::<_, String>(0))?
-                    .filter_map(|place| place.map(|place| place.parse().ok()).transpose())
-                    .collect()
-            })
-            .await
+        self.places_of("SELECT conversation FROM unnamed", ()).await
     }
 
     /// What the rooms of this group still have to take over; `None` where that is nothing, or the

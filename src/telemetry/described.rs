@@ -60,10 +60,6 @@ const COUNTERS: &[Described] = &[
     ("partyline_slack_odd_fields_total", "Fields in Slack's JSON that were not as expected"),
     ("partyline_slack_odd_frames_total", "WebSocket frames from Slack that were not text"),
     ("partyline_slack_rate_limited_total", "Hours' limits of events that Slack told of"),
-    (
-        "partyline_slack_read_back_cut_total",
-        "Read-backs of Slack channels that had more than could be read",
-    ),
     ("partyline_slack_rejects_total", "Calls from Slack that were refused, by why"),
     ("partyline_slack_retries_total", "Events that Slack sent again, by way"),
     ("partyline_slack_sockets_total", "Sockets to Slack by what became of them"),

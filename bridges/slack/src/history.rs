@@ -21,8 +21,11 @@ use crate::{outbound, ts, wire};
 /// that whoever reads on from the last of them gets the rest.
 const AT_ONCE: usize = 10_000;
 
-/// How many pages are read for one answer, whatever a server says of more.
+/// How many pages are looked through for a post, whatever a server says of more.
 const PAGES: usize = 100;
+
+/// How many pages of a history are read at once: of 200,000 messages.
+const HISTORY: usize = 1000;
 
 /// How long before the cursor the threads may have begun whose replies are read back too. A
 /// channel's history does not list replies, only which threads have new ones.
@@ -166,8 +169,7 @@ pub(crate) async fn read_back(
         }
     }
     if found.len() == AT_ONCE {
-        tracing::error!(%place, "more than {AT_ONCE} messages were missed: the newest of them are not read back");
-        metrics::counter!("partyline_slack_read_back_cut_total").increment(1);
+        tracing::info!(%place, "the oldest {AT_ONCE} messages that are to be read are read first");
     }
     if after.is_none() {
         let newest = found.pop_last();
@@ -248,7 +250,7 @@ async fn pages(
     mut each: impl FnMut(Vec<Found>) -> ControlFlow<()>,
 ) -> Result<(), Failure> {
     let mut cursor: Option<String> = None;
-    for _ in 0..PAGES {
+    for _ in 0..HISTORY {
         let page = client.page(span, cursor.as_deref()).await?;
         let seen = each(page.messages.iter().filter_map(|raw| read(raw)).collect());
         match page.next() {
