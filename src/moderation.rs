@@ -1,36 +1,42 @@
 //! What members may not say, and who of them is muted: held in memory, so that the hook before a
 //! message is answered without waiting for anything.
 //!
-//! | | where it is decided | what follows |
+//! | | in the hook before the message (`hook`) | on relay, where Twilio did not ask (`relay`) |
 //! |---|---|---|
-//! | muted, blocked words and files | in the hook before the message; where Twilio did not call, on relay | nobody gets it; the rooms are told that something was stopped |
-//! | quiet hours, too many in a minute | in the hook alone: what it did not see the members have by then | nobody gets it; in quiet hours the rooms are told what was said |
+//! | muted, blocked words and files, too many in a minute | nobody gets it; the rooms are told that something was stopped | the members have it by then; the rooms do not get it, and are told |
+//! | quiet hours | the members do not get it; the rooms are told what was said | the members have it by then; the rooms get it like any other, and are told, once in these hours |
+//!
+//! Twilio does not ask where it does not call the bridge (`ingest = "poll"`), while the bridge is down,
+//! or where the hook was answered late. Of several messages of one member that were stopped for the same
+//! reason within ten minutes, the rooms are told once.
 //!
 //! The policy itself is pure (`crate::policy`). What the hook stops is in no conversation and in no
 //! list: only the notice tells of it, so that it is stored before Twilio is answered.
 
+mod hook;
+mod pace;
+mod relay;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
 
 use jiff::Timestamp;
-use partyline_core::{Action, Event, Happening, Lateness, Network, Place, Speaker, Text};
+use partyline_core::{Action, Lateness, Place, Speaker, Text};
 use quick_cache::sync::Cache;
-use sha2::{Digest, Sha256};
 
-use crate::contacts::Names;
-use crate::intake::Wakers;
-use crate::ledger::{Ledger, MuteChange, Muted, Owed, Told};
+use crate::ledger::{MuteChange, Muted, Owed};
 use crate::links::Links;
-use crate::policy::{Minute, Mute, Rules, Said, Stopped, Words};
+use crate::policy::{Mute, Rules, Said, Stopped, Words};
+pub use hook::Moderator;
+use pace::Spoken;
+use relay::LastTold;
+pub use relay::Unasked;
 
 /// Members of whom it is remembered how much they said within the minute; those who spoke last.
 const SPEAKERS: usize = 10_000;
-/// Of several messages of one member that were stopped for the same reason within this, the rooms are
-/// told once.
+/// Of several messages of one member that were stopped for the same reason within this, in seconds, the
+/// rooms are told once.
 const TOLD_ONCE: i64 = 600;
-/// How long Twilio waits for the notice to be stored: it gives the hook five seconds.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A member of a conversation, by the key of a contact.
 type Member = (Place, String);
@@ -42,7 +48,9 @@ pub struct Moderation {
     pleas: Words,
     lateness: Lateness,
     mutes: RwLock<HashMap<Member, Mute>>,
-    minutes: Cache<Member, Arc<Mutex<Minute>>>,
+    spoken: Cache<Member, Arc<Mutex<Spoken>>>,
+    /// What the rooms were told last of what came by relay, by member and reason.
+    told: Cache<(Member, &'static str), LastTold>,
 }
 
 impl Moderation {
@@ -51,8 +59,8 @@ impl Moderation {
     #[must_use]
     pub fn new(rules: Rules, pleas: Words, lateness: Lateness, muted: Vec<Muted>) -> Self {
         let muted = muted.into_iter().map(|one| ((one.conversation, one.member), one.mute));
-        let (mutes, minutes) = (RwLock::new(muted.collect()), Cache::new(SPEAKERS));
-        Self { rules, pleas, lateness, mutes, minutes }
+        let (spoken, told) = (Cache::new(SPEAKERS), Cache::new(SPEAKERS));
+        Self { rules, pleas, lateness, mutes: RwLock::new(muted.collect()), spoken, told }
     }
 
     /// Takes over a change that the ledger has.
@@ -68,6 +76,12 @@ impl Moderation {
         }
     }
 
+    /// Forgets the mutes of somebody whose data is erased, by the key of their contact.
+    pub fn forget(&self, member: &str) {
+        let mut mutes = self.mutes.write().unwrap_or_else(PoisonError::into_inner);
+        mutes.retain(|(_, one), _| one != member);
+    }
+
     /// The mute of a member, be it over or not.
     #[must_use]
     pub fn mute_of(&self, conversation: &Place, member: &str) -> Option<Mute> {
@@ -81,33 +95,19 @@ impl Moderation {
     pub fn before(&self, place: &Place, speaker: &Speaker, said: &Said<'_>) -> Option<Stopped> {
         let member = key(speaker).filter(|_| !self.is_plea(said))?;
         let mute = self.mute_of(place, &member);
-        self.rules
-            .anywhere(said, mute)
-            .or_else(|| self.rules.quiet(said.at))
-            .or_else(|| self.too_many(place, member, said.at))
+        self.rules.anywhere(said, mute).or_else(|| self.rules.quiet(said.at)).or_else(|| {
+            let (spoken, most) = self.spoken(place, member)?;
+            spoken.lock().unwrap_or_else(PoisonError::into_inner).asked(said.at, most)
+        })
     }
 
-    fn too_many(&self, place: &Place, member: String, at: Timestamp) -> Option<Stopped> {
+    /// What a member said within the minute, where that is limited, and to how much.
+    fn spoken(&self, place: &Place, member: String) -> Option<(Arc<Mutex<Spoken>>, u32)> {
         let most = self.rules.per_minute?;
-        let minute = self.minutes.get_or_insert_with(&(place.clone(), member), || {
+        let spoken = self.spoken.get_or_insert_with(&(place.clone(), member), || {
             Ok::<_, std::convert::Infallible>(Arc::default())
         });
-        let minute = minute.unwrap_or_else(|never| match never {});
-        minute.lock().unwrap_or_else(PoisonError::into_inner).take(at, most)
-    }
-
-    /// Whether what a member said is not relayed to the rooms.
-    #[must_use]
-    pub fn after(&self, event: &Event) -> Option<Stopped> {
-        let Happening::Message { speaker, content, .. } = &event.happening else { return None };
-        if !event.place.is_conversation() || speaker.id.network != Network::Twilio {
-            return None;
-        }
-        let files: Vec<&str> =
-            content.files.iter().filter_map(|file| file.media_type.as_deref()).collect();
-        let said = Said { text: &content.text.plain, files: &files, at: event.at };
-        let member = key(speaker).filter(|_| !self.is_plea(&said))?;
-        self.rules.anywhere(&said, self.mute_of(&event.place, &member))
+        Some((spoken.unwrap_or_else(|never| match never {}), most))
     }
 
     fn is_plea(&self, said: &Said<'_>) -> bool {
@@ -180,101 +180,27 @@ fn key(speaker: &Speaker) -> Option<String> {
     speaker.address().map(|address| address.contact_key().to_owned())
 }
 
-/// Answers the hook before a message, and tells the rooms.
-pub struct Moderator {
-    /// The rules.
-    pub moderation: Arc<Moderation>,
-    /// Where notices are stored.
-    pub ledger: Ledger,
-    /// The rooms.
-    pub links: Arc<Links>,
-    /// Who is called what.
-    pub names: Arc<Names>,
-    /// Told of the notices.
-    pub wakers: Wakers,
-}
-
-impl Moderator {
-    /// Whether a message is stopped before anybody gets it. If it is, the rooms' notice is stored when
-    /// this returns, or cannot be: then that is logged.
-    pub async fn stops(
-        &self,
-        conversation: &Place,
-        speaker: &Speaker,
-        text: &str,
-        files: &[&str],
-    ) -> bool {
-        let said = Said { text, files, at: self.ledger.now() };
-        let Some(stopped) = self.moderation.before(conversation, speaker, &said) else {
-            return false;
-        };
-        count(&stopped, "hook");
-        tracing::info!(place = %conversation, reason = stopped.as_str(), "a member's message was stopped");
-        let told =
-            tokio::time::timeout(PATIENCE, self.tell(conversation, speaker, &stopped, &said));
-        if told.await.is_err() {
-            tracing::error!(place = %conversation, "the rooms are not told that a message was stopped: the ledger is busy");
-        }
-        true
-    }
-
-    async fn tell(
-        &self,
-        conversation: &Place,
-        speaker: &Speaker,
-        stopped: &Stopped,
-        said: &Said<'_>,
-    ) {
-        let name = self.names.resolve(speaker, conversation).await.name;
-        let text = self.moderation.sentence(stopped, &name, said.text, said.at);
-        let owed = notices(&self.links, conversation, &text, said.at);
-        // In quiet hours each message is told.
-        let when = match stopped {
-            Stopped::Quiet(_) => said.at.as_nanosecond().to_string(),
-            _ => (said.at.as_second() / TOLD_ONCE).to_string(),
-        };
-        let key = told_under(&[conversation.id(), &speaker.id.id, stopped.as_str(), &when]);
-        match self.ledger.tell(Told { key, text, owed }).await {
-            Ok(accepted) => self.wakers.wake(accepted),
-            Err(error) => {
-                tracing::error!(place = %conversation, %error, "the rooms are not told that a message was stopped");
-            }
-        }
-    }
-}
-
-/// The key of a notice. A hash: no number is kept for longer than the notice itself.
-fn told_under(pieces: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for piece in pieces {
-        hash.update(piece.len().to_be_bytes());
-        hash.update(piece);
-    }
-    let hash: String = hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("stopped/{hash}")
-}
-
 #[cfg(test)]
 mod tests {
-    use partyline_core::{Content, EventKey, MessageId};
+    use partyline_core::Network;
 
     use super::*;
 
-    const CONVERSATION: &str = "twilio:CH0123456789abcdef0123456789abcdef";
+    pub(super) const CONVERSATION: &str = "twilio:CH0123456789abcdef0123456789abcdef";
 
-    fn second(second: i64) -> Timestamp {
+    pub(super) fn second(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn moderation(rules: Rules) -> Moderation {
+    pub(super) fn moderation(rules: Rules) -> Moderation {
         Moderation::new(rules, Words::default(), Lateness::default(), Vec::new())
     }
 
-    fn maya() -> Speaker {
+    pub(super) fn maya() -> Speaker {
         Speaker::new(Network::Twilio, "whatsapp:+14155550101")
     }
 
-    fn mute(until: Option<Timestamp>) -> MuteChange {
+    pub(super) fn mute(until: Option<Timestamp>) -> MuteChange {
         let mute = Mute { since: second(100), until };
         let (conversation, member) = (CONVERSATION.parse().unwrap(), "+14155550101".to_owned());
         MuteChange::Mute { muted: Muted { conversation, member, mute }, by: "slack:U1".into() }
@@ -299,28 +225,6 @@ mod tests {
         let member = "+14155550101".to_owned();
         moderation.change(&MuteChange::Unmute { conversation: here.clone(), member });
         assert_eq!(moderation.before(&here, &maya(), &said), None);
-    }
-
-    #[test]
-    fn what_was_said_before_a_mute_is_relayed_and_rooms_are_never_stopped() {
-        let moderation = moderation(Rules::default());
-        moderation.change(&mute(None));
-        let event = |place: &str, speaker: Speaker, at: i64| Event {
-            key: EventKey::new("k"),
-            place: place.parse().unwrap(),
-            at: second(at),
-            ordinal: None,
-            happening: Happening::Message {
-                id: MessageId::new("m"),
-                speaker,
-                content: Content::plain("hi"),
-            },
-        };
-        assert_eq!(moderation.after(&event(CONVERSATION, maya(), 99)), None);
-        let stopped = moderation.after(&event(CONVERSATION, maya(), 100));
-        assert_eq!(stopped, Some(Stopped::Muted(None)));
-        let ravi = Speaker::new(Network::Slack, "U1");
-        assert_eq!(moderation.after(&event("slack:C1", ravi, 100)), None);
     }
 
     #[test]

@@ -242,6 +242,9 @@ pub(super) fn split(command: &Command, words: &[Word]) -> Result<Split, GrammarE
             (Stands::Switch, None) => "yes".to_owned(),
             (_, Some(value)) => value,
             (_, None) => match words.next() {
+                Some(value) if value.flag().is_none() && known.kind == Kind::Span => {
+                    words::span(value, &mut words)
+                }
                 Some(value) if value.flag().is_none() => value.text.clone(),
                 _ => return Err(GrammarError::Value(name.to_owned())),
             },

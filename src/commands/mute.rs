@@ -19,10 +19,10 @@ const WHO: Argument = Argument::word("who", Kind::Who);
 
 pub(super) const MUTE: Command = Command {
     words: "member mute",
-    arguments: &[GROUP, WHO, Argument::flag("for", Kind::Word("SPAN"))],
+    arguments: &[GROUP, WHO, Argument::flag("for", Kind::Span)],
     right: Right::Manager,
-    help: "What this member writes is passed on to nobody, until they are unmuted, or for a while: 10 minutes, 2h, 3 days. The rooms are told that something was written.",
-    examples: &["member mute \"Maya Lopez\"", "member mute +14155550101 --for 2h"],
+    help: "What this member writes is passed on to nobody, until they are unmuted, or for a while: --for 10 minutes, 2h, 3 days. The rooms are told that something was written.",
+    examples: &["member mute \"Maya Lopez\"", "member mute +14155550101 --for 1 hour"],
     run: |call| Box::pin(mute(call)),
 };
 
@@ -70,7 +70,7 @@ async fn mute(call: Call) -> Result<Outcome, LedgerError> {
 }
 
 fn until(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    let wrong = |why: String| format!("{why}: write --for 2h, or --for \"3 days\".");
+    let wrong = |why: String| format!("{why}: write --for 2h, or --for 3 days.");
     let span = duration(Duration::from_secs(1), LONGEST)(text).map_err(wrong)?;
     now.checked_add(span).map_err(|error| wrong(error.to_string()))
 }

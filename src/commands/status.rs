@@ -79,6 +79,11 @@ async fn relayed(call: &Call, conversation: &Place, text: &mut String) -> Result
     Ok(())
 }
 
+/// `1 room`, `2 rooms`.
+fn rooms(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "room" } else { "rooms" })
+}
+
 async fn for_admins(call: &Call, prefix: &str, text: &mut String) -> Result<(), LedgerError> {
     for alert in call.desk.alerts.open() {
         let _ =
@@ -87,8 +92,8 @@ async fn for_admins(call: &Call, prefix: &str, text: &mut String) -> Result<(), 
     let counts = call.desk.ledger.counts().await?;
     let _ = writeln!(
         text,
-        "In all: {} rooms tied, {} deliveries waiting in {} places, {} parked, {} events held for one before them.",
-        call.desk.links.count(),
+        "In all: {} tied, {} deliveries waiting in {} places, {} parked, {} events held for one before them.",
+        rooms(call.desk.links.count()),
         counts.waiting,
         counts.lanes,
         counts.parked,

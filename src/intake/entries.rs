@@ -7,7 +7,7 @@ use partyline_core::{Channel, Event, Happening, Incoming, Network, Place, Speake
 use super::Door;
 use crate::config::Optout;
 use crate::ledger::{Entry, Order, Owed, Plea};
-use crate::moderation;
+use crate::moderation::{self, Unasked};
 use crate::policy::twilio_answers;
 use crate::route::{Route, linked_place, posts, route};
 
@@ -29,8 +29,11 @@ impl Door {
                         None
                     }
                     Route::Keep { mut owed, unlinked } => {
-                        if let Some(notices) = self.stopped(&event) {
-                            owed = notices;
+                        if let Some(unasked) = self.moderation.after(&event) {
+                            if !unasked.relayed {
+                                owed.clear();
+                            }
+                            owed.extend(self.told(&event, &unasked));
                         }
                         // Behind what was refused, a room's messages wait for it.
                         let held = event.ordinal.is_some() && !event.place.is_conversation();
@@ -127,15 +130,17 @@ impl Door {
         Some(Plea { what, answer })
     }
 
-    /// What the rooms are owed instead of what a member said, where that is stopped.
-    fn stopped(&self, event: &Event) -> Option<Vec<Owed>> {
-        let stopped = self.moderation.after(event)?;
-        let Happening::Message { speaker, .. } = &event.happening else { return None };
-        moderation::count(&stopped, "relay");
+    /// What the rooms are told of something that a member said and Twilio did not ask about.
+    fn told(&self, event: &Event, unasked: &Unasked) -> Vec<Owed> {
+        moderation::count(&unasked.why, "relay");
+        let Happening::Message { speaker, .. } = &event.happening else { return Vec::new() };
+        if !unasked.told {
+            return Vec::new();
+        }
         let name = self.names.resolve_now(speaker, &event.place);
         let name = name.map_or_else(|| "A member".to_owned(), |named| named.name);
-        let text = self.moderation.sentence(&stopped, &name, "", self.ledger.now());
-        Some(moderation::notices(&self.links, &event.place, &text, event.at))
+        let text = self.moderation.unasked_sentence(&unasked.why, &name, self.ledger.now());
+        moderation::notices(&self.links, &event.place, &text, event.at)
     }
 
     /// The group that an event in a room concerns, and the rooms that may want to know of it.

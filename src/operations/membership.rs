@@ -6,7 +6,7 @@ use partyline_core::{Address, Channel, MemberInfo, Place, Verdict};
 
 use super::adding::{self, Plan};
 use super::work::{Done, Stop, Work};
-use crate::commands::window_in_words;
+use crate::commands::{Desk, window_in_words};
 use crate::crash::{Point, point};
 use crate::ledger::{Member, fold};
 use crate::members;
@@ -199,6 +199,9 @@ pub(super) async fn list(work: &Work<'_>, group: &Place, name: &str) -> Result<D
         let known = windows.iter().find(|one| one.participant == member.participant.sid);
         let window = window_in_words(Channel::WhatsApp, known, &desk.lateness, now);
         let _ = write!(text, "• {who}{}", about(member, &who, window));
+        if let Some(muted) = muted(desk, group, member) {
+            let _ = write!(text, "; {muted}");
+        }
         // A name in the participant's attributes was given by a person, too.
         if let Some(address) = &member.participant.address
             && member.participant.name.is_none()
@@ -218,6 +221,17 @@ pub(super) async fn list(work: &Work<'_>, group: &Place, name: &str) -> Result<D
     }
     text.truncate(text.trim_end().len());
     Ok(Done::answered(text))
+}
+
+/// How a member is muted, if they are.
+fn muted(desk: &Desk, group: &Place, member: &Member) -> Option<String> {
+    let key = member.participant.address.as_ref()?.contact_key();
+    let now = desk.clock.now();
+    let mute = desk.moderation.mute_of(group, key).filter(|mute| mute.covers(now))?;
+    Some(match mute.until {
+        Some(until) => format!("muted until {}", desk.moderation.time(until, now)),
+        None => "muted".to_owned(),
+    })
 }
 
 /// What is known of a member: number, channel, window, the last delivery.

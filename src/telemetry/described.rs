@@ -46,7 +46,7 @@ const COUNTERS: &[Described] = &[
     ),
     (
         "partyline_moderated_total",
-        "Members' messages that were stopped, by reason and by what stopped them",
+        "Members' messages that were stopped, or said in quiet hours without being asked about, by reason and by what noticed",
     ),
     ("partyline_optins_total", "People who wanted messages again"),
     ("partyline_optouts_total", "People who wanted no more messages, by how it is known"),

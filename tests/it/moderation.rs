@@ -138,22 +138,80 @@ async fn in_quiet_hours_the_rooms_alone_hear_what_members_say() {
     assert_eq!(inbox(&group.phones[1]), ["*Ada Admin*: I am"]);
 }
 
-/// Without a public address Twilio asks nobody: the members have it, and the rooms are spared.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_the_hook_did_not_see_is_not_relayed() {
+/// A world like [`moderated`], without a public address: Twilio asks nobody, and the members have what is
+/// said at once.
+async fn unasked(settings: &str) -> (World, Group) {
     let mut world = World::new().await;
     let group = world.group("spring-launch", &PHONES).await;
     world.twilio.set_webhook_url(None);
     world.daemon.without_public_address();
-    world
-        .daemon
-        .configure(|config| config.push_str("\n[moderation]\nblocked_words = [\"spam\"]\n"));
+    let section = format!("\n[moderation]\n{settings}\n");
+    world.daemon.configure(|config| config.push_str(&section));
     world.daemon.start().await;
     world.command(&group.channel, &world.admin, "contact add +14155550101 Maya").await;
-    for text in ["one", "spam", "two"] {
+    (world, group)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_hook_did_not_see_is_not_relayed() {
+    let (world, group) = unasked("blocked_words = [\"spam\"]").await;
+    for text in ["one", "spam", "more spam", "two"] {
         assert!(says(&group, 0, text).await);
     }
     let told = posts(&world, &group, 3).await;
     assert_eq!((told[0].as_str(), told[2].as_str()), ("one", "two"));
     assert!(told[1].contains("a word that is blocked here"), "{told:?}");
+    assert!(told[1].contains("The other members have it"), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_quiet_hours_that_twilio_did_not_ask_about_nothing_is_lost_and_the_room_is_told_once() {
+    let (mut world, group) = unasked(&around_now()).await;
+    for text in ["is anybody up?", "hello?"] {
+        assert!(says(&group, 0, text).await);
+    }
+    let told = posts(&world, &group, 3).await;
+    assert_eq!((told[0].as_str(), told[2].as_str()), ("is anybody up?", "hello?"));
+    assert!(told[1].starts_with("Maya wrote in quiet hours, which end at "), "{told:?}");
+    assert!(told[1].contains("The other members got it"), "{told:?}");
+    // What is said while the bridge is down comes all the same.
+    world.daemon.stop().await;
+    assert!(says(&group, 1, "good night").await);
+    world.daemon.start().await;
+    world.wait_for_posts(&group.channel, 4).await;
+    world.daemon.wait_until_settled().await;
+    let posts = world.channel(&group.channel);
+    assert!(posts.iter().any(|(_, text)| text == "good night"), "{posts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_too_many_messages_that_twilio_did_not_ask_about_the_room_gets_so_many_and_is_told() {
+    let (world, group) = unasked("messages_per_minute = 2").await;
+    for text in ["one", "two", "three", "four"] {
+        assert!(says(&group, 0, text).await);
+    }
+    assert!(says(&group, 1, "another member").await);
+    let told = posts(&world, &group, 4).await;
+    assert_eq!(told[..2], ["one", "two"]);
+    assert!(told[2].starts_with("Maya wrote more than 2 messages within a minute"), "{told:?}");
+    assert_eq!(told[3], "another member");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_of_members_shows_who_is_muted() {
+    let (world, group) = moderated("").await;
+    let muted = world.command(&group.channel, &world.admin, "member mute Maya --for 1 hour").await;
+    assert!(muted.starts_with("Maya is muted until "), "{muted}");
+    let listed = world.command(&group.channel, &world.admin, "member list").await;
+    let maya = listed.lines().find(|line| line.contains("Maya")).expect("she is listed");
+    assert!(maya.contains("; muted until "), "{listed}");
+    assert_eq!(listed.matches("muted").count(), 1, "{listed}");
+    // Nothing of a mute is left with a person who is erased: not in memory either.
+    let line = "contact erase +14155550101 --confirm";
+    let erased = world.command(&group.channel, &world.admin, line).await;
+    assert!(erased.contains("Erased:"), "{erased}");
+    let line = "member add +14155550101";
+    world.command(&group.channel, &world.admin, line).await;
+    assert!(says(&group, 0, "back again").await);
+    world.wait_for_inbox(&group.phones[1], 1).await;
 }

@@ -50,7 +50,7 @@ async fn roles_are_granted_and_revoked_without_a_restart() {
         (format!("role grant slack:{ben} admin {}", group.conversation), "leave the group out"),
         (format!("role revoke slack:{admin} admin"), "by the configuration"),
         (format!("role revoke slack:{ben} admin"), "was not granted that"),
-        ("role grant ben admin".to_owned(), "has no network in front"),
+        ("role grant ben admin".to_owned(), "is nobody that I know: write slack:U0123ABC"),
     ] {
         let answer = world.command(&group.channel, &admin, &line).await;
         assert!(answer.contains(expected), "{line}: {answer}");

@@ -46,6 +46,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// One of these words, or a room.
     ChoiceOrRoom(&'static [&'static str]),
+    /// A span of time: `10 minutes`, `2h`.
+    Span,
     /// A word that the command itself understands, under the name that it has in the
     /// documentation.
     Word(&'static str),
@@ -70,6 +72,7 @@ impl Kind {
             Self::Pair => "k=v".into(),
             Self::Choice(words) => words.join("|"),
             Self::ChoiceOrRoom(words) => format!("{}|ROOM", words.join("|")),
+            Self::Span => "SPAN".into(),
             Self::Word("") => name.to_uppercase(),
             Self::Word(label) => label.into(),
         }
@@ -101,7 +104,10 @@ impl Kind {
             },
             Self::Person => match person(value).parse::<PersonId>() {
                 Ok(person) => Ok(format!("{}:{}", person.network, person.id)),
-                Err(error) => wrong(format!("{}.", shown(&error.to_string()))),
+                Err(_) => wrong(format!(
+                    "\"{}\" is nobody that I know: write slack:U0123ABC (in Slack: profile, ⋮, Copy member ID) or matrix:@maya:example.org.",
+                    shown(value)
+                )),
             },
             Self::Pair if is_pair(value) => Ok(value.to_owned()),
             Self::Pair => {

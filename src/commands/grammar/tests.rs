@@ -90,6 +90,23 @@ fn flags_are_read_in_every_spelling() {
 }
 
 #[test]
+fn a_span_of_time_needs_no_quotes() {
+    for (line, span, who) in [
+        ("member mute +14155550100 --for 2h", "2h", "+14155550100"),
+        ("member mute --for 1 hour +14155550100", "1 hour", "+14155550100"),
+        ("member mute --for 2h 4155550100", "2h", "4155550100"),
+        ("member mute Maya --for 1 day 12 hours", "1 day 12 hours", "Maya"),
+        ("member mute Maya --for=\"3 days\"", "3 days", "Maya"),
+    ] {
+        let (_, arguments) = read(line).expect(line);
+        assert_eq!((arguments.one("for"), arguments.one("who")), (Some(span), Some(who)), "{line}");
+    }
+    // What is no span stays what it is, and the command says so.
+    let (_, arguments) = read("member mute Maya --for soon").expect("read");
+    assert_eq!(arguments.one("for"), Some("soon"));
+}
+
+#[test]
 fn the_group_may_be_left_out() {
     for (line, group) in [
         ("group show", None),

@@ -257,3 +257,27 @@ pub(super) fn number_at(
     }
     None
 }
+
+/// The span of time that begins with this word, as people type it: `2h`, `1 hour`, `1 day 12 hours`. Takes
+/// the words that belong to it.
+pub(super) fn span(first: &Word, words: &mut std::slice::Iter<'_, Word>) -> String {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let is_unit = |word: Option<&Word>| {
+        word.is_some_and(|word| format!("1 {}", word.text).parse::<jiff::Span>().is_ok())
+    };
+    let mut span = first.text.clone();
+    let mut last = first;
+    loop {
+        let next = words.as_slice();
+        let count = match next.first() {
+            Some(unit) if is_number(&last.text) && is_unit(Some(unit)) => 1,
+            Some(number) if is_number(&number.text) && is_unit(next.get(1)) => 2,
+            _ => return span,
+        };
+        for word in words.by_ref().take(count) {
+            span.push(' ');
+            span.push_str(&word.text);
+            last = word;
+        }
+    }
+}
