@@ -73,6 +73,8 @@ enum End {
     /// A look-up showed that it had been sent, with how many of those behind it.
     Found(Sent, usize),
     Parked(Failure),
+    /// It is owed no more: whoever it was for was erased meanwhile.
+    Erased,
     /// The program is stopping; the delivery stays where it is.
     Stopped,
 }
@@ -82,7 +84,7 @@ impl End {
     const fn count(&self) -> usize {
         match self {
             Self::Sent(_, count) | Self::Found(_, count) => *count,
-            Self::Parked(_) => 1,
+            Self::Parked(_) | Self::Erased => 1,
             Self::Stopped => 0,
         }
     }
@@ -90,7 +92,7 @@ impl End {
     const fn point(&self) -> Point {
         match self {
             Self::Parked(_) => Point::LaneParked,
-            Self::Sent(..) | Self::Found(..) | Self::Stopped => Point::LaneSettled,
+            Self::Sent(..) | Self::Found(..) | Self::Erased | Self::Stopped => Point::LaneSettled,
         }
     }
 }
@@ -253,6 +255,9 @@ impl Lanes {
         uncertain: bool,
     ) -> Result<End, Failure> {
         self.wanted(waiting).await?;
+        if waiting[0].owed.to.is_phone() && !self.is_owed(&waiting[0]).await? {
+            return Ok(End::Erased);
+        }
         let most = powers.deliver.most_together().max(1);
         let mut outgoing: Vec<Outgoing> =
             waiting.iter().take(most).map(Delivery::outgoing).collect();
@@ -290,6 +295,14 @@ impl Lanes {
                 Err(Failure::never(Reason::OptedOut, sentence))
             }
         }
+    }
+
+    /// Whether what goes to a phone alone is still owed: what waits for somebody who is erased is not.
+    async fn is_owed(&self, delivery: &Delivery) -> Result<bool, Failure> {
+        let later = |error| {
+            Failure::later(Reason::Unavailable, None, format!("It is sent later: {error}."))
+        };
+        self.ledger.waits(delivery).await.map_err(later)
     }
 
     async fn send(
@@ -386,6 +399,10 @@ impl Lanes {
                     let notice = notice::of(delivery, failure);
                     self.ledger.park(delivery, failure, notice).await
                 }
+                End::Erased => {
+                    self.ledger.is_gone(delivery);
+                    return true;
+                }
                 End::Stopped => return false,
             };
             match noted {
@@ -437,7 +454,7 @@ impl Lanes {
                     reason = failure.reason.as_str(), code = failure.code,
                     "parked, it will not be sent: {failure}");
             }
-            End::Stopped => {}
+            End::Erased | End::Stopped => {}
         }
     }
 

@@ -77,12 +77,12 @@ use crate::store::NotHad;
 pub use alerts::{Episode, KeptEpisode, Told};
 pub use answers::{Answered, Asked};
 pub use audit::{AuditEntry, Audited, Ended, Undertaking};
-pub use broadcasts::{Account, Broadcast, NewBroadcast};
+pub use broadcasts::{Account, Broadcast, BroadcastChange, NewBroadcast};
 pub use codes::AwaitedCode;
 pub use commands::{Ending, PendingCommand};
 pub use copy::{copy, note_restored};
 pub use deliveries::Delivery;
-pub use erase::{Erased, Known, Traces};
+pub use erase::{Erased, Told as ToldOf, Traces};
 pub use examine::{Finding, examine, mend};
 pub use groups::{Group, GroupChange, GroupFilter, GroupSort, fold};
 use heads::Heads;
@@ -237,8 +237,8 @@ pub enum Change {
     Suppression(SuppressionChange),
     /// What is to be done later.
     Schedule(ScheduleChange),
-    /// A broadcast that begins.
-    Broadcast(Box<NewBroadcast>),
+    /// What is on its way to many people.
+    Broadcast(BroadcastChange),
     /// A conversation of the inbox is done with (`false`), or not after all.
     Inbox(Place, bool),
     /// How a group invites members whose window is closed.
@@ -397,6 +397,8 @@ fn connect(path: &Path) -> Result<Connection, LedgerError> {
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "cache_size", -4096)?;
     connection.pragma_update(None, "temp_store", "memory")?;
+    // What is deleted is overwritten: bodies after the retention, people's data when it is erased.
+    connection.pragma_update(None, "secure_delete", true)?;
     Ok(connection)
 }
 

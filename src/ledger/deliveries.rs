@@ -224,6 +224,26 @@ impl Ledger {
         Ok(lanes)
     }
 
+    /// Whether a delivery still waits.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn waits(&self, delivery: &Delivery) -> Result<bool, LedgerError> {
+        let number = delivery.number;
+        self.threads
+            .read(move |connection| {
+                connection
+                    .prepare_cached("SELECT 1 FROM deliveries WHERE id = ?1 AND state = 0")?
+                    .exists([number])
+            })
+            .await
+    }
+
+    /// Forgets in memory a delivery that waits no more.
+    pub fn is_gone(&self, delivery: &Delivery) {
+        self.heads.gone(&delivery.owed.lane(), delivery.number);
+    }
+
     /// It was sent: [`Ledger::settle_together`] of one.
     ///
     /// # Errors

@@ -38,6 +38,8 @@ pub(super) enum News {
     Waits(Lane, Row),
     /// Something came into it that is not here.
     Changed(Lane),
+    /// Something was taken out of it that may be here.
+    Emptied(Lane),
 }
 
 /// What a lane finds here.
@@ -100,6 +102,7 @@ impl Heads {
             match one {
                 News::Waits(lane, row) => queues.waits(lane, row),
                 News::Changed(lane) => queues.changed(lane, false),
+                News::Emptied(lane) => queues.changed(lane, true),
             }
         }
     }

@@ -83,12 +83,28 @@ impl WriteJob for Compact {
     }
 
     fn afterwards(&mut self, connection: &Connection) {
-        self.done = compact(connection);
+        self.done = match is_small(connection) {
+            Ok(true) => compact(connection),
+            // The next start does it. Until then the log at least holds nothing of before.
+            Ok(false) => connection
+                .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+                .map_err(LedgerError::from),
+            Err(error) => Err(error.into()),
+        };
     }
 
     fn answer(self: Box<Self>, committed: Result<(), LedgerError>) {
         let _ = self.answer.send(committed.and(self.done));
     }
+}
+
+/// The largest file that is written anew while others wait for the writer, in bytes: about a second.
+const SMALL: i64 = 64 << 20;
+
+fn is_small(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    let size: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    Ok(pages.saturating_mul(size) <= SMALL)
 }
 
 /// Writes the file anew, and ends the log, which has the pages of before.

@@ -7,9 +7,10 @@
 //! | the contact, names in memory, the ledger's rows | what is gone is gone |
 //! | the contacts' files written anew | done again |
 //! | answer, audit, the command's own words erased | one commit |
-//! | the ledger's file written anew | at the next start |
+//! | the ledger's file written anew, a large one at the next start | at the next start |
 //!
-//! What stands in Slack, in Matrix and at Twilio is theirs to delete; the answer says so.
+//! What stands in Slack, in Matrix and at Twilio is theirs to delete; the answer says so. The Matrix SDK's
+//! own store has no messages: it keeps rooms with their names and members (people in Matrix), and keys.
 
 use partyline_core::{Address, ConversationState, Network, Place, Speaker};
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,7 @@ pub(super) async fn run(work: &mut Work<'_>, who: &Address) -> Result<Done, Stop
     let store = desk.contacts.store();
     let contact = store.remove(who.contact_key()).await.map_err(|error| failed(&error))?;
     desk.contacts.names().learn_profile(who, "");
+    desk.moderation.forget(who.contact_key());
     let erased = desk.ledger.erase(&Traces::new(who, plan.shown), work.command).await?;
     store.scrub().await.map_err(|error| failed(&error))?;
     point(Point::PersonErased);
@@ -116,6 +118,18 @@ fn account(erased: &Erased, contact: bool, groups: usize, id: Option<&str>) -> S
         erased.records + erased.deliveries,
         erased.audit
     );
+    if erased.dropped > 0 {
+        text.push_str(&format!(
+            " {} messages that waited to be sent to them are not sent.",
+            erased.dropped
+        ));
+    }
+    if erased.schedules > 0 {
+        text.push_str(&format!(
+            " {} scheduled commands that named them are taken back.",
+            erased.schedules
+        ));
+    }
     if groups > 0 {
         text.push_str(&format!(" They are out of {groups} conversations."));
     }
@@ -126,7 +140,7 @@ fn account(erased: &Erased, contact: bool, groups: usize, id: Option<&str>) -> S
     }
     if erased.waiting > 0 {
         text.push_str(&format!(
-            " Left: {} pieces that still wait to be sent; give the command again once they are (`status`).",
+            " Left: {} pieces that others still wait for; give the command again once they have them (`status`).",
             erased.waiting
         ));
     }

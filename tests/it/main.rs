@@ -27,6 +27,7 @@ mod poison;
 mod pressure;
 mod refusals;
 mod relay;
+mod retention;
 mod roles;
 mod sandbox;
 mod schedule;

@@ -1,6 +1,9 @@
 //! What is kept of one person: told, and erased.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+use partyline_twilio::simulator::{Fault, FaultKind};
 
 use crate::support::{PATIENCE, SENDER, World};
 
@@ -118,5 +121,46 @@ async fn an_erasure_that_is_killed_is_gone_on_with() {
         for trace in ["4155550101", "Quetzal", "kestrel"] {
             assert_eq!(stands_in(&world.daemon.store(), trace), None, "{point}: {trace}");
         }
+    }
+}
+
+/// What waits to be sent to somebody, broadcasts that have not come to them, and commands at a later time
+/// that name them go with them; whoever else waits gets theirs.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_person_and_what_names_them_later_goes_with_them() {
+    let (mut world, group) = world().await;
+    let admin = world.admin.clone();
+    for line in [
+        "contact add +14155550102 Ben --team Nightingales",
+        "schedule in 1 hour -- member remove \"Maya Quetzal\"",
+        "schedule in 1 hour -- group show",
+    ] {
+        world.command(&group.channel, &admin, line).await;
+    }
+    let refused = world.twilio.counters().refused;
+    let full = Fault::always(FaultKind::RateLimited(1));
+    world.twilio.fault(full.method("POST").on("/Messages.json"));
+    let before: Vec<usize> = group.phones.iter().map(|phone| phone.inbox_len()).collect();
+    let line = "broadcast Nightingales team_notice 1=Ada --yes";
+    let answer = world.command(&group.channel, &admin, line).await;
+    assert!(answer.contains("goes to 2 people"), "{answer}");
+    let begun = Instant::now();
+    while world.twilio.counters().refused < refused + 2 {
+        assert!(begun.elapsed() < PATIENCE, "neither was tried\n{}", world.daemon.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let line = "contact erase +14155550101 --confirm";
+    let answer = world.command(&group.channel, &admin, line).await;
+    assert!(answer.contains("1 messages that waited to be sent to them are not sent"), "{answer}");
+    assert!(answer.contains("1 scheduled commands that named them are taken back"), "{answer}");
+    world.twilio.clear_faults();
+    world.wait_for_inbox(&group.phones[1], before[1] + 1).await;
+    world.daemon.wait_until_settled().await;
+    assert_eq!(group.phones[0].inbox_len(), before[0]);
+    let listed = world.command(&group.channel, &admin, "schedule list").await;
+    assert!(listed.contains("group show") && !listed.contains("Quetzal"), "{listed}");
+    world.daemon.stop().await;
+    for trace in ["4155550101", "Quetzal"] {
+        assert_eq!(stands_in(&world.daemon.store(), trace), None, "{trace}");
     }
 }

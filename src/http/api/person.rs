@@ -15,15 +15,8 @@ use super::Shared;
 use super::contacts::Known as KnownContact;
 use super::extract::Path;
 use super::problem::Problem;
-use crate::ledger::{Ledger, LedgerError, Traces};
+use crate::ledger::{Ledger, LedgerError, ToldOf, Traces};
 use crate::policy::parse_address;
-
-/// Where the reading goes on.
-#[derive(Clone, Copy)]
-enum Next {
-    Events(i64),
-    Audit(i64),
-}
 
 /// All that is kept of somebody, a line of JSON each
 #[utoipa::path(get, path = "/api/v1/contacts/{number}/data",
@@ -49,11 +42,8 @@ pub(super) async fn data(
             &serde_json::json!({ "what": "contact", "contact": KnownContact::from(contact) }),
         )?;
     }
-    for known in desk.ledger.known_of(&traces).await? {
-        line(&mut first, &known)?;
-    }
     let ledger = desk.ledger.clone();
-    let rest = stream::try_unfold(Some(Next::Events(0)), move |next| {
+    let rest = stream::try_unfold(Some(ToldOf::default()), move |next| {
         piece(ledger.clone(), Arc::clone(&traces), next)
     });
     let first = stream::once(async move { Ok(Bytes::from(first)) });
@@ -70,19 +60,10 @@ pub(super) async fn data(
 async fn piece(
     ledger: Ledger,
     traces: Arc<Traces>,
-    next: Option<Next>,
-) -> Result<Option<(Bytes, Option<Next>)>, LedgerError> {
+    next: Option<ToldOf>,
+) -> Result<Option<(Bytes, Option<ToldOf>)>, LedgerError> {
     let Some(next) = next else { return Ok(None) };
-    let (found, after) = match next {
-        Next::Events(after) => {
-            let (found, after) = ledger.said_of(&traces, false, after).await?;
-            (found, Some(after.map_or(Next::Audit(0), Next::Events)))
-        }
-        Next::Audit(after) => {
-            let (found, after) = ledger.said_of(&traces, true, after).await?;
-            (found, after.map(Next::Audit))
-        }
-    };
+    let (found, after) = ledger.told_of(&traces, next).await?;
     let mut lines = Vec::new();
     found.iter().try_for_each(|known| line(&mut lines, known))?;
     Ok(Some((Bytes::from(lines), after)))
