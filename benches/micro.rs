@@ -14,9 +14,11 @@ use http::{HeaderMap, HeaderValue, header};
 use jiff::{SignedDuration, Timestamp};
 use partyline::commands::{Word, parse_words};
 use partyline::contacts::{ContactStore, Contacts, SledContacts};
-use partyline::ledger::{Entry, GroupChange, GroupFilter, GroupSort, Lane, Ledger, Order};
+use partyline::ledger::{
+    Entry, GroupChange, GroupFilter, GroupSort, Lane, Ledger, Order, StoredParticipant,
+};
 use partyline::links::Links;
-use partyline::policy::{Window, shut_out};
+use partyline::policy::{Named, Window, audience, shut_out};
 use partyline::route::{Limits, Route, route};
 use partyline_core::{
     Address, Clock, Contact, Content, ConversationInfo, ConversationState, Event, EventKey,
@@ -140,6 +142,33 @@ fn window_shut_out_of_fifty(bencher: Bencher<'_, '_>) {
         let members = members.iter().enumerate();
         let members = members.map(|(at, (address, window))| (address, *window, at));
         shut_out(black_box(members), now)
+    });
+}
+
+/// Who gets a broadcast to ten thousand contacts, by which sender: half of them are in groups.
+#[divan::bench(sample_count = 10, sample_size = 1)]
+fn broadcast_plan_for_ten_thousand(bencher: Bencher<'_, '_>) {
+    let folder = TempDir::new().expect("a folder");
+    let runtime = Runtime::new().expect("a runtime");
+    let ledger = Ledger::open(&folder.path().join("ledger.db"), Arc::new(SystemClock));
+    let ledger = ledger.expect("a ledger");
+    let senders = ["whatsapp:+14155550000", "whatsapp:+14155550001"];
+    let pool: Vec<Address> = senders.map(|one| one.parse().expect("an address")).to_vec();
+    let key = |number: usize| format!("+1415556{number:04}");
+    let known = (0..GROUPS).step_by(2).map(|number| StoredParticipant {
+        conversation: place(number / 20),
+        sid: format!("MB{number:032x}"),
+        address: format!("whatsapp:{}", key(number)).parse().ok(),
+        sender: Some(pool[number / 2 % 2].clone()),
+        name: None,
+    });
+    runtime.block_on(ledger.note_participants(known.collect())).expect("noted");
+    let named: Vec<Named> = (0..GROUPS).map(|number| Named::Contact(key(number))).collect();
+    bencher.bench_local(|| {
+        let keys = named.iter().map(|one| one.key().to_owned()).collect();
+        let met = runtime.block_on(ledger.met(keys)).expect("read");
+        let audience = audience(black_box(&named), &pool, &met);
+        assert_eq!(audience.readers.len(), GROUPS);
     });
 }
 

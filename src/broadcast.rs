@@ -4,13 +4,16 @@
 //! Who is still to get it stands in the ledger (`ledger/broadcasts.rs`). Here is only the pace: so
 //! many a second in all, and no more on their way at a time than soon leave, so that an outage piles
 //! nothing up and what else goes to phones finds room.
+//!
+//! What failed on a phone is known by its receipt, some seconds after it was sent. So the account waits
+//! for the receipts of the last ones, for half a minute at most.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use partyline_core::MessageId;
+use partyline_core::{MessageId, Network};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +37,12 @@ const SHOWN: Duration = Duration::from_secs(3);
 /// The longest that a platform is waited for to show it.
 const SHOWING: Duration = Duration::from_secs(5);
 
+/// How long the account waits for the last receipts.
+const RECEIPTS: Duration = Duration::from_secs(30);
+
+/// How often it is looked for them.
+const LOOKED: Duration = Duration::from_secs(1);
+
 /// The most reasons that an account names.
 const REASONS: usize = 5;
 
@@ -41,9 +50,9 @@ const REASONS: usize = 5;
 pub async fn keep(desk: Arc<Desk>, wakers: Wakers, per_second: u32, stop: CancellationToken) {
     let round = (u64::from(per_second) * ROUND.as_millis() as u64 / 1000).max(1);
     let keeper = Keeper { desk, wakers, round };
-    let mut shown = HashMap::new();
+    let mut paces = HashMap::new();
     while !stop.is_cancelled() {
-        let wait = match keeper.round(&mut shown).await {
+        let wait = match keeper.round(&mut paces).await {
             Ok(true) => ROUND,
             // The next one begins with a command.
             Ok(false) => Duration::MAX,
@@ -67,50 +76,102 @@ struct Keeper {
     round: u64,
 }
 
-/// When the progress of a broadcast was shown last, and what.
-type Shown = HashMap<i64, (Instant, Account)>;
+/// How one broadcast goes, as far as only memory has to know.
+struct Pace {
+    broadcast: Broadcast,
+    /// The first of its deliveries that may still be on its way.
+    behind: i64,
+    /// Since when nothing of it is left to be sent.
+    left: Option<Instant>,
+    /// When it was counted last, and what the account was that was shown last.
+    counted: Instant,
+    shown: Account,
+}
+
+impl Pace {
+    fn new(broadcast: Broadcast) -> Self {
+        let shown = broadcast.account.clone();
+        Self { broadcast, behind: 0, left: None, counted: Instant::now(), shown }
+    }
+}
 
 impl Keeper {
     /// One round; whether anything is left to do.
-    async fn round(&self, shown: &mut Shown) -> Result<bool, LedgerError> {
-        let open = self.desk.ledger.broadcasts(AT_ONCE).await?;
-        shown.retain(|event, _| open.iter().any(|one| one.event == *event));
+    async fn round(&self, paces: &mut HashMap<i64, Pace>) -> Result<bool, LedgerError> {
+        let open = self.desk.ledger.open_broadcast_numbers(AT_ONCE).await?;
+        paces.retain(|event, _| open.contains(event));
         let mut left = self.round;
-        for broadcast in &open {
-            let account = &broadcast.account;
-            if account.pending == 0 && account.waiting == 0 {
-                self.end(broadcast).await?;
-                continue;
+        for event in &open {
+            if !paces.contains_key(event) {
+                let Some(broadcast) = self.desk.ledger.broadcast(*event).await? else { continue };
+                paces.insert(*event, Pace::new(broadcast));
             }
-            let room = (self.round * AHEAD).saturating_sub(account.waiting);
-            let count = left.min(room).min(account.pending);
-            if count > 0 {
-                left -= count;
-                let count = u32::try_from(count).unwrap_or(u32::MAX);
-                let accepted = self.desk.ledger.owe_recipients(broadcast.event, count).await?;
-                point(Point::BroadcastOwed);
-                metrics::counter!("partyline_broadcast_recipients_total").increment(count.into());
-                self.wakers.wake(accepted);
-            }
-            self.show(broadcast, shown).await?;
+            let Some(pace) = paces.get_mut(event) else { continue };
+            self.work(pace, &mut left).await?;
         }
         Ok(!open.is_empty())
     }
 
-    async fn show(&self, broadcast: &Broadcast, shown: &mut Shown) -> Result<(), LedgerError> {
-        let now = Instant::now();
-        let due = match shown.get(&broadcast.event) {
-            Some((at, before)) => now - *at >= SHOWN && *before != broadcast.account,
-            // What is over at once needs no progress.
-            None => {
-                shown.insert(broadcast.event, (now, broadcast.account.clone()));
-                false
+    /// Owes the next of one broadcast theirs, of at most `left` in this round; shows how far it is;
+    /// ends it.
+    async fn work(&self, pace: &mut Pace, left: &mut u64) -> Result<(), LedgerError> {
+        let (ledger, event) = (&self.desk.ledger, pace.broadcast.event);
+        let (waiting, first) = ledger.broadcast_waiting(event, pace.behind).await?;
+        pace.behind = first.unwrap_or(pace.behind);
+        let room = (self.round * AHEAD).saturating_sub(waiting);
+        let count = (*left).min(room);
+        if count > 0 {
+            let most = u32::try_from(count).unwrap_or(u32::MAX);
+            let (accepted, owed) = ledger.owe_recipients(event, most).await?;
+            point(Point::BroadcastOwed);
+            *left -= owed;
+            metrics::counter!("partyline_broadcast_recipients_total").increment(owed);
+            self.wakers.wake(accepted);
+            if owed == 0 && waiting == 0 {
+                return self.settle(pace).await;
             }
-        };
-        if !due {
+        }
+        pace.left = None;
+        if pace.counted.elapsed() >= SHOWN {
+            self.count(pace).await?;
+            self.show(pace).await?;
+        }
+        Ok(())
+    }
+
+    /// Nothing is left to be sent: the account is given once the phones have told what became of it.
+    async fn settle(&self, pace: &mut Pace) -> Result<(), LedgerError> {
+        if pace.left.is_some() && pace.counted.elapsed() < LOOKED {
             return Ok(());
         }
-        shown.insert(broadcast.event, (now, broadcast.account.clone()));
+        self.count(pace).await?;
+        let account = &pace.broadcast.account;
+        if account.pending > 0 || account.waiting > 0 {
+            // Something that was parked is sent again.
+            pace.behind = 0;
+            return Ok(());
+        }
+        let since = *pace.left.get_or_insert_with(Instant::now);
+        if account.unsure == 0 || since.elapsed() >= RECEIPTS {
+            return self.end(&pace.broadcast).await;
+        }
+        Ok(())
+    }
+
+    async fn count(&self, pace: &mut Pace) -> Result<(), LedgerError> {
+        if let Some(broadcast) = self.desk.ledger.broadcast(pace.broadcast.event).await? {
+            pace.broadcast = broadcast;
+        }
+        pace.counted = Instant::now();
+        Ok(())
+    }
+
+    async fn show(&self, pace: &mut Pace) -> Result<(), LedgerError> {
+        let broadcast = &pace.broadcast;
+        if pace.shown == broadcast.account {
+            return Ok(());
+        }
+        pace.shown = broadcast.account.clone();
         let text = format!("\"{}\" is on its way: {}", broadcast.name, progress(broadcast));
         if let Some(message) = self.revise(broadcast, &text).await
             && broadcast.shown.as_ref() != Some(&message)
@@ -140,28 +201,37 @@ impl Keeper {
         if broadcast.shown.is_some() {
             self.revise(broadcast, &text).await;
         }
-        let account = Owed::answer(&broadcast.answer, self.desk.clock.now(), text);
-        let accepted = self.desk.ledger.end_broadcast(broadcast.event, account).await?;
+        // A program asks for it.
+        let asked = broadcast.answer.place.network() == Network::Operator;
+        let told = (!asked).then(|| Owed::answer(&broadcast.answer, self.desk.clock.now(), text));
+        let ledger = &self.desk.ledger;
+        let accepted = ledger.end_broadcast(broadcast.event, &broadcast.account, told).await?;
         self.wakers.wake(accepted);
         Ok(())
     }
 }
 
 /// `412 of 1000 sent, 3 refused, 2 suppressed.`
-fn progress(broadcast: &Broadcast) -> String {
+pub(crate) fn progress(broadcast: &Broadcast) -> String {
     let account = &broadcast.account;
     let mut text = format!("{} of {} sent", account.sent, broadcast.total);
-    let counts = [(account.refusals(), "refused"), (account.suppressed, "suppressed")];
+    let counts = [
+        (account.waiting, "on their way"),
+        (account.refusals(), "refused"),
+        (account.suppressed, "suppressed"),
+        (account.stopped, "not sent because it was stopped"),
+    ];
     for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
         let _ = write!(text, ", {count} {what}");
     }
     text + "."
 }
 
-/// The account at the end, with why those did not get it who did not.
-fn told(broadcast: &Broadcast) -> String {
+/// The account, with why those did not get it who did not.
+pub(crate) fn told(broadcast: &Broadcast) -> String {
+    let account = &broadcast.account;
     let mut text = progress(broadcast);
-    let mut reasons: Vec<(&String, &u64)> = broadcast.account.refused.iter().collect();
+    let mut reasons: Vec<(&String, &u64)> = account.refused.iter().collect();
     reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     for (why, count) in reasons.iter().take(REASONS) {
         let _ = write!(text, "\n• {count}: {why}");
@@ -169,8 +239,10 @@ fn told(broadcast: &Broadcast) -> String {
     if reasons.len() > REASONS {
         let _ = write!(text, "\n• {} more reasons: `queue list` has them", reasons.len() - REASONS);
     }
-    if broadcast.account.refusals() > 0 {
-        text.push_str("\n`queue retry ID` sends one again.");
+    if account.refusals() > 0 {
+        text.push_str(
+            "\n`queue list` has those that Twilio did not take; `queue retry ID` sends one again.",
+        );
     }
     text
 }
@@ -182,23 +254,40 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn the_account_says_what_became_of_everybody() {
-        let refused = [("Not on WhatsApp.".to_owned(), 3), ("Blocked.".to_owned(), 1)].into();
-        let account = Account { pending: 0, waiting: 0, sent: 994, suppressed: 2, refused };
+    fn broadcast(account: Account) -> Broadcast {
         let place: Place = "slack:C1".parse().expect("a place");
-        let broadcast = Broadcast {
+        Broadcast {
             event: 1,
             answer: AnswerTo { place, handle: String::new() },
+            by: None,
             name: "team_notice".into(),
             total: 1000,
             shown: None,
             at: Timestamp::UNIX_EPOCH,
+            ended: None,
+            stopped: None,
             account,
-        };
+        }
+    }
+
+    #[test]
+    fn the_account_says_what_became_of_everybody() {
+        let refused = [("Not on WhatsApp.".to_owned(), 3), ("Blocked.".to_owned(), 1)].into();
+        let account = Account { sent: 994, suppressed: 2, refused, ..Account::default() };
         assert_eq!(
-            told(&broadcast),
-            "994 of 1000 sent, 4 refused, 2 suppressed.\n• 3: Not on WhatsApp.\n• 1: Blocked.\n`queue retry ID` sends one again."
+            told(&broadcast(account)),
+            "994 of 1000 sent, 4 refused, 2 suppressed.\n• 3: Not on WhatsApp.\n• 1: Blocked.\n`queue list` has those that Twilio did not take; `queue retry ID` sends one again."
+        );
+    }
+
+    #[test]
+    fn the_progress_says_what_is_on_its_way_and_what_was_stopped() {
+        let account = Account { sent: 40, waiting: 7, pending: 953, ..Account::default() };
+        assert_eq!(progress(&broadcast(account)), "40 of 1000 sent, 7 on their way.");
+        let account = Account { sent: 47, stopped: 953, ..Account::default() };
+        assert_eq!(
+            progress(&broadcast(account)),
+            "47 of 1000 sent, 953 not sent because it was stopped."
         );
     }
 }

@@ -86,6 +86,12 @@ enum Command {
     /// Who wants no more messages, as /wa optout: list, add, clear; export as a file
     #[command(visible_alias = "optout")]
     Optouts(operate::Args),
+    /// Templates on their way to many people, as /wa broadcast: send, list, show, stop
+    #[command(visible_alias = "broadcast")]
+    Broadcasts(operate::Args),
+    /// Commands that are given later, as /wa schedule: list, cancel
+    #[command(visible_alias = "schedule")]
+    Schedules(operate::Args),
     /// Print the completions of a shell
     Completions(completions::Args),
 }
@@ -154,6 +160,8 @@ impl Cli {
             Command::Audit(args) => operate(Noun::Audit, args, self.config, &mut out),
             Command::Roles(args) => operate(Noun::Roles, args, self.config, &mut out),
             Command::Optouts(args) => operate(Noun::Optouts, args, self.config, &mut out),
+            Command::Broadcasts(args) => operate(Noun::Broadcasts, args, self.config, &mut out),
+            Command::Schedules(args) => operate(Noun::Schedules, args, self.config, &mut out),
         }
     }
 }

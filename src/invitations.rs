@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use partyline_core::{Action, Address, Failure, Place, Seldom, Verdict};
+use partyline_core::{Action, Address, Contact, Failure, Place, Seldom, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::config::WhatsApp;
@@ -111,6 +111,12 @@ impl Invitations {
     /// The language that somebody is written to in, where one is known.
     pub async fn language(&self, address: &Address) -> Option<String> {
         let contact = self.contacts.store().get(address.contact_key()).await.ok().flatten();
+        self.language_of(contact.as_ref())
+    }
+
+    /// The same of somebody whose contact is at hand.
+    #[must_use]
+    pub fn language_of(&self, contact: Option<&Contact>) -> Option<String> {
         let own = contact.and_then(|contact| contact.meta.get("language").cloned());
         own.filter(|one| !one.trim().is_empty()).or_else(|| self.language.clone())
     }

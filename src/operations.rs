@@ -318,7 +318,14 @@ impl Operations {
         let Done { ended, answer, changes, owed, replaces, about, mut details, erased, buttons } =
             done;
         let answer = match schedule::of(&command.event.key) {
-            Some((id, _)) => format!("`{}`, scheduled as {id}: {answer}", line.line),
+            Some((id, _)) => {
+                // Whoever lost the right meanwhile hears so each time.
+                let hint = match ended {
+                    Ended::Denied => " `schedule cancel` takes it back.",
+                    _ => "",
+                };
+                format!("`{}`, scheduled as {id}: {answer}{hint}", line.line)
+            }
             None => answer,
         };
         let erase = erased.is_some();

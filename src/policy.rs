@@ -1,5 +1,6 @@
 //! Decisions, as pure functions of what they decide about.
 
+mod audience;
 mod delivery;
 mod moderation;
 mod numbers;
@@ -9,6 +10,7 @@ mod suppression;
 mod when;
 mod window;
 
+pub use audience::{Audience, Met, Named, Reader, audience};
 pub use delivery::{CLOSED, is_failure, tick, told, waiting, why};
 pub use moderation::{Hours, Minute, Mute, Rules, Said, Stopped, phrase};
 pub use numbers::{NotANumber, parse_address};

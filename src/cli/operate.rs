@@ -1,4 +1,5 @@
-//! `partyline groups|members|contacts|links|queue|audit|roles|optouts …`: the chat commands from a shell.
+//! `partyline groups|members|contacts|links|queue|audit|roles|optouts|broadcasts|schedules …`: the chat
+//! commands from a shell.
 //!
 //! All of it goes through the admin API: that of the running daemon, or, where none runs, the same
 //! routes over the store itself. Lists and imports have routes of their own; everything else is
@@ -44,6 +45,8 @@ pub(super) enum Noun {
     Audit,
     Roles,
     Optouts,
+    Broadcasts,
+    Schedules,
 }
 
 /// Carries out what the words say.
@@ -74,6 +77,9 @@ pub(super) async fn run(
         (Noun::Queue, "list") if as_json => list(&road, "queue", "", true, out).await,
         (Noun::Roles, "list") if as_json => list(&road, "roles", "", true, out).await,
         (Noun::Optouts, "list") if as_json => list(&road, "optouts", "", true, out).await,
+        (Noun::Broadcasts, "list") if as_json => list(&road, "broadcasts", "", true, out).await,
+        (Noun::Broadcasts, "show") if as_json => broadcast(&road, &words, out).await,
+        (Noun::Schedules, "list") if as_json => list(&road, "schedules", "", true, out).await,
         (Noun::Members, "list") if as_json => {
             let group = words.get(1).context("Which group? partyline members list GROUP --json")?;
             list(&road, &format!("groups/{}/members", encoded(group)), "", true, out).await
@@ -111,7 +117,7 @@ fn encoded(text: &str) -> String {
 async fn give(
     road: &Road,
     noun: Noun,
-    words: Vec<String>,
+    mut words: Vec<String>,
     as_json: bool,
     out: &mut (dyn Write + Send),
 ) -> anyhow::Result<()> {
@@ -123,7 +129,13 @@ async fn give(
         Noun::Audit => "audit",
         Noun::Roles => "role",
         Noun::Optouts => "optout",
+        Noun::Broadcasts => "broadcast",
+        Noun::Schedules => "schedule",
     };
+    // In the chat, the noun alone sends.
+    if noun == Noun::Broadcasts && words.first().is_some_and(|verb| verb == "send") {
+        words.remove(0);
+    }
     let mut all = vec![in_chat.to_owned()];
     // What the chat calls a link's verbs.
     all.extend(words.into_iter().enumerate().map(|(at, word)| match (noun, at, word.as_str()) {
@@ -143,6 +155,16 @@ async fn give(
         writeln!(out, "{}", answer["said"].as_str().unwrap_or_default())?;
     }
     Ok(())
+}
+
+async fn broadcast(
+    road: &Road,
+    words: &[String],
+    out: &mut (dyn Write + Send),
+) -> anyhow::Result<()> {
+    let id = words.get(1).context("Which one? partyline broadcasts show ID --json")?;
+    let shown = road.json("GET", &format!("broadcasts/{}", encoded(id)), None).await?;
+    Ok(writeln!(out, "{shown}")?)
 }
 
 /// Writes a list, page by page: for people a line a row, for programs a line of JSON a row.

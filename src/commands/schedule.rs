@@ -24,7 +24,7 @@ pub(super) const SCHEDULE: Command = Command {
         Argument::rest("command", Kind::Command),
     ],
     right: Right::Everybody,
-    help: "Gives a command at a later time: in 1 hour, tomorrow 9:00, 2027-01-05 14:30 Europe/Berlin, or again and again by cron in quotes.",
+    help: "Gives a command at a later time: in 1 hour, tomorrow 9:00, 2027-01-05 14:30 Europe/Berlin, or again and again by cron in quotes. Whether you may give it is asked again then. What was missed while the bridge was down is done once, late, however often it was missed; what was missed by more than a day is told, and not done.",
     examples: &[
         "schedule in 1 hour -- status",
         "schedule tomorrow 9:00 -- notify team_notice 1=\"The launch team\"",

@@ -12,6 +12,7 @@
 #![allow(unused_qualifications, reason = "utoipa writes whole paths for what a route takes")]
 
 mod audit;
+mod broadcasts;
 mod commands;
 mod contacts;
 mod extract;
@@ -25,6 +26,7 @@ mod person;
 mod problem;
 mod queue;
 mod roles;
+mod schedules;
 mod status;
 mod tokens;
 mod transfer;
@@ -125,6 +127,11 @@ fn described() -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .routes(routes!(optouts::list, optouts::add))
         .routes(routes!(optouts::clear))
         .routes(routes!(optouts::export))
+        .routes(routes!(broadcasts::list, broadcasts::begin))
+        .routes(routes!(broadcasts::show))
+        .routes(routes!(broadcasts::stop))
+        .routes(routes!(schedules::list, schedules::add))
+        .routes(routes!(schedules::cancel))
         .routes(routes!(audit::list))
         .routes(routes!(roles::list, roles::grant))
         .routes(routes!(roles::revoke))

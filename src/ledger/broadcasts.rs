@@ -2,21 +2,25 @@
 //!
 //! A broadcast begins with its command being done: then everybody who is to get it is a row. The rows
 //! become deliveries a few at a time, each in the commit that deletes it, so that nobody is left out
-//! or owed twice, wherever the program ends.
+//! or owed twice, wherever the program ends. One that is over is kept with its account, as long as
+//! bodies are.
+
+mod account;
+mod list;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use partyline_core::{Action, AnswerTo, MessageId, Place};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::intake::insert_owed;
 use super::mark::key_of;
 use super::threads::Writing;
 use super::{Accepted, Ledger, LedgerError, Owed, from_json, timestamp, to_json};
+pub use account::Account;
 
-/// The reason under which a delivery is parked to somebody who wants no messages.
-const OPTED_OUT: &str = "opted_out";
+type Sql<T> = Result<T, rusqlite::Error>;
 
 /// A broadcast that begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,152 +29,165 @@ pub struct NewBroadcast {
     pub answer: AnswerTo,
     /// The room in which it was given.
     pub room: Place,
+    /// Who gave it.
+    pub by: String,
     /// The template's SID.
     pub template: String,
     /// Its name, for people.
     pub name: String,
     /// Its variables, filled in.
     pub variables: BTreeMap<String, String>,
-    /// The phones that are to get it, each once.
-    pub phones: Vec<Place>,
+    /// The phones that are to get it, each once, with the SID of the template in their language.
+    pub phones: Vec<(Place, String)>,
+    /// How many get none, because they want no messages.
+    pub suppressed: u64,
 }
 
-/// A broadcast that is not over.
+/// A change of what is on its way to many.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BroadcastChange {
+    /// One begins.
+    Begin(Box<NewBroadcast>),
+    /// Nobody who is not owed it yet gets this one.
+    Stop {
+        /// The event of its command.
+        event: i64,
+        /// Who stops it.
+        by: String,
+    },
+}
+
+/// A broadcast.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broadcast {
-    /// The event of its command.
+    /// The event of its command: its number for people.
     pub event: i64,
     /// Where its account goes.
     pub answer: AnswerTo,
+    /// Who gave it, where that is known.
+    pub by: Option<String>,
     /// The template's name.
     pub name: String,
-    /// How many are to get it.
+    /// How many were to get it, those who want no messages among them.
     pub total: u64,
     /// What shows how far it is.
     pub shown: Option<MessageId>,
     /// When it began.
     pub at: Timestamp,
+    /// When it was over.
+    pub ended: Option<Timestamp>,
+    /// Who stopped it.
+    pub stopped: Option<String>,
     /// How far it is.
     pub account: Account,
 }
 
-/// What became of those who are to get it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Account {
-    /// Nothing is owed to them yet.
-    pub pending: u64,
-    /// On their way.
-    pub waiting: u64,
-    /// Sent.
-    pub sent: u64,
-    /// Not sent, because they want no messages.
-    pub suppressed: u64,
-    /// Not sent, by why: the sentence that was told.
-    pub refused: BTreeMap<String, u64>,
-}
-
-impl Account {
-    /// How many were refused in all.
-    #[must_use]
-    pub fn refusals(&self) -> u64 {
-        self.refused.values().sum()
+/// Changes what is on its way: part of the commit in which its command is done.
+pub(super) fn apply(
+    writing: &Writing<'_>,
+    event: i64,
+    change: &BroadcastChange,
+    now: i64,
+) -> Sql<()> {
+    match change {
+        BroadcastChange::Begin(new) => begin(writing, event, new, now),
+        BroadcastChange::Stop { event, by } => {
+            let left = writing
+                .connection
+                .prepare_cached("DELETE FROM recipients WHERE event = ?1")?
+                .execute([event])?;
+            writing
+                .connection
+                .prepare_cached(
+                    "UPDATE broadcasts SET stopped = coalesce(stopped, ?2), unsent = unsent + ?3
+                     WHERE event = ?1 AND ended IS NULL",
+                )?
+                .execute(params![event, by, i64::try_from(left).unwrap_or(i64::MAX)])
+                .map(drop)
+        }
     }
 }
 
-/// Begins a broadcast: part of the commit in which its command is done.
-pub(super) fn begin(
-    writing: &Writing<'_>,
-    event: i64,
-    new: &NewBroadcast,
-    now: i64,
-) -> Result<(), rusqlite::Error> {
+fn begin(writing: &Writing<'_>, event: i64, new: &NewBroadcast, now: i64) -> Sql<()> {
     let connection = writing.connection;
+    let total = (new.phones.len() as u64).saturating_add(new.suppressed);
     connection
         .prepare_cached(
-            "INSERT INTO broadcasts (event, answer, room, template, name, variables, total, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO broadcasts
+                 (event, answer, room, by, template, name, variables, total, suppressed, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             event,
             to_json(&new.answer)?,
             new.room.to_string(),
+            new.by,
             new.template,
             new.name,
             to_json(&new.variables)?,
-            i64::try_from(new.phones.len()).unwrap_or(i64::MAX),
+            total,
+            new.suppressed,
             now
         ])?;
-    let mut insert = connection
-        .prepare_cached("INSERT INTO recipients (event, number, phone) VALUES (?1, ?2, ?3)")?;
-    for (number, phone) in (0i64..).zip(&new.phones) {
-        insert.execute(params![event, number, phone.to_string()])?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO recipients (event, number, phone, template) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for (number, (phone, template)) in (0i64..).zip(&new.phones) {
+        // Of most, the template is the broadcast's own.
+        let template = Some(template).filter(|template| **template != new.template);
+        insert.execute(params![event, number, phone.to_string(), template])?;
     }
     Ok(())
 }
 
-impl Ledger {
-    /// The broadcasts that are not over, the oldest first, at most `limit`, each with its account.
-    ///
-    /// # Errors
-    /// The ledger could not be read.
-    pub async fn broadcasts(&self, limit: u32) -> Result<Vec<Broadcast>, LedgerError> {
-        self.threads
-            .read(move |connection| {
-                let mut rows = connection.prepare_cached(
-                    "SELECT event, answer, name, total, shown, at FROM broadcasts
-                     ORDER BY event LIMIT ?1",
-                )?;
-                let mut rows = rows.query([limit])?;
-                let mut open = Vec::new();
-                while let Some(row) = rows.next()? {
-                    let event: i64 = row.get(0)?;
-                    let Ok(answer) = from_json(&row.get::<_, String>(1)?) else { continue };
-                    open.push(Broadcast {
-                        event,
-                        answer,
-                        name: row.get(2)?,
-                        total: row.get::<_, i64>(3)?.unsigned_abs(),
-                        shown: row.get::<_, Option<String>>(4)?.map(MessageId::new),
-                        at: timestamp(row.get(5)?),
-                        account: account(connection, event)?,
-                    });
-                }
-                Ok(open)
-            })
-            .await
-    }
+/// Whether it is the event of a broadcast: what becomes of it is in the broadcast's account, and
+/// nowhere else.
+pub(super) fn is_one(connection: &Connection, event: i64) -> Sql<bool> {
+    connection.prepare_cached("SELECT 1 FROM broadcasts WHERE event = ?1")?.exists([event])
+}
 
-    /// Owes the next `count` of a broadcast theirs.
+impl Ledger {
+    /// Owes the next `count` of a broadcast theirs; how many these were.
     ///
     /// # Errors
     /// Nothing was written.
-    pub async fn owe_recipients(&self, event: i64, count: u32) -> Result<Accepted, LedgerError> {
+    pub async fn owe_recipients(
+        &self,
+        event: i64,
+        count: u32,
+    ) -> Result<(Accepted, u64), LedgerError> {
         let now = self.now_ms();
         self.threads
             .write(move |writing| {
                 let mut accepted = Accepted::default();
-                let Some(owed) = template(writing, event)? else { return Ok(accepted) };
-                let next: Vec<(i64, String)> = writing
+                let Some(owed) = template(writing, event)? else { return Ok((accepted, 0)) };
+                let next: Vec<(i64, String, Option<String>)> = writing
                     .connection
                     .prepare_cached(
-                        "SELECT number, phone FROM recipients WHERE event = ?1
+                        "SELECT number, phone, template FROM recipients WHERE event = ?1
                          ORDER BY number LIMIT ?2",
                     )?
-                    .query_map(params![event, count], |row| Ok((row.get(0)?, row.get(1)?)))?
+                    .query_map(params![event, count], |row| {
+                        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                    })?
                     .collect::<Result<_, _>>()?;
+                let taken = next.len() as u64;
                 let key = key_of(writing, event)?;
-                for (number, phone) in next {
+                for (number, phone, other) in next {
                     writing
                         .connection
                         .prepare_cached("DELETE FROM recipients WHERE event = ?1 AND number = ?2")?
                         .execute(params![event, number])?;
                     let Ok(to) = phone.parse() else { continue };
-                    let owed = Owed { to, ..owed.clone() };
+                    let mut owed = Owed { to, ..owed.clone() };
+                    if let (Action::Template { sid, .. }, Some(other)) = (&mut owed.action, other) {
+                        *sid = other;
+                    }
                     let position = Some(writing.next_position());
                     insert_owed(writing, event, &key, &owed, position, now)?;
                     accepted.wake.push(owed.lane());
                 }
-                Ok(accepted)
+                Ok((accepted, taken))
             })
             .await
     }
@@ -192,24 +209,32 @@ impl Ledger {
             .await
     }
 
-    /// Ends a broadcast, and owes its account to whoever gave it: once.
+    /// Ends a broadcast with this account, and owes what is told of it to whoever gave it: once.
     ///
     /// # Errors
     /// Nothing was written.
-    pub async fn end_broadcast(&self, event: i64, account: Owed) -> Result<Accepted, LedgerError> {
-        let now = self.now_ms();
+    pub async fn end_broadcast(
+        &self,
+        event: i64,
+        account: &Account,
+        told: Option<Owed>,
+    ) -> Result<Accepted, LedgerError> {
+        let (now, account) = (self.now_ms(), account.clone());
         self.threads
             .write(move |writing| {
                 let mut accepted = Accepted::default();
                 let ended = writing
                     .connection
-                    .prepare_cached("DELETE FROM broadcasts WHERE event = ?1")?
-                    .execute([event])?;
-                if ended == 1 {
+                    .prepare_cached(
+                        "UPDATE broadcasts SET ended = ?2, account = ?3
+                         WHERE event = ?1 AND ended IS NULL",
+                    )?
+                    .execute(params![event, now, to_json(&account)?])?;
+                if let Some(told) = told.as_ref().filter(|_| ended == 1) {
                     let position = Some(writing.next_position());
                     let key = key_of(writing, event)?;
-                    insert_owed(writing, event, &key, &account, position, now)?;
-                    accepted.wake(account.lane());
+                    insert_owed(writing, event, &key, told, position, now)?;
+                    accepted.wake(told.lane());
                 }
                 Ok(accepted)
             })
@@ -218,7 +243,7 @@ impl Ledger {
 }
 
 /// What everybody is owed; `to` is still to be filled in.
-fn template(writing: &Writing<'_>, event: i64) -> Result<Option<Owed>, rusqlite::Error> {
+fn template(writing: &Writing<'_>, event: i64) -> Sql<Option<Owed>> {
     let row = writing
         .connection
         .prepare_cached("SELECT room, template, variables, at FROM broadcasts WHERE event = ?1")?
@@ -233,27 +258,4 @@ fn template(writing: &Writing<'_>, event: i64) -> Result<Option<Owed>, rusqlite:
     };
     let action = Action::Template { sid, variables };
     Ok(Some(Owed { to: from.clone(), from, speaker: None, at: timestamp(at), action }))
-}
-
-fn account(connection: &rusqlite::Connection, event: i64) -> Result<Account, rusqlite::Error> {
-    let pending: i64 = connection
-        .prepare_cached("SELECT count(*) FROM recipients WHERE event = ?1")?
-        .query_row([event], |row| row.get(0))?;
-    let mut account = Account { pending: pending.unsigned_abs(), ..Account::default() };
-    // The lanes of phones have a sender in front of a slash.
-    let mut rows = connection.prepare_cached(
-        "SELECT state, coalesce(sentence, ''), count(*), coalesce(reason, '') FROM deliveries
-         WHERE event = ?1 AND lane GLOB 'twilio:*/*' GROUP BY 1, 2, 4",
-    )?;
-    let mut rows = rows.query([event])?;
-    while let Some(row) = rows.next()? {
-        let count = row.get::<_, i64>(2)?.unsigned_abs();
-        match row.get::<_, i64>(0)? {
-            0 => account.waiting += count,
-            1 => account.sent += count,
-            _ if row.get::<_, String>(3)? == OPTED_OUT => account.suppressed += count,
-            _ => *account.refused.entry(row.get(1)?).or_default() += count,
-        }
-    }
-    Ok(account)
 }

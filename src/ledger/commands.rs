@@ -127,7 +127,9 @@ impl Ledger {
                             suppressions::apply(writing, change, now, &mut accepted)?;
                         }
                         Change::Schedule(change) => schedules::apply(writing, change)?,
-                        Change::Broadcast(new) => broadcasts::begin(writing, number, new, now)?,
+                        Change::Broadcast(change) => {
+                            broadcasts::apply(writing, number, change, now)?;
+                        }
                         Change::Invitation(group, invitation) => {
                             windows::set_invitation(writing, group, invitation)?;
                         }

@@ -12,6 +12,8 @@ pub(super) const BATCH: i64 = 500;
 pub(super) enum Old {
     Answers,
     Audit,
+    /// Broadcasts that are over.
+    Broadcasts,
     /// Receipts of messages that never became known.
     Orphans,
     Profiles,
@@ -29,6 +31,10 @@ impl Old {
             Self::Audit => {
                 "DELETE FROM audit WHERE id IN
                      (SELECT id FROM audit WHERE at < ?1 ORDER BY at LIMIT ?2)"
+            }
+            Self::Broadcasts => {
+                "DELETE FROM broadcasts WHERE event IN
+                     (SELECT event FROM broadcasts WHERE ended < ?1 LIMIT ?2)"
             }
             Self::Orphans => {
                 "DELETE FROM receipts WHERE event = 0 AND at < ?1 AND message IN
@@ -67,8 +73,8 @@ pub(super) fn is_full(deleted: usize) -> bool {
 
 impl Ledger {
     /// Deletes the bodies and the settled deliveries of events older than `retention` of which
-    /// nothing is open, and bytes in which nothing was understood; keys and message ids stay. A
-    /// bounded number at a time; whether there may be more.
+    /// nothing is open, bytes in which nothing was understood, and broadcasts that are over; keys and
+    /// message ids stay. A bounded number at a time; whether there may be more.
     ///
     /// # Errors
     /// Nothing was deleted.
@@ -95,7 +101,8 @@ impl Ledger {
                     connection.prepare_cached("DELETE FROM deliveries WHERE event = ?1")?;
                 events.iter().try_for_each(|event| settled.execute([event]).map(drop))?;
                 let unparsed = Old::Unparsed.delete(connection, before)?;
-                Ok(is_full(events.len()) || unparsed)
+                let broadcasts = Old::Broadcasts.delete(connection, before)?;
+                Ok(is_full(events.len()) || unparsed || broadcasts)
             })
             .await
     }

@@ -1,10 +1,11 @@
-//! Members of a group, with what is known of each.
+//! Members of a group, with what is known of each; and by which senders somebody was met.
 
 use jiff::Timestamp;
 use partyline_core::{Address, Place};
 use rusqlite::Connection;
 
 use super::{Ledger, LedgerError, StoredParticipant, timestamp};
+use crate::policy::Met;
 
 /// A member of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +31,55 @@ pub(super) fn is_member(
         .exists([address.as_str(), sender.as_str()])
 }
 
+/// Keys that are looked for in one read, so that nobody waits long for a reader.
+const AT_ONCE: usize = 500;
+
+/// The ways in which somebody was met, whoever they last wrote to first.
+fn ways(connection: &Connection, key: &str) -> Result<Vec<(Address, Address)>, rusqlite::Error> {
+    let Ok(address) = key.parse::<Address>() else { return Ok(Vec::new()) };
+    let mut ways: Vec<(Option<i64>, Address, Address)> = Vec::new();
+    for form in address.forms() {
+        for sql in [
+            "SELECT sender, heard FROM windows WHERE address = ?1 AND heard IS NOT NULL",
+            "SELECT sender, heard FROM participants WHERE address = ?1 AND sender IS NOT NULL",
+        ] {
+            let mut rows = connection.prepare_cached(sql)?;
+            let mut rows = rows.query([form.as_str()])?;
+            while let Some(row) = rows.next()? {
+                let Ok(sender) = row.get::<_, String>(0)?.parse() else { continue };
+                ways.push((row.get(1)?, form.clone(), sender));
+            }
+        }
+    }
+    ways.sort_by_key(|(heard, ..)| std::cmp::Reverse(*heard));
+    Ok(ways.into_iter().map(|(_, address, sender)| (address, sender)).collect())
+}
+
 impl Ledger {
+    /// The ways in which people were met before, by the keys of their contacts; whoever was never met
+    /// is not among them.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn met(&self, keys: Vec<String>) -> Result<Met, LedgerError> {
+        let mut met = Met::new();
+        for keys in keys.chunks(AT_ONCE) {
+            let keys = keys.to_vec();
+            let found = self.threads.read(move |connection| {
+                let mut found = Vec::new();
+                for key in keys {
+                    let ways = ways(connection, &key)?;
+                    if !ways.is_empty() {
+                        found.push((key, ways));
+                    }
+                }
+                Ok(found)
+            });
+            met.extend(found.await?);
+        }
+        Ok(met)
+    }
+
     /// The members of a group that are known.
     ///
     /// # Errors

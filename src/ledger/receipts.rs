@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension, params};
 use super::cursors::place_id;
 use super::held::{self, Fate};
 use super::threads::Writing;
-use super::{Accepted, suppressions};
+use super::{Accepted, broadcasts, suppressions};
 
 type Sql<T> = Result<T, rusqlite::Error>;
 
@@ -84,7 +84,7 @@ pub(super) fn take(
         held::learn(writing, of.event, &fate, now, accepted)?;
         // Of what a phone said, only that somebody does not get it is told.
         let failed = matches!(status, ReceiptStatus::Undelivered | ReceiptStatus::Failed);
-        if of.ours || failed {
+        if (of.ours || failed) && !broadcasts::is_one(writing.connection, of.event)? {
             look_at(writing, of.event, now, accepted)?;
         }
     }
@@ -115,7 +115,8 @@ pub(super) fn claim(
         let fate = Fate { conversation: place, participant, status, error: *error };
         held::learn(writing, event, &fate, now, accepted)?;
     }
-    if early.is_empty() && !held::is_held(writing.connection, event)? {
+    let news = !early.is_empty() || held::is_held(writing.connection, event)?;
+    if !news || broadcasts::is_one(writing.connection, event)? {
         return Ok(());
     }
     look_at(writing, event, now, accepted)

@@ -9,7 +9,7 @@ use crate::crash::{Point, point};
 /// released: add one.
 const STEPS: &[&str] = &[
     STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9, STEP_10, STEP_11,
-    STEP_12, STEP_13, STEP_14, STEP_15, STEP_16, STEP_17, STEP_18, STEP_19,
+    STEP_12, STEP_13, STEP_14, STEP_15, STEP_16, STEP_17, STEP_18, STEP_19, STEP_20,
 ];
 
 const STEP_1: &str = "
@@ -468,6 +468,21 @@ CREATE TABLE mutes (
     by TEXT NOT NULL,
     PRIMARY KEY (conversation, member)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Broadcasts are kept when they are over (`ended`), with their `account`; `by` gave it, `stopped` is who
+/// stopped it and `unsent` how many got none by that, `suppressed` how many the plan left out because they
+/// want no messages. A recipient has a `template` of their own where they read another language.
+const STEP_20: &str = "
+ALTER TABLE broadcasts ADD COLUMN by TEXT;
+ALTER TABLE broadcasts ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE broadcasts ADD COLUMN unsent INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE broadcasts ADD COLUMN stopped TEXT;
+ALTER TABLE broadcasts ADD COLUMN ended INTEGER;
+ALTER TABLE broadcasts ADD COLUMN account TEXT;
+CREATE INDEX broadcasts_open ON broadcasts (event) WHERE ended IS NULL;
+CREATE INDEX broadcasts_ended ON broadcasts (ended) WHERE ended IS NOT NULL;
+ALTER TABLE recipients ADD COLUMN template TEXT;
 ";
 
 /// The version of the ledger that this program writes.

@@ -1,16 +1,20 @@
-//! `broadcast`: who is to get a template, each once and alone. What follows is `crate::broadcast`.
+//! `broadcast`: who is to get a template, each once and alone, in their own language. What follows is
+//! `crate::broadcast`.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write as _;
 
-use partyline_core::{Address, Channel, Place};
+use partyline_core::{Address, Channel, Contact, Network, Place};
 use serde::{Deserialize, Serialize};
 
 use super::create::notice;
 use super::template;
 use super::work::{Done, Stop, Work};
 use crate::contacts::PAGE_LIMIT;
-use crate::ledger::{Change, LedgerError, NewBroadcast};
+use crate::ledger::{BroadcastChange, Change, LedgerError, NewBroadcast};
 use crate::members;
+use crate::policy::{self, Named};
+use crate::templates::Filled;
 
 /// The most people of one broadcast.
 const MOST: usize = 100_000;
@@ -25,47 +29,42 @@ pub enum Audience {
     Group(Place),
 }
 
-/// The phones, each once, in the order in which they were found.
-pub(super) struct Recipients<'a> {
-    pool: &'a [Address],
-    seen: HashSet<String>,
-    phones: Vec<Place>,
-    /// People whom no sender of the pool serves.
-    unserved: u64,
+/// Everybody who was named, with what their contact says of each.
+#[derive(Default)]
+struct Gathered {
+    named: Vec<Named>,
+    said: Vec<Said>,
 }
 
-impl<'a> Recipients<'a> {
-    pub(super) fn new(pool: &'a [Address]) -> Self {
-        Self { pool, seen: HashSet::new(), phones: Vec::new(), unserved: 0 }
-    }
+/// What a contact says of somebody.
+#[derive(Clone, Default)]
+struct Said {
+    language: Option<String>,
+    /// Whether they agree to get messages, where that is noted.
+    agrees: Option<bool>,
+}
 
-    /// A member of a group, behind the sender that they know it by: it lands in the same chat.
-    pub(super) fn member(&mut self, address: &Address, sender: Option<&Address>) {
-        let sender =
-            sender.or_else(|| self.pool.iter().find(|one| one.channel() == address.channel()));
-        match sender {
-            Some(sender) if self.seen.insert(address.contact_key().to_owned()) => {
-                self.phones.push(Place::phone(sender, address));
-            }
-            Some(_) => {}
-            None => self.unserved += 1,
-        }
+impl Gathered {
+    fn add(&mut self, work: &Work<'_>, named: Named, contact: Option<&Contact>) {
+        let consent = contact.and_then(|contact| contact.meta.get("consent"));
+        let language = work.desk().invitations.language_of(contact);
+        self.said.push(Said { language, agrees: consent.map(|word| word == "yes") });
+        self.named.push(named);
     }
+}
 
-    /// A contact: by WhatsApp where the pool has a sender for that, else by SMS.
-    pub(super) fn contact(&mut self, key: &str) {
-        let on = |channel| self.pool.iter().find(|one: &&Address| one.channel() == channel);
-        let whatsapp = on(Channel::WhatsApp).zip(format!("whatsapp:{key}").parse().ok());
-        let found: Option<(&Address, Address)> =
-            whatsapp.or_else(|| on(Channel::Sms).zip(key.parse().ok()));
-        match found.filter(|(_, address)| address.channel() != Channel::Client) {
-            Some((sender, address)) => {
-                let sender = sender.clone();
-                self.member(&address, Some(&sender));
-            }
-            None => self.unserved += 1,
-        }
-    }
+/// Who gets it, and what is told of the others before it goes.
+struct Plan {
+    /// Each phone once, with the template for it.
+    phones: Vec<(Place, String)>,
+    /// The template in each language that somebody reads, with how many do.
+    texts: Vec<(Filled, u64)>,
+    /// Who want no messages.
+    suppressed: u64,
+    /// Of whom no consent is noted.
+    unasked: u64,
+    /// Whom no sender of the pool serves.
+    unserved: u64,
 }
 
 pub(super) async fn run(
@@ -74,35 +73,187 @@ pub(super) async fn run(
     reference: &str,
     given: &BTreeMap<String, String>,
 ) -> Result<Done, Stop> {
-    let (template, variables) = match template::find(work, reference, given).await? {
+    let filled = match template::find(work, reference, given).await? {
         Ok(found) => found,
         Err(sentence) => return Ok(Done::said(sentence)),
     };
-    let desk = work.desk();
-    let mut recipients = Recipients::new(&desk.senders);
-    // Groups first: who is in one is written to by the sender that they know.
-    for audience in to {
-        if let Audience::Group(group) = audience {
-            of_group(work, group, &mut recipients).await?;
-        }
-    }
-    for audience in to {
-        if let Audience::Team(team) = audience {
-            of_team(work, team, &mut recipients).await?;
-        }
-    }
-    let Recipients { phones, unserved, .. } = recipients;
-    if phones.is_empty() {
-        return Ok(Done::said(
-            "Nobody there is on a phone that can be written to, so nothing was sent.",
-        ));
-    }
-    if phones.len() > MOST {
+    let gathered = gather(work, to).await?;
+    if gathered.named.len() > MOST {
         return Ok(Done::said(format!(
             "That would be more than {MOST} people. Send it to fewer teams at a time."
         )));
     }
-    let text = template.filled(&variables);
+    let plan = match plan(work, gathered, &filled).await? {
+        Ok(plan) => plan,
+        Err(sentence) => return Ok(Done::said(sentence)),
+    };
+    if plan.phones.is_empty() {
+        return Ok(Done::said(format!(
+            "Nobody there can be written to, so nothing was sent.{}",
+            plan.others()
+        )));
+    }
+    let whom = format!("{} people, to each alone.{}", plan.phones.len(), plan.others());
+    if let Some(question) = template::asked(work, &plan.says(), &whom) {
+        return Ok(question);
+    }
+    Ok(begin(work, to, filled, plan, &whom))
+}
+
+/// The groups first: who is in one is written to by the sender that they know.
+async fn gather(work: &Work<'_>, to: &[Audience]) -> Result<Gathered, Stop> {
+    let mut gathered = Gathered::default();
+    for audience in to {
+        if let Audience::Group(group) = audience {
+            of_group(work, group, &mut gathered).await?;
+        }
+    }
+    for audience in to {
+        if let Audience::Team(team) = audience {
+            of_team(work, team, &mut gathered).await?;
+        }
+    }
+    Ok(gathered)
+}
+
+async fn of_group(work: &Work<'_>, group: &Place, gathered: &mut Gathered) -> Result<(), Stop> {
+    let desk = work.desk();
+    let (groups, names) = (work.groups()?, desk.contacts.names());
+    work.attempt(|| members::learn(groups, &desk.ledger, names, group)).await?;
+    for member in desk.ledger.members_of(group).await? {
+        let one = member.participant;
+        if let Some(address) = one.address.filter(|one| one.channel() != Channel::Client) {
+            let contact = desk.contacts.store().get(address.contact_key()).await.ok().flatten();
+            gathered.add(work, Named::Member(address, one.sender), contact.as_ref());
+        }
+    }
+    Ok(())
+}
+
+async fn of_team(work: &Work<'_>, team: &str, gathered: &mut Gathered) -> Result<(), Stop> {
+    let store = work.desk().contacts.store();
+    let mut after: Option<String> = None;
+    loop {
+        let page = store.in_team(team, after.as_deref(), PAGE_LIMIT).await;
+        let page = page.map_err(|error| LedgerError::Unusable(error.to_string()))?;
+        for contact in &page {
+            gathered.add(work, Named::Contact(contact.key.clone()), Some(contact));
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE_LIMIT && gathered.named.len() <= MOST => {
+                after = Some(last.key.clone());
+            }
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// Who gets it by which sender in which language; the error is a sentence.
+async fn plan(
+    work: &Work<'_>,
+    gathered: Gathered,
+    filled: &Filled,
+) -> Result<Result<Plan, String>, Stop> {
+    let desk = work.desk();
+    let Gathered { named, said } = gathered;
+    let keys = named.iter().map(|one| one.key().to_owned()).collect();
+    let met = desk.ledger.met(keys).await?;
+    let audience = policy::audience(&named, &desk.senders, &met);
+    let mut silent: HashSet<Address> = HashSet::new();
+    for readers in audience.readers.chunks(PAGE_LIMIT) {
+        let addresses = readers.iter().map(|reader| reader.address.clone()).collect();
+        let found = desk.ledger.suppressed(addresses).await?;
+        silent.extend(found.into_iter().map(|(address, _)| address));
+    }
+    let mut languages = Languages { work, filled, found: BTreeMap::new() };
+    let mut plan = Plan {
+        phones: Vec::with_capacity(audience.readers.len()),
+        texts: Vec::new(),
+        suppressed: 0,
+        unasked: 0,
+        unserved: audience.unserved,
+    };
+    for reader in &audience.readers {
+        let of = &said[reader.number];
+        if of.agrees == Some(false) || silent.contains(&reader.address) {
+            plan.suppressed += 1;
+            continue;
+        }
+        let template = match languages.of(of.language.as_deref()).await? {
+            Ok(template) => template,
+            Err(sentence) => return Ok(Err(sentence)),
+        };
+        let place = Place::phone(&reader.sender, &reader.address);
+        plan.add(place, template, of.agrees.is_none());
+    }
+    Ok(Ok(plan))
+}
+
+impl Plan {
+    fn add(&mut self, place: Place, template: &Filled, unasked: bool) {
+        let sid = template.0.sid.clone();
+        match self.texts.iter_mut().find(|((text, _), _)| text.sid == sid) {
+            Some((_, count)) => *count += 1,
+            None => self.texts.push((template.clone(), 1)),
+        }
+        self.unasked += u64::from(unasked);
+        self.phones.push((place, sid));
+    }
+
+    /// What is told of those who get none, or were not asked.
+    fn others(&self) -> String {
+        let counts = [
+            (self.suppressed, "want no messages and get none."),
+            (self.unserved, "are left out: no sender of the pool can write to them."),
+        ];
+        let mut text = String::new();
+        for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
+            let _ = write!(text, " {count} {what}");
+        }
+        if self.unasked > 0 {
+            let _ = write!(text, " Of {} no consent is noted (`contact consent`).", self.unasked);
+        }
+        text
+    }
+
+    /// What it says, in each language.
+    fn says(&self) -> String {
+        let mut text = String::new();
+        for ((template, variables), count) in &self.texts {
+            if self.texts.len() > 1 {
+                let _ = write!(text, "In {} ({count}): ", template.language);
+            }
+            let _ = writeln!(text, "{}", template.filled(variables));
+        }
+        text.truncate(text.trim_end().len());
+        text
+    }
+}
+
+/// The template in the languages that were asked for.
+struct Languages<'a> {
+    work: &'a Work<'a>,
+    filled: &'a Filled,
+    found: BTreeMap<Option<String>, Filled>,
+}
+
+impl Languages<'_> {
+    async fn of(&mut self, language: Option<&str>) -> Result<Result<&Filled, String>, Stop> {
+        let key = language.map(ToOwned::to_owned);
+        if !self.found.contains_key(&key) {
+            match template::in_language_named(self.work, self.filled, language).await? {
+                Ok(found) => self.found.insert(key.clone(), found),
+                Err(sentence) => return Ok(Err(sentence)),
+            };
+        }
+        Ok(Ok(self.found.get(&key).unwrap_or(self.filled)))
+    }
+}
+
+fn begin(work: &Work<'_>, to: &[Audience], filled: Filled, plan: Plan, whom: &str) -> Done {
+    let desk = work.desk();
+    let says = plan.says();
+    let (template, variables) = filled;
     let owed = to
         .iter()
         .filter_map(|audience| match audience {
@@ -111,95 +262,35 @@ pub(super) async fn run(
         })
         .flat_map(|(group, rooms)| {
             let said =
-                format!("Sent to each member alone as the template \"{}\":\n{text}", template.name);
+                format!("Sent to each member alone as the template \"{}\":\n{says}", template.name);
             rooms.into_iter().map(move |room| (group, room, said.clone()))
         })
         .map(|(group, room, said)| notice(work, &room, group, said))
         .collect();
-    let left_out = match unserved {
-        0 => String::new(),
-        count => format!(" {count} are left out: no sender of the pool can write to them."),
+    let (number, prefix) = (work.command.number, desk.prefix(work.line.answer.place.network()));
+    let then = match work.line.by.network {
+        Network::Operator => "",
+        _ => " I tell you how far it is, and when it has left.",
     };
     let answer = format!(
-        "\"{}\" goes to {} people, to each alone.{left_out} I tell you how far it is, and when it has left. It says:\n{text}",
-        template.name,
-        phones.len(),
+        "\"{}\" goes to {whom}{then} It is broadcast {number}: `{prefix} broadcast stop {number}` stops it. It says:\n{says}",
+        template.name
     );
     let powers = desk.networks.get(work.line.answer.place.network());
     let revise = powers.and_then(|powers| powers.revise.as_deref());
-    let count = phones.len();
+    let count = plan.phones.len();
+    let details = template.sid.clone();
     let new = NewBroadcast {
         answer: revise.map_or_else(|| work.line.answer.clone(), |one| one.later(&work.line.answer)),
         room: work.command.event.place.clone(),
-        template: template.sid.clone(),
-        name: template.name.clone(),
+        by: work.line.by.to_string(),
+        template: template.sid,
+        name: template.name,
         variables,
-        phones,
+        phones: plan.phones,
+        suppressed: plan.suppressed,
     };
-    let changes = vec![Change::Broadcast(Box::new(new))];
+    let changes = vec![Change::Broadcast(BroadcastChange::Begin(Box::new(new)))];
     let done = Done { answer, changes, owed, ..Done::default() };
-    Ok(done.with("template", &template.sid).with("recipients", count))
-}
-
-async fn of_group(
-    work: &Work<'_>,
-    group: &Place,
-    recipients: &mut Recipients<'_>,
-) -> Result<(), Stop> {
-    let desk = work.desk();
-    let (groups, names) = (work.groups()?, desk.contacts.names());
-    work.attempt(|| members::learn(groups, &desk.ledger, names, group)).await?;
-    for member in desk.ledger.members_of(group).await? {
-        let one = member.participant;
-        if let Some(address) = one.address.filter(|one| one.channel() != Channel::Client) {
-            recipients.member(&address, one.sender.as_ref());
-        }
-    }
-    Ok(())
-}
-
-async fn of_team(work: &Work<'_>, team: &str, recipients: &mut Recipients<'_>) -> Result<(), Stop> {
-    let store = work.desk().contacts.store();
-    let mut after: Option<String> = None;
-    loop {
-        let page = store.in_team(team, after.as_deref(), PAGE_LIMIT).await;
-        let page = page.map_err(|error| LedgerError::Unusable(error.to_string()))?;
-        page.iter().for_each(|contact| recipients.contact(&contact.key));
-        match page.last() {
-            Some(last) if page.len() == PAGE_LIMIT && recipients.phones.len() <= MOST => {
-                after = Some(last.key.clone());
-            }
-            _ => return Ok(()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn address(text: &str) -> Address {
-        text.parse().expect(text)
-    }
-
-    #[test]
-    fn everybody_is_written_to_once_by_the_sender_that_they_know() {
-        let pool = ["whatsapp:+14155550000", "whatsapp:+14155550001"].map(address);
-        let mut recipients = Recipients::new(&pool);
-        recipients.member(&address("whatsapp:+14155550101"), Some(&pool[1]));
-        recipients.member(&address("whatsapp:+14155550101"), Some(&pool[0]));
-        recipients.contact("+14155550101");
-        recipients.contact("+14155550102");
-        recipients.contact("client:somebody");
-        recipients.member(&address("+14155550103"), None);
-        let phones: Vec<String> = recipients.phones.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            phones,
-            [
-                "twilio:whatsapp:+14155550001/whatsapp:+14155550101",
-                "twilio:whatsapp:+14155550000/whatsapp:+14155550102",
-            ]
-        );
-        assert_eq!(recipients.unserved, 2);
-    }
+    done.with("broadcast", number).with("template", details).with("recipients", count)
 }

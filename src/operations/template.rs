@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use partyline_core::{Action, Address, Button, Channel, Place, Press, Template};
+use partyline_core::{Action, Address, Button, Channel, Given, Place, Press, Template};
 
 use super::adding;
 use super::create::notice;
@@ -75,25 +75,33 @@ fn allowed<'a>(templates: &Templates, template: &'a Template) -> Result<&'a Temp
     ))
 }
 
-/// What is asked before a template is sent that somebody typed: the text as it will be read. `None`
-/// where it was said that it is to be sent, or a form, a program or a schedule gave it.
+/// What is asked before a template is sent that somebody typed, in a room or at a shell: the text as it
+/// will be read. `None` where it was said that it is to be sent, or a form, a program or a schedule
+/// gave it.
 pub(super) fn unconfirmed(work: &Work<'_>, filled: &Filled, to: &str) -> Option<Done> {
+    let (template, variables) = filled;
+    asked(work, &template.filled(variables), &format!("{to}:"))
+}
+
+/// The same of a text.
+pub(super) fn asked(work: &Work<'_>, says: &str, to: &str) -> Option<Done> {
     let scheduled = work.command.event.key.as_str().starts_with(schedule::KEY);
-    if work.line.given.is_some() || scheduled {
-        return None;
-    }
-    let words = parse_words(&work.line.line).ok()?;
-    let mut words: Vec<String> = words.into_iter().map(|word| word.text).collect();
+    let (mut words, line) = match &work.line.given {
+        _ if scheduled => return None,
+        Some(Given::Named(_)) => return None,
+        Some(Given::Words(words)) => (words.clone(), words.join(" ")),
+        None => {
+            let words = parse_words(&work.line.line).ok()?;
+            (words.into_iter().map(|word| word.text).collect(), work.line.line.clone())
+        }
+    };
     if words.iter().any(|word| word == "--yes") {
         return None;
     }
     words.push("--yes".to_owned());
-    let (template, variables) = filled;
     let prefix = work.desk().prefix(work.command.event.place.network());
     let answer = format!(
-        "This goes to {to}:\n{}\nTo send it, give the command with --yes: `{prefix} {} --yes`",
-        template.filled(variables),
-        work.line.line
+        "This goes to {to}\n{says}\nTo send it, give the command with --yes: `{prefix} {line} --yes`",
     );
     let button = |label: &str, press| Button { label: label.to_owned(), danger: false, press };
     let buttons = vec![
@@ -206,13 +214,22 @@ type Reached = (Address, Option<Address>);
 /// The template in somebody's language, with the same values for its variables.
 pub(super) async fn in_language_of(
     work: &Work<'_>,
-    (template, variables): &Filled,
+    filled: &Filled,
     address: &Address,
+) -> Result<Result<Filled, String>, Stop> {
+    let language = work.desk().invitations.language(address).await;
+    in_language_named(work, filled, language.as_deref()).await
+}
+
+/// The same in a language; in the template's own where none is named.
+pub(super) async fn in_language_named(
+    work: &Work<'_>,
+    (template, variables): &Filled,
+    language: Option<&str>,
 ) -> Result<Result<Filled, String>, Stop> {
     let templates = &work.desk().templates;
     let all = work.attempt(|| templates.all()).await?;
-    let language = work.desk().invitations.language(address).await;
-    let chosen = in_language(&all, template, language.as_deref());
+    let chosen = in_language(&all, template, language);
     Ok(allowed(templates, chosen).and_then(|template| fill(template, variables)))
 }
 

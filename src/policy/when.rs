@@ -62,7 +62,14 @@ impl When {
             Self::Once(at, _) => Some(*at).filter(|at| *at > after),
             Self::Cron(text) => {
                 let cron = cronexpr::parse_crontab(text).ok()?;
-                cron.find_next(after).ok().map(|at| at.timestamp())
+                let next = cron.find_next(after).ok()?;
+                // At an hour that was named, once a day: where the clocks go back, the first time.
+                let named = text.split(' ').nth(1).is_some_and(|hour| !hour.contains('*'));
+                let next = match named && is_second(&next) {
+                    true => cron.find_next(next.timestamp()).ok()?,
+                    false => next,
+                };
+                Some(next.timestamp())
             }
         }
     }
@@ -99,6 +106,12 @@ impl When {
 fn in_words(at: Timestamp, zone: &TimeZone) -> String {
     let local = at.to_zoned(zone.clone());
     format!("{} {}", local.strftime("%A, %-d %B %Y, %H:%M"), name(zone))
+}
+
+/// Whether the clocks have shown this time before: they went back.
+fn is_second(at: &Zoned) -> bool {
+    let first = at.time_zone().to_ambiguous_zoned(at.datetime()).earlier();
+    first.is_ok_and(|first| first < *at)
 }
 
 fn name(zone: &TimeZone) -> String {
@@ -325,6 +338,36 @@ mod tests {
         assert_eq!(when.next(first), Some(at("2026-11-19T14:00:00Z")));
         assert!(when.in_words(first).contains("next on Wednesday, 18 November 2026, 09:00"));
         assert_eq!(read("*/5 * * * *"), Ok(When::Cron("*/5 * * * * Europe/Berlin".into())));
+    }
+
+    /// In Berlin the clocks go forward on 28 March 2027 at two, and back on 31 October at three.
+    #[test]
+    fn cron_keeps_its_hour_over_a_change_of_the_clocks() {
+        let daily = read("0 9 * * *").expect("cron");
+        for (after, next) in [
+            ("2027-03-27T08:00:00Z", "2027-03-28T07:00:00Z"),
+            ("2027-03-28T07:00:00Z", "2027-03-29T07:00:00Z"),
+            ("2027-10-30T07:00:00Z", "2027-10-31T08:00:00Z"),
+            ("2027-10-31T08:00:00Z", "2027-11-01T08:00:00Z"),
+        ] {
+            assert_eq!(daily.next(at(after)), Some(at(next)), "{after}");
+        }
+        let times = |cron: &str, from: &str, to: &str| {
+            let cron = read(cron).expect("cron");
+            let (mut now, mut times) = (at(from), Vec::new());
+            while let Some(next) = cron.next(now).filter(|next| *next < at(to)) {
+                times.push(next.to_string());
+                now = next;
+            }
+            times
+        };
+        // What the clocks show twice is given once; every half hour goes on.
+        let back = ("2027-10-30T22:00:00Z", "2027-10-31T03:00:00Z");
+        assert_eq!(times("30 2 * * *", back.0, back.1), ["2027-10-31T00:30:00Z"]);
+        assert_eq!(times("30 * * * *", back.0, back.1).len(), 5);
+        // What they do not show at all is not given that day.
+        let forward = ("2027-03-27T22:00:00Z", "2027-03-28T22:00:00Z");
+        assert_eq!(times("30 2 * * *", forward.0, forward.1), [""; 0]);
     }
 
     /// Whatever was missed, one time is left of it: the newest.

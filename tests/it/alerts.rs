@@ -25,8 +25,7 @@ fn section(rooms: &[String]) -> String {
 impl Watched {
     async fn new(more: &str) -> Self {
         let mut world = World::new().await;
-        let office = world.slack.add_channel("office", &[&world.admin]);
-        world.slack.join(&office, &world.slack.options().identity.user);
+        let office = world.room("office");
         let section = section(&[format!("slack:{office}")]);
         world.daemon.configure(|config| config.push_str(&format!("{section}{more}\n")));
         Self { world, office }
@@ -219,8 +218,7 @@ async fn a_token_that_slack_revoked_is_told_when_it_is_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn trouble_with_slack_is_told_in_matrix_meanwhile() {
     let mut hall = Hall::new().await;
-    let office = hall.world.slack.add_channel("office", &[&hall.world.admin]);
-    hall.world.slack.join(&office, &hall.world.slack.options().identity.user);
+    let office = hall.world.room("office");
     let room = hall.ravi.create_room(&[&hall.bot.id]).await;
     hall.bot.join(&room).await;
     let section = section(&[format!("slack:{office}"), format!("matrix:{room}")]);

@@ -164,8 +164,7 @@ async fn a_repeat_under_a_key_is_answered_and_not_done_again() {
 async fn a_command_that_was_accepted_is_done_after_a_kill() {
     let mut world = world().await;
     let (conversation, _) = world.conversation("Spring launch", &["+14155550101"]).await;
-    let channel = world.slack.add_channel("spring-launch", &[&world.admin]);
-    world.slack.join(&channel, &world.slack.options().identity.user);
+    let channel = world.room("spring-launch");
     // It ends between the command's acceptance and its end.
     let mut child = world
         .daemon

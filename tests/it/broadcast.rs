@@ -3,16 +3,10 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use partyline_slack::simulator as slack;
+use partyline_twilio::simulator::{NewMember, Template, seeded_templates};
+use serde_json::Value;
 
-use crate::support::{PATIENCE, World, inbox};
-
-/// A channel that the admin and the bridge are in.
-fn channel(world: &World, name: &str) -> String {
-    let channel = world.slack.add_channel(name, &[&world.admin]);
-    world.slack.join(&channel, &world.slack.options().identity.user);
-    channel
-}
+use crate::support::{PATIENCE, SECOND_SENDER, SENDER, SMS, World, inbox};
 
 /// Has so many a second go out.
 fn pace(world: &mut World, per_second: u32) {
@@ -40,20 +34,6 @@ fn team(world: &World, name: &str, count: usize) -> Vec<String> {
     numbers
 }
 
-/// Waits until the bridge has told the admin so directly.
-async fn told(world: &World, text: &str) -> String {
-    let direct = || {
-        let channel = world.slack.direct(&world.admin);
-        let texts = |channel: String| world.slack.messages(&channel);
-        channel.map(texts).unwrap_or_default()
-    };
-    let look = |_: &slack::Simulator| {
-        direct().iter().map(|one| one.text.clone()).find(|one| one.contains(text))
-    };
-    let found = world.slack.wait_for(text, 3 * PATIENCE, look).await;
-    found.unwrap_or_else(|error| panic!("{error}\n{}", world.daemon.log()))
-}
-
 fn copies(world: &World, number: &str) -> usize {
     inbox(&world.twilio.phone(&format!("whatsapp:{number}"))).len()
 }
@@ -63,11 +43,11 @@ fn copies(world: &World, number: &str) -> usize {
 async fn a_thousand_get_one_copy_each_however_often_the_daemon_is_killed() {
     let mut world = World::new().await;
     pace(&mut world, 200);
-    let room = channel(&world, "office");
+    let room = world.room("office");
     world.daemon.start().await;
     let admin = world.admin.clone();
     let numbers = team(&world, "Field sales", 1000);
-    let line = "broadcast \"field sales\" team_notice 1=\"The field team\"";
+    let line = "broadcast \"field sales\" team_notice 1=\"The field team\" --yes";
     let answer = world.command(&room, &admin, line).await;
     assert!(answer.contains("goes to 1000 people, to each alone"), "{answer}");
     assert!(answer.contains("The field team has news for you"), "{answer}");
@@ -87,7 +67,7 @@ async fn a_thousand_get_one_copy_each_however_often_the_daemon_is_killed() {
             world.daemon.start().await;
         }
     }
-    let account = told(&world, "\"team_notice\" has left: ").await;
+    let account = world.told("\"team_notice\" has left: ").await;
     assert!(account.contains("1000 of 1000 sent."), "{account}");
     world.daemon.wait_until_settled().await;
     let wrong: Vec<_> = numbers
@@ -104,21 +84,26 @@ async fn a_thousand_get_one_copy_each_however_often_the_daemon_is_killed() {
 async fn who_is_in_several_gets_one_and_the_account_says_who_got_none() {
     let mut world = World::new().await;
     let group = world.group("spring-launch", &["+14155560001", "+14155550101"]).await;
-    let office = channel(&world, "office");
+    let office = world.room("office");
     world.daemon.start().await;
     world.wait_until_listed(&group.channel, "spring-launch").await;
     let admin = world.admin.clone();
     let numbers = team(&world, "Sales", 3);
     let line = "broadcast Sales, group:spring team_notice 1=\"The team\"";
-    let answer = world.command(&office, &admin, line).await;
+    let asked = world.command(&office, &admin, line).await;
+    assert!(asked.contains("This goes to 4 people, to each alone. Of 4 no consent"), "{asked}");
+    assert!(asked.contains("The team has news for you.") && asked.contains("--yes"), "{asked}");
+    let answer = world.command(&office, &admin, &format!("{line} --yes")).await;
     assert!(answer.contains("goes to 4 people"), "{answer}");
-    told(&world, "4 of 4 sent.").await;
+    world.told("4 of 4 sent.").await;
     // Whoever wants no more messages gets none, and is in the account.
     let noted = world.command(&office, &admin, "optout add +14155560002").await;
-    let again = "broadcast Sales team_notice 1=\"The team\"";
-    world.command(&office, &admin, again).await;
-    told(&world, "2 of 3 sent, 1 suppressed.").await;
     assert!(!noted.contains("Write: `/wa"), "{noted}");
+    let again = "broadcast Sales team_notice 1=\"The team\"";
+    let asked = world.command(&office, &admin, again).await;
+    assert!(asked.contains("2 people, to each alone. 1 want no messages and get none."), "{asked}");
+    world.command(&office, &admin, &format!("{again} --yes")).await;
+    world.told("2 of 3 sent, 1 suppressed.").await;
     world.wait_for_posts(&group.channel, 1).await;
     let shown = world.channel(&group.channel).pop().expect("a post").1;
     assert!(shown.contains("to each member alone as the template \"team_notice\""), "{shown}");
@@ -144,14 +129,148 @@ async fn who_is_in_several_gets_one_and_the_account_says_who_got_none() {
 async fn ten_thousand_are_planned_at_once() {
     let mut world = World::new().await;
     pace(&mut world, 1);
-    let room = channel(&world, "office");
+    let room = world.room("office");
     world.daemon.start().await;
     team(&world, "Everybody", 10_000);
     let begun = Instant::now();
-    let line = "broadcast Everybody team_notice 1=\"The team\"";
+    let line = "broadcast Everybody team_notice 1=\"The team\" --yes";
     let answer = world.command(&room, &world.admin, line).await;
     let took = begun.elapsed();
     assert!(answer.contains("goes to 10000 people"), "{answer}");
     println!("planned and written in {took:?}");
     assert!(took.as_secs() < 10, "{took:?} in a build for tests");
+}
+
+/// Each in the language of their contact, by the sender that they know; a stranger by the one of the pool
+/// that writes to the fewest.
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_reads_their_own_language_from_the_sender_that_they_know() {
+    let mut world = World::new().await;
+    world.pool(&[SENDER, SECOND_SENDER, SMS]);
+    let notice = seeded_templates().into_iter().find(|one| one.friendly_name == "team_notice");
+    world.twilio.add_template(Template {
+        sid: "HXeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee".into(),
+        language: "de".to_owned(),
+        body: "{{1}} hat Neues. Antworte, um dabei zu sein.".to_owned(),
+        ..notice.expect("a template")
+    });
+    // The first of the team shares a group with the second sender, the second wrote by SMS.
+    let conversation = world.twilio.create_conversation("crew").await.expect("a conversation");
+    let conversation = conversation.to_string();
+    let numbers: Vec<String> = (0..4).map(|one| format!("+1415{:07}", 5_560_000 + one)).collect();
+    let first = NewMember::new(&format!("whatsapp:{}", numbers[0]), SECOND_SENDER);
+    world.twilio.add_phone(&conversation, first).await.expect("a member");
+    let second = NewMember::new(&numbers[1], SMS);
+    let second = world.twilio.add_phone(&conversation, second).await.expect("a member");
+    let channel = world.room("crew");
+    world.daemon.link(&conversation, &format!("slack:{channel}"));
+    let office = world.room("office");
+    world.daemon.start().await;
+    world.wait_until_listed(&channel, "crew").await;
+    let admin = world.admin.clone();
+    second.say(&conversation, "hello").await.expect("said");
+    world.wait_for_posts(&channel, 1).await;
+    assert_eq!(team(&world, "Sales", 4), numbers);
+    let german = format!("contact change {} --meta language=de", numbers[2]);
+    world.command(&office, &admin, &german).await;
+    let line = "broadcast Sales team_notice 1=Ada";
+    let asked = world.command(&office, &admin, line).await;
+    assert!(asked.contains("In de (1): Ada hat Neues.") && asked.contains("In en (3)"), "{asked}");
+    world.command(&office, &admin, &format!("{line} --yes")).await;
+    world.told("4 of 4 sent.").await;
+    let got = |address: &str| {
+        let inbox = world.twilio.phone(address).inbox();
+        let alone = inbox.into_iter().filter(|item| item.conversation_sid.is_none());
+        alone.map(|item| (item.from, item.body)).collect::<Vec<_>>()
+    };
+    let english = "Ada has news for you. Answer this message to join in.".to_owned();
+    let german = "Ada hat Neues. Antworte, um dabei zu sein.".to_owned();
+    assert_eq!(got(&format!("whatsapp:{}", numbers[0])), [(SECOND_SENDER.into(), english.clone())]);
+    assert_eq!(got(&numbers[1]), [(SMS.into(), english.clone())]);
+    assert_eq!(got(&format!("whatsapp:{}", numbers[2])), [(SENDER.into(), german)]);
+    let strangers = got(&format!("whatsapp:{}", numbers[3]));
+    assert!(
+        strangers == [(SENDER.into(), english.clone())]
+            || strangers == [(SECOND_SENDER.into(), english)]
+    );
+}
+
+/// What Twilio takes and then cannot deliver is refused in the account, and told nowhere else; a program
+/// sees the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_on_a_phone_is_refused_in_the_account_and_told_nowhere_else() {
+    let mut world = World::new().await;
+    let office = world.room("office");
+    world.daemon.start().await;
+    let admin = world.admin.clone();
+    let numbers = team(&world, "Sales", 3);
+    world.twilio.phone(&format!("whatsapp:{}", numbers[0])).set_unreachable(Some(63024));
+    world.twilio.phone(&format!("whatsapp:{}", numbers[1])).set_unreachable(Some(63014));
+    let line = "broadcast Sales team_notice 1=Ada --yes";
+    world.command(&office, &admin, line).await;
+    let account = world.told("\"team_notice\" has left: ").await;
+    assert!(account.contains("1 of 3 sent, 1 refused, 1 suppressed."), "{account}");
+    assert!(account.contains("• 1: the number is not on WhatsApp"), "{account}");
+    world.daemon.wait_until_settled().await;
+    assert_eq!(world.channel(&office), [], "nobody is told in the room");
+    let listed = world.daemon.command(&["broadcasts", "list", "--json"]).output().expect("runs");
+    let listed: Value = serde_json::from_slice(&listed.stdout).expect("a row");
+    for (key, expected) in [("total", 3), ("sent", 1), ("suppressed", 1), ("waiting", 0)] {
+        assert_eq!(listed[key], expected, "{listed}");
+    }
+    let id = listed["id"].to_string();
+    let shown = world.command(&office, &admin, &format!("broadcast show {id}")).await;
+    assert!(shown.contains("1 of 3 sent, 1 refused"), "{shown}");
+    let over = world.command(&office, &admin, &format!("broadcast stop {id}")).await;
+    assert!(over.starts_with("It is over"), "{over}");
+}
+
+/// Stopped, it goes to nobody else, over a kill too; the account says to how many it did not go.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broadcast_that_is_stopped_goes_to_nobody_else() {
+    let mut world = World::new().await;
+    pace(&mut world, 2);
+    world.daemon.start().await;
+    let numbers = team(&world, "Sales", 200);
+    let run = |world: &World, words: &[&str]| {
+        let output = world.daemon.command(words).output().expect("runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    };
+    // Somebody who types it at a shell is asked, too.
+    let line = ["broadcasts", "send", "Sales", "team_notice", "1=Ada"];
+    let asked = world.daemon.command(&line).output().expect("runs");
+    let asked = String::from_utf8(asked.stderr).expect("text");
+    assert!(asked.contains("This goes to 200 people"), "{asked}");
+    let began =
+        run(&world, &["broadcasts", "send", "Sales", "team_notice", "1=Ada", "--yes", "--json"]);
+    let began: Value = serde_json::from_str(&began).expect("an answer");
+    let id = began["details"]["broadcast"].to_string();
+    let came = |_: &partyline_twilio::simulator::Simulator| {
+        numbers.iter().any(|number| copies(&world, number) > 0)
+    };
+    world.twilio.wait_until(PATIENCE, came).await.expect("it goes on");
+    let stopped = run(&world, &["broadcasts", "stop", &id]);
+    assert!(stopped.contains("goes to nobody else"), "{stopped}");
+    world.daemon.kill();
+    world.daemon.start().await;
+    let begun = Instant::now();
+    let shown = loop {
+        assert!(begun.elapsed() < PATIENCE, "it does not end\n{}", world.daemon.log());
+        let shown: Value =
+            serde_json::from_str(&run(&world, &["broadcasts", "show", &id, "--json"]))
+                .expect("a row");
+        if shown.get("ended").is_some() {
+            break shown;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    };
+    let sent: usize = numbers.iter().map(|number| copies(&world, number)).sum();
+    assert_eq!(shown["sent"], sent, "{shown}");
+    assert_eq!(shown["stopped"], 200 - sent, "{shown}");
+    assert!(
+        shown["stopped_by"].as_str().is_some_and(|by| by.starts_with("operator:cli")),
+        "{shown}"
+    );
+    assert_eq!(run(&world, &["schedules", "list"]), "Nothing is scheduled.\n");
 }

@@ -63,8 +63,7 @@ async fn after_hours_of_downtime_everything_comes_in_order_with_its_time() {
     let mut world = World::new().await;
     let group = world.group("spring-launch", &["+14155550101"]).await;
     // A second room of the same conversation.
-    let other = world.slack.add_channel("office", &[&world.admin]);
-    world.slack.join(&other, &world.slack.options().identity.user);
+    let other = world.room("office");
     world.daemon.link(&group.conversation, &format!("slack:{other}"));
     world.daemon.start().await;
     let head = world.slack.user_says(&group.channel, &world.admin, "head").unwrap();

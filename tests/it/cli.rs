@@ -67,8 +67,7 @@ fn work_with(world: &World, conversation: &str, room: &str) {
 async fn without_a_daemon_the_store_itself_is_worked_on() {
     let mut world = World::new().await;
     let (conversation, phones) = world.conversation("Spring launch", &["+14155550101"]).await;
-    let channel = world.slack.add_channel("spring-launch", &[&world.admin]);
-    world.slack.join(&channel, &world.slack.options().identity.user);
+    let channel = world.room("spring-launch");
     let room = format!("slack:{channel}");
     tokio::task::block_in_place(|| work_with(&world, &conversation, &room));
     tokio::task::block_in_place(|| said(&world, &["links", "add", &conversation, &room]));
@@ -83,8 +82,7 @@ async fn without_a_daemon_the_store_itself_is_worked_on() {
 async fn beside_a_daemon_the_daemon_is_asked() {
     let mut world = World::new().await;
     let (conversation, _) = world.conversation("Spring launch", &["+14155550101"]).await;
-    let channel = world.slack.add_channel("spring-launch", &[&world.admin]);
-    world.slack.join(&channel, &world.slack.options().identity.user);
+    let channel = world.room("spring-launch");
     world.daemon.start().await;
     let room = format!("slack:{channel}");
     tokio::task::block_in_place(|| work_with(&world, &conversation, &room));

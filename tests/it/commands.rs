@@ -6,8 +6,7 @@ use crate::support::{World, inbox};
 async fn a_room_is_linked_and_unlinked_without_a_restart() {
     let mut world = World::new().await;
     let (conversation, phones) = world.conversation("Spring launch", &["+14155550101"]).await;
-    let channel = world.slack.add_channel("spring-launch", &[&world.admin]);
-    world.slack.join(&channel, &world.slack.options().identity.user);
+    let channel = world.room("spring-launch");
     world.daemon.start().await;
 
     // It is kept, counted and shown, and not relayed when the link comes.

@@ -18,23 +18,6 @@ async fn by_http() -> World {
     World::with(Options { mode: over_http(), ..Options::default() }).await
 }
 
-/// A channel that the admin and the bridge are in.
-fn channel(world: &World, name: &str) -> String {
-    let channel = world.slack.add_channel(name, &[&world.admin]);
-    world.slack.join(&channel, &world.slack.options().identity.user);
-    channel
-}
-
-/// Two senders in the pool.
-fn two_senders(world: &mut World) {
-    world.daemon.configure(|config| {
-        *config = config.replace(
-            &format!("senders = [\"{SENDER}\"]"),
-            &format!("senders = [\"{SENDER}\", \"{SECOND_SENDER}\"]"),
-        );
-    });
-}
-
 /// Sends a form off, and waits until the daemon has acknowledged it.
 async fn send_off(slack: &Simulator, form: &str) {
     let sent = slack.send_off(form).expect("Slack takes it").acknowledged().await;
@@ -103,8 +86,8 @@ fn audited(world: &World, what: &str) -> Vec<String> {
 }
 
 async fn a_group_is_made(mut world: World) {
-    two_senders(&mut world);
-    let room = channel(&world, "office");
+    world.pool(&[SENDER, SECOND_SENDER]);
+    let room = world.room("office");
     world.daemon.start().await;
     let admin = world.admin.clone();
     for line in [
@@ -173,7 +156,7 @@ async fn a_group_is_made_by_a_form_over_http() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_that_is_there_becomes_the_groups() {
     let mut world = World::new().await;
-    let (office, launch) = (channel(&world, "office"), channel(&world, "launch"));
+    let (office, launch) = (world.room("office"), world.room("launch"));
     let stranger = world.slack.add_channel("strangers", &[&world.admin]);
     world.slack.remove_bot(&stranger);
     world.daemon.start().await;
@@ -203,7 +186,7 @@ async fn a_room_that_is_there_becomes_the_groups() {
 async fn what_is_wrong_stands_under_its_field_and_nothing_is_done() {
     let mut world = World::new().await;
     let group = world.group("spring-launch", &["+14155550101"]).await;
-    let room = channel(&world, "office");
+    let room = world.room("office");
     world.daemon.start().await;
     let admin = world.admin.clone();
     let (mut run, form) = open(&world, &room, &admin).await;
@@ -234,7 +217,7 @@ async fn what_is_wrong_stands_under_its_field_and_nothing_is_done() {
     let errors = slack.view(&form).expect("Slack takes it").errors;
     assert!(errors["room"].contains("is tied to CH"), "{errors:?}");
     // And once it is right, it is done.
-    let other = channel(&world, "launch");
+    let other = world.room("launch");
     slack.choose(&form, "channel", &[&other]).expect("Slack takes it");
     send_off(slack, &form).await;
     let answer = run.answer(PATIENCE).await.expect("an answer").text;
@@ -275,7 +258,7 @@ async fn whoever_may_not_learns_only_that() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_is_answered_by_a_button_once() {
     for mut world in [World::new().await, by_http().await] {
-        let room = channel(&world, "launch");
+        let room = world.room("launch");
         world.daemon.start().await;
         let admin = world.admin.clone();
         let line = "group create \"A \\\"quoted\\\" <name> & more\" --member +14155550101";

@@ -6,13 +6,6 @@ use serde_json::Value;
 
 use crate::support::{PATIENCE, SECOND_SENDER, SENDER, World, inbox};
 
-/// A channel that the admin and the bridge are in.
-fn channel(world: &World, name: &str) -> String {
-    let channel = world.slack.add_channel(name, &[&world.admin]);
-    world.slack.join(&channel, &world.slack.options().identity.user);
-    channel
-}
-
 /// The only conversation of this name.
 fn conversation(world: &World, name: &str) -> twilio::Conversation {
     let all = world.twilio.conversations();
@@ -49,7 +42,7 @@ fn named_channel(world: &World, name: &str) -> Option<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_is_made_run_and_deleted_from_a_channel() {
     let mut world = World::new().await;
-    let room = channel(&world, "launch");
+    let room = world.room("launch");
     world.daemon.start().await;
     let admin = world.admin.clone();
     world.command(&room, &admin, "contact add +14155550102 “Maya Lopez”").await;
@@ -149,7 +142,7 @@ async fn put_away_and_back(world: &World, room: &str, sid: &str) {
     assert_eq!(state(), twilio::State::Inactive);
     assert!(world.slack.user_says(room, admin, "anybody?").is_err(), "the channel is archived");
 
-    let other = channel(world, "office");
+    let other = world.room("office");
     let listed = world.command(&other, admin, "group list --state inactive").await;
     assert!(listed.contains("Summer launch: inactive"), "{listed}");
     // Slack lets no bot open the channel: a person does, and ties it again.
@@ -171,7 +164,7 @@ async fn put_away_and_back(world: &World, room: &str, sid: &str) {
 async fn members_whom_no_sender_can_serve_are_told_with_their_group() {
     let mut world = World::new().await;
     let (taken, _) = world.conversation("Winter sale", &["+14155550101"]).await;
-    let room = channel(&world, "launch");
+    let room = world.room("launch");
     world.daemon.start().await;
     let admin = world.admin.clone();
 
@@ -189,12 +182,7 @@ async fn members_whom_no_sender_can_serve_are_told_with_their_group() {
 
     // With a second sender in the pool there is room for one group more.
     world.daemon.stop().await;
-    world.daemon.configure(|config| {
-        *config = config.replace(
-            &format!("senders = [\"{SENDER}\"]"),
-            &format!("senders = [\"{SENDER}\", \"{SECOND_SENDER}\"]"),
-        );
-    });
+    world.pool(&[SENDER, SECOND_SENDER]);
     world.daemon.start().await;
     let added = world.command(&room, &admin, "member add +14155550101").await;
     assert!(added.contains("1 of 1 members added."), "{added}");
@@ -209,7 +197,7 @@ async fn members_whom_no_sender_can_serve_are_told_with_their_group() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_done_is_one_sentence_and_nothing_is_changed() {
     let mut world = World::new().await;
-    let room = channel(&world, "launch");
+    let room = world.room("launch");
     let full: Vec<String> = (0..51).map(|number| format!("+1415555{number:04}")).collect();
     world.daemon.start().await;
     let admin = world.admin.clone();
@@ -318,7 +306,7 @@ async fn change_at_twilio(world: &World, sid: &str, name: &str, told: bool) {
 async fn what_is_changed_elsewhere_is_followed_and_told() {
     let mut world = World::new().await;
     let group = world.group("spring-launch", &["+14155550101"]).await;
-    let second = channel(&world, "second");
+    let second = world.room("second");
     world.daemon.link(&group.conversation, &format!("slack:{second}"));
     world.daemon.configure(|config| {
         *config = config.replace("[twilio]", "[twilio]\ngroups_interval = \"200ms\"");
@@ -405,7 +393,7 @@ async fn a_room_that_is_renamed_hears_how_its_group_is_called() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_step_an_operation_is_completed_once() {
     let mut world = World::new().await;
-    let office = channel(&world, "office");
+    let office = world.room("office");
     world.daemon.spawn();
     world.daemon.wait_until_ready().await;
     let admin = world.admin.clone();
@@ -491,7 +479,7 @@ async fn killed(world: &mut World, room: &str, points: &str, line: &str) -> Stri
 #[tokio::test(flavor = "multi_thread")]
 async fn progress_is_shown_in_one_message() {
     let mut world = World::new().await;
-    let room = channel(&world, "launch");
+    let room = world.room("launch");
     world.daemon.start().await;
     let slowly = twilio::FaultKind::RateLimited(2);
     world.twilio.fault(twilio::Fault::next(slowly, 3).method("POST").on("/Participants"));

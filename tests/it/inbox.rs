@@ -10,8 +10,7 @@ const MAYA: &str = "whatsapp:+14155550101";
 /// A world with an inbox, its channel, and Maya's phone, which is in no group.
 async fn world(autocreation: bool) -> (World, String, Phone) {
     let mut world = World::new().await;
-    let channel = world.slack.add_channel("inbox", &[&world.admin]);
-    world.slack.join(&channel, &world.slack.options().identity.user);
+    let channel = world.room("inbox");
     let room = format!("\n[inbox]\nroom = \"slack:{channel}\"\n");
     world.daemon.configure(|config| config.push_str(&room));
     let messaging = world.daemon.url("/webhooks/twilio/messaging");

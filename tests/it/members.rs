@@ -5,20 +5,13 @@ use partyline_twilio::simulator::{Fault, FaultKind};
 
 use crate::support::{PATIENCE, SECOND_SENDER, SENDER, World, inbox};
 
-/// A channel that the admin and the bridge are in.
-fn channel(world: &World, name: &str) -> String {
-    let channel = world.slack.add_channel(name, &[&world.admin]);
-    world.slack.join(&channel, &world.slack.options().identity.user);
-    channel
-}
-
 /// Between the plan and the adding somebody else adds the member elsewhere: Twilio's late refusal
 /// (50416) names the group that is in the way, and the others are added.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_added_elsewhere_meanwhile_is_told_with_that_group() {
     let mut world = World::new().await;
     let (other, _) = world.conversation("Winter sale", &[]).await;
-    let room = channel(&world, "launch");
+    let room = world.room("launch");
     world.daemon.start().await;
     let admin = world.admin.clone();
     let made = world.command(&room, &admin, "group create Spring --member +14155550100").await;
@@ -53,7 +46,7 @@ async fn who_was_added_elsewhere_meanwhile_is_told_with_that_group() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_members_are_taken_and_one_more_is_told_beforehand() {
     let mut world = World::new().await;
-    let room = channel(&world, "launch");
+    let room = world.room("launch");
     world.daemon.start().await;
     let admin = world.admin.clone();
     let clients = |count: usize| {
@@ -69,12 +62,7 @@ async fn a_thousand_members_are_taken_and_one_more_is_told_beforehand() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_step_one_person_is_written_to_once() {
     let mut world = World::new().await;
-    world.daemon.configure(|config| {
-        *config = config.replace(
-            &format!("senders = [\"{SENDER}\"]"),
-            &format!("senders = [\"{SENDER}\", \"{SECOND_SENDER}\"]"),
-        );
-    });
+    world.pool(&[SENDER, SECOND_SENDER]);
     let admin = world.admin.clone();
     let points = [
         "command.begin=return",
@@ -87,7 +75,7 @@ async fn killed_at_any_step_one_person_is_written_to_once() {
         "lane.sent=return",
     ];
     for (number, point) in points.iter().enumerate() {
-        let room = channel(&world, &format!("desk-{number}"));
+        let room = world.room(&format!("desk-{number}"));
         let phone = format!("+1415555{:04}", 300 + number);
         world.daemon.arm(point);
         world.daemon.start().await;

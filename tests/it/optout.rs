@@ -45,12 +45,7 @@ const WELCOME: &str = "You get our messages again. Write STOP to end them.";
 
 /// Maya and Ben in a group, and Maya in another one behind another sender.
 async fn two_groups(world: &mut World) -> (Group, Group) {
-    world.daemon.configure(|config| {
-        *config = config.replace(
-            &format!("senders = [\"{SENDER}\"]"),
-            &format!("senders = [\"{SENDER}\", \"{SECOND_SENDER}\"]"),
-        );
-    });
+    world.pool(&[SENDER, SECOND_SENDER]);
     let spring = world.group("spring-launch", &["+14155550101", "+14155550102"]).await;
     let autumn = world.group("autumn-launch", &[]).await;
     let member = partyline_twilio::simulator::NewMember::new(MAYA, SECOND_SENDER);

@@ -178,8 +178,7 @@ async fn twilio_behind_a_black_hole_gets_everything_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_way_in_that_is_a_black_hole_is_told() {
     let mut world = World::new().await;
-    let office = world.slack.add_channel("office", &[&world.admin]);
-    world.slack.join(&office, &world.slack.options().identity.user);
+    let office = world.room("office");
     let nets = Nets::between(&mut world).await;
     world.daemon.configure(|config| {
         config.push_str(&format!(

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use partyline_twilio::simulator::{Fault, FaultKind};
+use partyline_twilio::simulator::{Fault, FaultKind, Phone};
 
 use crate::support::{PATIENCE, SENDER, World};
 
@@ -140,7 +140,7 @@ async fn what_waits_for_a_person_and_what_names_them_later_goes_with_them() {
     let refused = world.twilio.counters().refused;
     let full = Fault::always(FaultKind::RateLimited(1));
     world.twilio.fault(full.method("POST").on("/Messages.json"));
-    let before: Vec<usize> = group.phones.iter().map(|phone| phone.inbox_len()).collect();
+    let before: Vec<usize> = group.phones.iter().map(Phone::inbox_len).collect();
     let line = "broadcast Nightingales team_notice 1=Ada --yes";
     let answer = world.command(&group.channel, &admin, line).await;
     assert!(answer.contains("goes to 2 people"), "{answer}");

@@ -1,21 +1,6 @@
 //! Commands that are given at a later time.
 
-use partyline_slack::simulator as slack;
-
-use crate::support::{PATIENCE, World, inbox};
-
-/// The texts that the bot has sent somebody directly.
-fn direct(world: &World) -> Vec<String> {
-    let Some(channel) = world.slack.direct(&world.admin) else { return Vec::new() };
-    world.slack.messages(&channel).iter().map(|one| one.text.clone()).collect()
-}
-
-/// Waits until the bot has told the admin so directly.
-async fn told(world: &World, text: &str) -> String {
-    let look = |_: &slack::Simulator| direct(world).into_iter().find(|one| one.contains(text));
-    let found = world.slack.wait_for(text, PATIENCE, look).await;
-    found.unwrap_or_else(|e| panic!("{e}: {:?}\n{}", direct(world), world.daemon.log()))
-}
+use crate::support::{World, inbox};
 
 /// The id in the answer that something was scheduled.
 fn id(answer: &str) -> String {
@@ -50,13 +35,13 @@ async fn a_command_is_given_at_its_time_once_wherever_the_daemon_is_killed() {
         world.daemon.wait_for_end().await;
         world.daemon.arm("");
         world.daemon.start().await;
-        told(&world, &format!("scheduled as {id}: \"team_notice\" goes to 1 members")).await;
+        world.told(&format!("scheduled as {id}: \"team_notice\" goes to 1 members")).await;
         world.wait_for_inbox(&group.phones[0], number + 1).await;
         world.daemon.wait_until_settled().await;
         let listed = world.command(&group.channel, &admin, "schedule list").await;
         assert_eq!(listed, "Nothing is scheduled.", "{point}");
         assert_eq!(inbox(&group.phones[0]).len(), number + 1, "{point}\n{}", world.daemon.log());
-        let answers: Vec<_> = direct(&world).into_iter().filter(|one| one.contains(&id)).collect();
+        let answers: Vec<_> = world.direct().into_iter().filter(|one| one.contains(&id)).collect();
         assert!(!answers.is_empty(), "{point}");
         world.daemon.stop().await;
     }
@@ -77,7 +62,7 @@ async fn what_was_missed_is_done_late_once_or_told() {
     // Two hours later, as the daemon sees it: 120 times were missed.
     world.daemon.arm("clock=return(7200)");
     world.daemon.start().await;
-    told(&world, &format!("scheduled as {minutely}")).await;
+    world.told(&format!("scheduled as {minutely}")).await;
     world.wait_for_inbox(&group.phones[0], 1).await;
     let answer =
         world.command(&group.channel, &admin, &format!("schedule cancel {minutely}")).await;
@@ -91,10 +76,37 @@ async fn what_was_missed_is_done_late_once_or_told() {
     world.daemon.stop().await;
     world.daemon.arm("clock=return(180000)");
     world.daemon.start().await;
-    let told = told(&world, &format!("scheduled as {old}")).await;
+    let told = world.told(&format!("scheduled as {old}")).await;
     assert!(told.contains("more than a day ago") && told.contains("it was not done"), "{told}");
     world.daemon.wait_until_settled().await;
     assert_eq!(inbox(&group.phones[0]).len(), after);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_lost_the_right_meanwhile_is_told_at_its_time() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    let ben = world.slack.add_user("Ben Carter", None);
+    world.slack.join(&group.channel, &ben);
+    world.daemon.start().await;
+    let admin = world.admin.clone();
+    let grant = format!("role grant slack:{ben} manager");
+    world.command(&group.channel, &admin, &grant).await;
+    let line = "schedule in 1 hour -- notify team_notice 1=Ben";
+    let scheduled = id(&world.command(&group.channel, &ben, line).await);
+    let revoke = format!("role revoke slack:{ben} manager");
+    world.command(&group.channel, &admin, &revoke).await;
+    world.daemon.wait_until_settled().await;
+    world.daemon.stop().await;
+    world.move_time(std::time::Duration::from_secs(3700));
+    world.daemon.start().await;
+    let told = world.told_to(&ben, &format!("scheduled as {scheduled}: You may not use")).await;
+    assert!(
+        told.contains("it is for the group's managers") && told.contains("takes it back"),
+        "{told}"
+    );
+    world.daemon.wait_until_settled().await;
+    assert_eq!(inbox(&group.phones[0]).len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

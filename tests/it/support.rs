@@ -106,10 +106,47 @@ impl World {
     /// A conversation with so many phones, tied to a new channel that the admin is in.
     pub(crate) async fn group(&mut self, name: &str, phones: &[&str]) -> Group {
         let (conversation, phones) = self.conversation(name, phones).await;
-        let channel = self.slack.add_channel(name, &[&self.admin]);
-        self.slack.join(&channel, &self.slack.options().identity.user);
+        let channel = self.room(name);
         self.daemon.link(&conversation, &format!("slack:{channel}"));
         Group { conversation, channel, phones }
+    }
+
+    /// Has these senders in the pool, from the daemon's next start on.
+    pub(crate) fn pool(&mut self, senders: &[&str]) {
+        self.daemon.configure(|config| {
+            let one = format!("senders = [\"{SENDER}\"]");
+            *config = config.replace(&one, &format!("senders = {senders:?}"));
+        });
+    }
+
+    /// A channel that the admin and the bridge are in, tied to nothing.
+    pub(crate) fn room(&self, name: &str) -> String {
+        let channel = self.slack.add_channel(name, &[&self.admin]);
+        self.slack.join(&channel, &self.slack.options().identity.user);
+        channel
+    }
+
+    /// The texts that the bridge has sent the admin directly.
+    pub(crate) fn direct(&self) -> Vec<String> {
+        self.direct_to(&self.admin)
+    }
+
+    fn direct_to(&self, user: &str) -> Vec<String> {
+        let Some(channel) = self.slack.direct(user) else { return Vec::new() };
+        self.slack.messages(&channel).iter().map(|one| one.text.clone()).collect()
+    }
+
+    /// Waits until the bridge has told the admin directly something with this text in it.
+    pub(crate) async fn told(&self, text: &str) -> String {
+        self.told_to(&self.admin, text).await
+    }
+
+    /// The same of anybody.
+    pub(crate) async fn told_to(&self, user: &str, text: &str) -> String {
+        let all = || self.direct_to(user);
+        let look = |_: &slack::Simulator| all().into_iter().find(|one| one.contains(text));
+        let found = self.slack.wait_for(text, 3 * PATIENCE, look).await;
+        found.unwrap_or_else(|e| panic!("{e}: {:?}\n{}", all(), self.daemon.log()))
     }
 
     /// A conversation with phones, tied to nothing.
@@ -185,13 +222,17 @@ impl World {
         }
     }
 
-    /// Gives a command in a channel, and waits for its answer.
+    /// Gives a command in a channel, and waits for its answer. That it is worked on is none.
     pub(crate) async fn command(&self, channel: &str, user: &str, line: &str) -> String {
         let mut run = self.slack.command(channel, user, "/wa", line).expect("the command is known");
-        run.answer(PATIENCE)
-            .await
-            .unwrap_or_else(|error| panic!("no answer to {line}: {error}\n{}", self.daemon.log()))
-            .text
+        loop {
+            let answer = run.answer(PATIENCE).await.unwrap_or_else(|error| {
+                panic!("no answer to {line}: {error}\n{}", self.daemon.log())
+            });
+            if !answer.text.starts_with("I am at it.") {
+                return answer.text;
+            }
+        }
     }
 }
 

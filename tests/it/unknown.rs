@@ -76,8 +76,7 @@ async fn what_was_sent_before_hours_of_downtime_is_found() {
 async fn what_cannot_be_looked_up_is_shown_to_a_person() {
     let mut world = World::new().await;
     let group = world.group("spring-launch", &["+14155550101"]).await;
-    let other = world.slack.add_channel("office", &[&world.admin]);
-    world.slack.join(&other, &world.slack.options().identity.user);
+    let other = world.room("office");
     world.daemon.link(&group.conversation, &format!("slack:{other}"));
     world.daemon.start().await;
     // What is relayed from both, both were read for: the look-up is the next to read.

@@ -71,10 +71,11 @@ fn ledger() -> (TempDir, Ledger) {
     (folder, ledger)
 }
 
-/// The tables, each with its columns and their types.
-fn schema(
-    connection: &Connection,
-) -> Result<Vec<(String, Vec<(String, String)>)>, rusqlite::Error> {
+/// A table, with its columns and their types.
+type Shape = (String, Vec<(String, String)>);
+
+/// The tables.
+fn schema(connection: &Connection) -> Result<Vec<Shape>, rusqlite::Error> {
     let mut names = connection.prepare(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
     )?;
@@ -106,7 +107,7 @@ fn is_listed(table: &str, column: &str) -> bool {
 #[tokio::test]
 async fn every_column_with_text_is_in_the_list_of_people_or_has_a_reason() {
     let (_folder, ledger) = ledger();
-    let tables = ledger.threads.read(|connection| schema(connection)).await.expect("read");
+    let tables = ledger.threads.read(schema).await.expect("read");
     let mut forgotten = Vec::new();
     for (table, columns) in &tables {
         for (column, kind) in columns {

@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{ask, get, post, world};
-use crate::support::{World, inbox};
+use crate::support::{PATIENCE, World, inbox};
 
 /// The only conversation of this name.
 fn named(world: &World, name: &str) -> Vec<twilio::Conversation> {
@@ -183,4 +183,56 @@ async fn a_write_that_a_kill_cut_short_is_done_once_and_told_under_its_key() {
     assert_eq!(told.json["details"]["group"], made[0].sid.to_string());
     assert_eq!(world.twilio.participants(made[0].sid.as_str()).len(), 2);
     assert_eq!(get(&world, "audit").await["entries"].as_array().map(Vec::len), Some(1));
+}
+
+/// Commands for later and templates to many, given, listed and taken back by a program.
+#[tokio::test(flavor = "multi_thread")]
+async fn schedules_and_broadcasts_are_run_by_the_api() {
+    let mut world = world().await;
+    let office = world.room("office");
+    world.daemon.start().await;
+    let admin = world.admin.clone();
+    world.command(&office, &admin, "contact add +14155550101 Maya --team Sales").await;
+    world.command(&office, &admin, "schedule tomorrow 9:00 UTC -- status").await;
+    let later = json!({ "when": "in 1 hour", "command": "contact list" });
+    let refused = ask(&world, Method::POST, "schedules", Some(later), "").await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.json);
+    let later = json!({ "when": "in 2 seconds", "command": "contact change Maya --team Night" });
+    post(&world, "schedules", later).await;
+    let listed = get(&world, "schedules").await;
+    let rows = listed["schedules"].as_array().expect("rows").clone();
+    assert_eq!(rows.len(), 2, "{listed}");
+    assert_eq!(rows[1]["by"], format!("slack:{admin}"));
+    let begun = std::time::Instant::now();
+    while get(&world, "contacts/+14155550101").await["team"] != "Night" {
+        assert!(begun.elapsed() < PATIENCE, "{}", world.daemon.log());
+    }
+    let id = rows[1]["id"].as_str().expect("an id");
+    let path = format!("schedules/{id}");
+    assert_eq!(ask(&world, Method::DELETE, &path, None, "").await.status, 200);
+    assert_eq!(ask(&world, Method::DELETE, &path, None, "").await.status, 422);
+    assert_eq!(get(&world, "schedules").await["schedules"], json!([]));
+
+    let cast = json!({ "to": ["Night"], "template": "team_notice", "variables": { "1": "Ada" } });
+    let begun = ask(&world, Method::POST, "broadcasts", Some(cast.clone()), "cast").await;
+    let again = ask(&world, Method::POST, "broadcasts", Some(cast), "cast").await;
+    assert_eq!(begun.json, again.json, "once");
+    let id = begun.json["details"]["broadcast"].as_i64().expect("a number");
+    let phone = world.twilio.phone("whatsapp:+14155550101");
+    world.wait_for_inbox(&phone, 1).await;
+    let since = std::time::Instant::now();
+    while get(&world, &format!("broadcasts/{id}")).await.get("ended").is_none() {
+        assert!(since.elapsed() < PATIENCE, "{}", world.daemon.log());
+    }
+    let listed = get(&world, "broadcasts").await;
+    assert_eq!(listed["broadcasts"].as_array().map(Vec::len), Some(1), "{listed}");
+    assert_eq!(
+        (&listed["broadcasts"][0]["sent"], &listed["broadcasts"][0]["id"]),
+        (&json!(1), &json!(id))
+    );
+    let over = ask(&world, Method::POST, &format!("broadcasts/{id}/stop"), None, "").await;
+    assert_eq!(over.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", over.json);
+    assert_eq!(ask(&world, Method::GET, "broadcasts/9999", None, "").await.status, 404);
+    world.daemon.wait_until_settled().await;
+    assert_eq!(phone.inbox_len(), 1);
 }

@@ -2,7 +2,7 @@
 
 use partyline_slack::simulator::View;
 
-use super::{PATIENCE, World, by_http, channel, send_off, slack_sdk_takes_them, view};
+use super::{PATIENCE, World, by_http, send_off, slack_sdk_takes_them, view};
 
 /// Opens somebody's Home tab, and waits until it holds this.
 async fn home(world: &World, user: &str, holds: &str) -> View {
@@ -33,7 +33,7 @@ async fn everybody_sees_their_groups() {
         let mine = world.group("spring <launch>", &["+14155550101"]).await;
         let managed = world.group("summer", &["+14155550102"]).await;
         world.group("winter", &["+14155550103"]).await;
-        let office = channel(&world, "office");
+        let office = world.room("office");
         let ben = world.slack.add_user("Ben Carter", None);
         let cho = world.slack.add_user("Cho Park", None);
         world.slack.join(&mine.channel, &ben);

@@ -1,13 +1,13 @@
 //! The daemon is killed around a form that is sent off.
 
-use super::{PATIENCE, World, audited, channel, open};
+use super::{PATIENCE, World, audited, open};
 
 /// Killed at each point on the way, what was acknowledged is done once; what was not, Slack tells
 /// the person, who sends it off once more, and that is done once too.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_that_was_sent_off_is_done_once() {
     let mut world = World::new().await;
-    let room = channel(&world, "office");
+    let room = world.room("office");
     let admin = world.admin.clone();
     let points = [
         "intake.begin=return",
@@ -57,7 +57,7 @@ async fn a_form_that_was_sent_off_is_done_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_button_that_was_pressed_is_done_once() {
     let mut world = World::new().await;
-    let room = channel(&world, "office");
+    let room = world.room("office");
     world.daemon.start().await;
     let admin = world.admin.clone();
     for point in ["intake.stored=return", "command.begin=return", "group.state=return"] {

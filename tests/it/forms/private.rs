@@ -2,9 +2,7 @@
 
 use partyline_slack::simulator::Ts;
 
-use super::{
-    PATIENCE, World, audited, by_http, channel, send_off, slack_sdk_takes_them, two_senders, view,
-};
+use super::{PATIENCE, SENDER, World, audited, by_http, send_off, slack_sdk_takes_them, view};
 use crate::support::{SECOND_SENDER, inbox};
 
 /// The newest message of a channel with this text.
@@ -16,7 +14,7 @@ fn said(world: &World, channel: &str, text: &str) -> Ts {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_person_is_written_to_alone() {
     for mut world in [World::new().await, by_http().await] {
-        two_senders(&mut world);
+        world.pool(&[SENDER, SECOND_SENDER]);
         let group = world.group("spring-launch", &["+14155550101", "+14155550102"]).await;
         world.daemon.start().await;
         let admin = world.admin.clone();
@@ -135,7 +133,7 @@ async fn where_nobody_can_be_written_to_it_says_why() {
     assert_eq!(world.twilio.conversations().len(), 1, "what was begun is taken back");
 
     // The same words, typed.
-    let office = channel(&world, "office");
+    let office = world.room("office");
     for (room, line, expected) in [
         (&office, "dm +14155550101", "There is nothing to send"),
         (&office, "dm +14155550101 hello", "WhatsApp takes free words only for a day"),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use partyline_slack::simulator as slack;
 use partyline_twilio::simulator as twilio;
 
-use super::{PATIENCE, World, by_http, channel, open, send_off, view};
+use super::{PATIENCE, World, by_http, open, send_off, view};
 
 /// What Slack gives.
 const SLACK: Duration = Duration::from_secs(3);
@@ -13,7 +13,7 @@ const SLACK: Duration = Duration::from_secs(3);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_opens_in_time_while_twilio_is_slow() {
     for mut world in [World::new().await, by_http().await] {
-        let room = channel(&world, "office");
+        let room = world.room("office");
         world.daemon.start().await;
         // It says nothing for as long as the bridge waits for an answer.
         let slowly = twilio::Fault::next(twilio::FaultKind::Hang, 1);
@@ -48,7 +48,7 @@ async fn a_form_opens_in_time_while_twilio_is_slow() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_does_not_wait_for_the_commands_before_it() {
     let mut world = World::new().await;
-    let room = channel(&world, "office");
+    let room = world.room("office");
     world.daemon.start().await;
     let slowly = twilio::Fault::next(twilio::FaultKind::Hang, 1);
     world.twilio.fault(slowly.method("POST").on("/Participants"));
@@ -71,7 +71,7 @@ async fn a_form_does_not_wait_for_the_commands_before_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_that_cannot_be_opened_is_answered_in_words() {
     let mut world = World::new().await;
-    let room = channel(&world, "office");
+    let room = world.room("office");
     world.daemon.start().await;
     let admin = world.admin.clone();
     for fault in

@@ -1,0 +1,139 @@
+//! Broadcasts, read: those on their way, and those that were.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::super::{Ledger, LedgerError, from_json, timestamp};
+use super::account::{Account, count};
+use super::{Broadcast, Sql};
+use partyline_core::MessageId;
+
+const COLUMNS: &str = "event, answer, by, name, total, shown, at, ended, stopped, suppressed, \
+    unsent, account";
+
+impl Ledger {
+    /// The numbers of broadcasts that are not over, the oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn open_broadcast_numbers(&self, limit: u32) -> Result<Vec<i64>, LedgerError> {
+        self.threads
+            .read(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT event FROM broadcasts WHERE ended IS NULL ORDER BY event LIMIT ?1",
+                    )?
+                    .query_map([limit], |row| row.get(0))?
+                    .collect()
+            })
+            .await
+    }
+
+    /// All broadcasts that are known, the newest first: those before the number `before`, at most
+    /// `limit`.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn broadcasts(
+        &self,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Broadcast>, LedgerError> {
+        self.threads
+            .read(move |connection| {
+                let sql = format!(
+                    "SELECT {COLUMNS} FROM broadcasts WHERE event < ?1 ORDER BY event DESC LIMIT ?2"
+                );
+                select(connection, &sql, params![before.unwrap_or(i64::MAX), limit])
+            })
+            .await
+    }
+
+    /// The broadcast of this number.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn broadcast(&self, event: i64) -> Result<Option<Broadcast>, LedgerError> {
+        self.threads
+            .read(move |connection| {
+                let sql = format!("SELECT {COLUMNS} FROM broadcasts WHERE event = ?1");
+                Ok(select(connection, &sql, params![event])?.pop())
+            })
+            .await
+    }
+
+    /// How many of a broadcast are on their way, and the first delivery of these, of those behind
+    /// this one (0: of all). Costs what is on its way, not what ever was.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn broadcast_waiting(
+        &self,
+        event: i64,
+        behind: i64,
+    ) -> Result<(u64, Option<i64>), LedgerError> {
+        self.threads
+            .read(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT count(*), min(id) FROM deliveries
+                         WHERE event = ?1 AND id >= ?2 AND state = 0 AND lane GLOB 'twilio:*/*'",
+                    )?
+                    .query_row([event, behind], |row| Ok((row.get(0)?, row.get(1)?)))
+                    .optional()
+                    .map(Option::unwrap_or_default)
+            })
+            .await
+    }
+}
+
+/// What was read of a broadcast, before it is counted what became of it.
+struct Stored {
+    broadcast: Broadcast,
+    suppressed: u64,
+    unsent: u64,
+    /// Its account at its end.
+    account: Option<Account>,
+}
+
+fn select(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+) -> Sql<Vec<Broadcast>> {
+    let mut rows = connection.prepare_cached(sql)?;
+    let stored: Vec<Option<Stored>> = rows.query_map(parameters, read)?.collect::<Sql<_>>()?;
+    let counted = stored.into_iter().flatten().map(|stored| {
+        let Stored { broadcast, suppressed, unsent, account } = stored;
+        let account = match account {
+            Some(account) => account,
+            None => {
+                let mut account = count(connection, broadcast.event)?;
+                account.suppressed += suppressed;
+                account.stopped = unsent;
+                account
+            }
+        };
+        Ok(Broadcast { account, ..broadcast })
+    });
+    counted.collect()
+}
+
+/// The broadcast of a row; `None` for one that a later program wrote.
+fn read(row: &Row<'_>) -> Sql<Option<Stored>> {
+    let Ok(answer) = from_json(&row.get::<_, String>(1)?) else { return Ok(None) };
+    let account: Option<String> = row.get(11)?;
+    let broadcast = Broadcast {
+        event: row.get(0)?,
+        answer,
+        by: row.get(2)?,
+        name: row.get(3)?,
+        total: row.get(4)?,
+        shown: row.get::<_, Option<String>>(5)?.map(MessageId::new),
+        at: timestamp(row.get(6)?),
+        ended: row.get::<_, Option<i64>>(7)?.map(timestamp),
+        stopped: row.get(8)?,
+        account: Account::default(),
+    };
+    let account = account.and_then(|account| from_json(&account).ok());
+    Ok(Some(Stored { broadcast, suppressed: row.get(9)?, unsent: row.get(10)?, account }))
+}
