@@ -263,6 +263,7 @@ fn entry(links: &Links, group: usize, number: u64) -> Entry {
         tell: Vec::new(),
         plea: None,
         inbox: false,
+        owner: None,
     }
 }
 

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::alerts::{self, Board, Signs};
 use crate::backup;
+use crate::blocks::Blocks;
 use crate::broadcast;
 use crate::catchup::{self, CatchUp, Pace, Polls};
 use crate::commands::Desk;
@@ -106,6 +107,7 @@ pub async fn run(
         Wakers { polls: polls(config), comparisons: comparisons(config), ..Wakers::new(tasks) };
     let signs = Arc::new(Signs::default());
     let moderation = moderation(config, &ledger).await?;
+    let blocks = Arc::new(Blocks::read(&ledger).await?);
     let door = Door::new(
         ledger.clone(),
         links.clone(),
@@ -113,7 +115,7 @@ pub async fn run(
         networks.limits(),
         wakers.clone(),
         signs.clone(),
-        rules(config, moderation.clone()),
+        rules(config, moderation.clone(), blocks.clone()),
     );
     let recalling =
         members::recall(&ledger, contacts.names(), &links, &networks, stop.clone()).await?;
@@ -138,6 +140,7 @@ pub async fn run(
             guard: guard.clone(),
             give_up_after: config.relay.give_up_after,
             lateness: config.relay.lateness.clone(),
+            blocks: blocks.clone(),
         },
     )
     .start()
@@ -150,14 +153,14 @@ pub async fn run(
             contacts.names().clone(),
             networks.clone(),
             wakers.clone(),
-            room,
+            (room, config.inbox.mention.clone(), config.relay.lateness.clone()),
             stop.clone(),
         );
         inbox.start().await?;
         tasks.spawn(inbox.admit());
     }
     let alerts = Arc::new(Board::default());
-    let known = (&links, &moderation);
+    let known = (&links, &moderation, &blocks);
     let desk = Arc::new(desk(config, &ledger, known, &contacts, &networks, &alerts, &clock));
     let ticker = Ticker::new(
         ledger.clone(),
@@ -183,14 +186,20 @@ pub async fn run(
         networks.clone(),
         wakers.clone(),
         stop.clone(),
-        catchup::Rules { guard: guard.clone(), gap_wait: config.relay.gap_wait },
+        catchup::Rules {
+            guard: guard.clone(),
+            gap_wait: config.relay.gap_wait,
+            inbox: config.inbox.room.is_some(),
+        },
     );
     catch_up.start().await?;
     point(Point::StartCatchUp);
     tasks.spawn(catch_up.tend());
     let making_up = door.make_up();
+    let forgetting = (links.clone(), wakers.clone());
+    let inbox = config.inbox.room.as_ref().map(|_| wakers.clone());
     let directory =
-        Directory::new(ledger.clone(), links.clone(), door.clone(), bridges.twilio.clone());
+        Directory::new(ledger.clone(), links.clone(), door.clone(), bridges.twilio.clone(), inbox);
     tasks.spawn(until(stop.clone(), directory.keep(config.twilio.groups_interval)));
     let intake: Arc<dyn Intake> = Arc::new(door);
     let forms: Arc<dyn Forms> = Arc::new(CommandForms::new(desk.clone()));
@@ -242,7 +251,7 @@ pub async fn run(
         bodies: bodies(&config.limits),
     };
     tasks.spawn(until(stop.clone(), making_up));
-    tasks.spawn(until(stop.clone(), upkeep::forget(ledger, config)));
+    tasks.spawn(until(stop.clone(), upkeep::forget(ledger, forgetting, config)));
     tasks.spawn(until(stop.clone(), crate::telemetry::upkeep(metrics)));
     serve(listeners, rooms, api, &config.limits, &lifecycle).await?;
     if !lifecycle.drain().await {
@@ -322,13 +331,14 @@ fn comparisons(config: &Config) -> Option<Arc<Polls>> {
 }
 
 /// What intake does with what comes.
-fn rules(config: &Config, moderation: Arc<Moderation>) -> intake::Rules {
+fn rules(config: &Config, moderation: Arc<Moderation>, blocks: Arc<Blocks>) -> intake::Rules {
     let relay = &config.relay;
     intake::Rules {
         late: intake::Late { limit: relay.catch_up(), lateness: relay.lateness.clone() },
         optout: config.optout.clone(),
-        inbox: config.inbox.room.clone(),
+        inbox: config.inbox.clone(),
         moderation,
+        blocks,
     }
 }
 
@@ -356,7 +366,7 @@ async fn moderation(config: &Config, ledger: &Ledger) -> anyhow::Result<Arc<Mode
 fn desk(
     config: &Config,
     ledger: &Ledger,
-    (links, moderation): (&Arc<Links>, &Arc<Moderation>),
+    (links, moderation, blocks): (&Arc<Links>, &Arc<Moderation>, &Arc<Blocks>),
     contacts: &Contacts,
     networks: &Networks,
     alerts: &Arc<Board>,
@@ -391,6 +401,8 @@ fn desk(
         lateness: config.relay.lateness.clone(),
         alerts: alerts.clone(),
         moderation: moderation.clone(),
+        inbox: config.inbox.clone(),
+        blocks: blocks.clone(),
         clock: clock.clone(),
         ended: Arc::default(),
         broadcast: Arc::default(),

@@ -50,6 +50,7 @@ pub struct CatchUp {
     wakers: Wakers,
     stop: CancellationToken,
     gap_wait: Duration,
+    inbox: bool,
     guard: Arc<Guard>,
     /// For each network, so that one that is slow holds up no other.
     turns: HashMap<Network, Semaphore>,
@@ -65,6 +66,9 @@ pub struct Rules {
     pub guard: Arc<Guard>,
     /// How long a missing message may still come by itself before it is read.
     pub gap_wait: Duration,
+    /// Whether there is an inbox: then it counts, too, what is said in conversations that are tied to
+    /// nothing.
+    pub inbox: bool,
 }
 
 enum Trouble {
@@ -86,7 +90,7 @@ impl CatchUp {
         rules: Rules,
     ) -> Arc<Self> {
         let turns = Network::ALL.map(|network| (network, Semaphore::new(AT_ONCE)));
-        let Rules { guard, gap_wait } = rules;
+        let Rules { guard, gap_wait, inbox } = rules;
         Arc::new(Self {
             started: ledger.now(),
             door,
@@ -96,6 +100,7 @@ impl CatchUp {
             wakers,
             stop,
             gap_wait,
+            inbox,
             guard,
             turns: turns.into(),
             deadly: Mutex::default(),
@@ -116,8 +121,10 @@ impl CatchUp {
             let catch_up = Arc::clone(&catch_up);
             async move { catch_up.run(&place).await }
         });
-        let links = Arc::clone(&self.links);
-        self.ledger.forget_cursors(move |place| links.knows(place)).await?;
+        let (links, inbox) = (Arc::clone(&self.links), self.inbox);
+        let followed =
+            move |place: &Place| links.knows(place) || (inbox && place.is_conversation());
+        self.ledger.forget_cursors(followed).await?;
         self.ledger.note_tied(self.links.places(Network::Twilio)).await?;
         let held = self.ledger.places_held().await?;
         for place in self.links.places(Network::Twilio).into_iter().chain(held) {

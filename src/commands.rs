@@ -6,6 +6,7 @@
 
 mod archive;
 mod audit;
+mod block;
 mod broadcast;
 mod contact;
 mod create;
@@ -38,7 +39,8 @@ use partyline_core::{
 };
 
 use crate::alerts::Board;
-use crate::config::Country;
+use crate::blocks::Blocks;
+use crate::config::{Country, Inbox};
 use crate::contacts::Contacts;
 use crate::invitations::Invitations;
 use crate::ledger::{Change, Group, Ledger, LedgerError};
@@ -87,7 +89,7 @@ impl Command {
 
 /// What the commands are called that change nothing.
 const READING: &[&str] =
-    &["list", "show", "find", "export", "data", "audit", "status", "window", "help"];
+    &["list", "show", "find", "export", "data", "audit", "status", "window", "help", "blocked"];
 
 impl std::fmt::Debug for Command {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -138,6 +140,10 @@ pub static TABLE: &[Command] = &[
     inbox::LIST,
     inbox::CLOSE,
     inbox::OPEN,
+    inbox::ASSIGN,
+    block::BLOCK,
+    block::UNBLOCK,
+    block::BLOCKED,
     optout::LIST,
     optout::ADD,
     optout::CLEAR,
@@ -262,6 +268,10 @@ pub struct Desk {
     pub alerts: Arc<Board>,
     /// Who is muted.
     pub moderation: Arc<Moderation>,
+    /// Where people are answered who are in no group.
+    pub inbox: Inbox,
+    /// Who is blocked.
+    pub blocks: Arc<Blocks>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Told when a command of the operator's has ended.

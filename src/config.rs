@@ -44,7 +44,7 @@ pub use contacts::Contacts;
 pub use fault::{Fault, Faults, Origin};
 pub(crate) use forms::duration;
 pub use http::Http;
-pub use inbox::Inbox;
+pub use inbox::{Inbox, Mention};
 pub use limits::Limits;
 pub use logging::{LogFormat, Logging};
 pub use matrix::{Login, Matrix};

@@ -8,12 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::SignedDuration;
 use partyline_core::{
-    ConversationInfo, ConversationState, Event, EventKey, Failure, Groups, Happening, Incoming,
-    Intake, Network, Place, Reason, Verdict,
+    ConversationInfo, ConversationState, Cursor, Event, EventKey, Failure, Groups, Happening,
+    Incoming, Intake, Network, Place, Reason, Verdict,
 };
 use sha2::{Digest, Sha256};
 
-use crate::intake::Door;
+use crate::intake::{Door, Wakers};
 use crate::ledger::{GroupChange, Ledger, LedgerError};
 use crate::links::Links;
 
@@ -33,6 +33,8 @@ pub struct Directory {
     links: Arc<Links>,
     door: Door,
     groups: Arc<dyn Groups>,
+    /// Where there is an inbox, whoever writes in a conversation that is tied to nothing is read.
+    inbox: Option<Wakers>,
 }
 
 /// Why a listing was broken off.
@@ -58,17 +60,51 @@ impl Directory {
         links: Arc<Links>,
         door: Door,
         groups: Arc<dyn Groups>,
+        inbox: Option<Wakers>,
     ) -> Self {
-        Self { ledger, links, door, groups }
+        Self { ledger, links, door, groups, inbox }
     }
 
     /// Reads the whole list now and `every` so often. Never returns.
     pub async fn keep(self, every: Duration) {
+        let mut first = true;
         loop {
-            if let Err(broken) = self.list().await {
-                tracing::warn!("the list of groups could not be read to its end: {broken}");
+            match self.list().await {
+                Ok(()) => {
+                    self.read_untied(first).await;
+                    first = false;
+                }
+                Err(broken) => {
+                    tracing::warn!("the list of groups could not be read to its end: {broken}");
+                }
             }
             tokio::time::sleep(every).await;
+        }
+    }
+
+    /// Has conversations read that are tied to nothing and may be the inbox's: those that are new, the
+    /// others once after the start, and where Twilio does not call, all of them now and then.
+    async fn read_untied(&self, first: bool) {
+        let Some(wakers) = &self.inbox else { return };
+        let mut untied = match self.ledger.inbox_untied().await {
+            Ok(untied) => untied,
+            Err(error) => {
+                tracing::error!(%error, "it is not known which conversations are tied to nothing");
+                return;
+            }
+        };
+        untied.retain(|one| !self.links.knows(&one.conversation));
+        for one in untied.iter().filter(|one| one.new || (first && one.read)) {
+            if one.new
+                && let Err(error) = self.ledger.begin(&one.conversation, Cursor::default()).await
+            {
+                tracing::error!(place = %one.conversation, %error, "a new conversation is read later");
+                continue;
+            }
+            wakers.reads.wake(one.conversation.clone());
+        }
+        if let Some(polls) = &wakers.polls {
+            polls.ask_untied(untied.into_iter().map(|one| one.conversation).collect());
         }
     }
 

@@ -66,5 +66,6 @@ fn receipt(ledger: &Ledger, conversation: &Place, message: &MessageId, fate: Fat
         tell: Vec::new(),
         plea: None,
         inbox: false,
+        owner: None,
     }
 }

@@ -4,6 +4,7 @@
 //! arguments by name, and goes its way: the same grammar, the same rights, the same audit. Nothing
 //! is decided here but what is asked.
 
+mod adding;
 mod create;
 mod home;
 mod private;
@@ -36,7 +37,14 @@ enum Sheet {
     Create,
     /// The shortcut on a message from a phone: `dm` to whoever wrote it.
     Private,
+    /// The button on a card of the inbox: `member add` of whoever has written.
+    AddToGroup,
 }
+
+/// The form of `dm`: the shortcut's, and that of a card of the inbox.
+pub(crate) const REPLY: &str = "reply_privately";
+/// The form of `member add`, of a card.
+pub(crate) const ADD_TO_GROUP: &str = "add_to_group";
 
 /// What was filled into a field, as an argument of its command.
 struct Filled {
@@ -46,13 +54,14 @@ struct Filled {
 }
 
 impl Sheet {
-    const ALL: [Self; 2] = [Self::Create, Self::Private];
+    const ALL: [Self; 3] = [Self::Create, Self::Private, Self::AddToGroup];
 
     /// The name by which a bridge asks for it; of a shortcut, the one in its platform's manifest.
     const fn name(self) -> &'static str {
         match self {
             Self::Create => "group create",
-            Self::Private => "reply_privately",
+            Self::Private => REPLY,
+            Self::AddToGroup => ADD_TO_GROUP,
         }
     }
 
@@ -65,12 +74,14 @@ impl Sheet {
         match self {
             Self::Create => "group create",
             Self::Private => "dm",
+            Self::AddToGroup => "member add",
         }
     }
 
     /// The argument of the command that a field fills in. What is about templates is the same in all.
     fn argument(self, request: &FormRequest, field: &str) -> Option<&'static str> {
         match (field, self) {
+            (field, Self::AddToGroup) => adding::argument(field),
             (templates::TEMPLATE, _) => Some("template"),
             (field, _) if field.starts_with(templates::SET) => Some("set"),
             (field, Self::Create) => create::argument(request, field),
@@ -146,6 +157,7 @@ impl CommandForms {
         match sheet {
             Sheet::Create => Ok(create::form(self, request).await),
             Sheet::Private => private::form(self, request).await,
+            Sheet::AddToGroup => Ok(adding::form(self, request).await),
         }
     }
 
@@ -186,6 +198,7 @@ impl CommandForms {
                 Sheet::Create => create::ROOM,
                 Sheet::Private if request.values.contains_key(private::TEXT) => private::TEXT,
                 Sheet::Private => templates::TEMPLATE,
+                Sheet::AddToGroup => adding::GROUP,
             };
             faults.push(Fault { field: field.to_owned(), sentence });
         }
@@ -216,6 +229,7 @@ impl Forms for CommandForms {
         }
         match field {
             create::PEOPLE => create::people(&self.desk, text).await,
+            adding::GROUP => adding::groups(&self.desk, text).await,
             templates::TEMPLATE => self.templates.choices(text).await,
             _ => Vec::new(),
         }
@@ -275,7 +289,7 @@ mod tests {
         #[test]
         fn whatever_is_filled_in_is_an_argument_of_the_command(
             fields in prop::collection::btree_map(
-                "name|people|numbers|room|channel|template|set\\.\\PC{0,5}|who|text|\\PC{0,8}",
+                "name|people|numbers|room|channel|group|template|set\\.\\PC{0,5}|who|text|\\PC{0,8}",
                 prop::collection::vec("\\PC{0,20}", 1..3), 0..8),
         ) {
             for sheet in Sheet::ALL {

@@ -17,8 +17,9 @@ use partyline_core::{
 };
 
 use crate::alerts::Signs;
+use crate::blocks::Blocks;
 use crate::catchup::words;
-use crate::config::Optout;
+use crate::config::{Inbox, Optout};
 use crate::contacts::Names;
 use crate::crash::{Point, point};
 use crate::ledger::{Entry, Ledger, LedgerError, Limit, Skipped, Telling, Through};
@@ -44,8 +45,9 @@ pub struct Door {
     refused: Arc<Refused>,
     late: Late,
     optout: Arc<Optout>,
-    inbox: Option<Place>,
+    inbox: Arc<Inbox>,
     moderation: Arc<Moderation>,
+    blocks: Arc<Blocks>,
 }
 
 /// What is done with what comes.
@@ -55,10 +57,12 @@ pub struct Rules {
     pub late: Late,
     /// With words by which people on phones ask for no more messages.
     pub optout: Optout,
-    /// The room with a thread for each person who writes without being in a group.
-    pub inbox: Option<Place>,
+    /// Where each person who writes without being in a group has a thread.
+    pub inbox: Inbox,
     /// With what members may not say.
     pub moderation: Arc<Moderation>,
+    /// Of whom nothing is relayed.
+    pub blocks: Arc<Blocks>,
 }
 
 /// What is done with what comes late.
@@ -83,8 +87,8 @@ impl Door {
         rules: Rules,
     ) -> Self {
         let (refused, limits) = (Arc::default(), Arc::new(limits));
-        let Rules { late, optout, inbox, moderation } = rules;
-        let optout = Arc::new(optout);
+        let Rules { late, optout, inbox, moderation, blocks } = rules;
+        let (optout, inbox) = (Arc::new(optout), Arc::new(inbox));
         Self {
             ledger,
             links,
@@ -97,6 +101,7 @@ impl Door {
             optout,
             inbox,
             moderation,
+            blocks,
         }
     }
 

@@ -20,6 +20,7 @@ use partyline_core::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::blocks::Blocks;
 use crate::contacts::Names;
 use crate::crash::{Point, point};
 use crate::fates;
@@ -64,6 +65,8 @@ pub struct Care {
     pub give_up_after: Duration,
     /// From when on a message shows when it was said.
     pub lateness: Lateness,
+    /// To whom nothing is sent.
+    pub blocks: Arc<Blocks>,
 }
 
 /// How the work on a delivery ended.
@@ -278,16 +281,24 @@ impl Lanes {
         }
     }
 
-    /// Nothing goes to a phone alone whose owner wants no messages, but the answer to themselves. (A
-    /// group that they are in is what they are taken out of.)
+    /// Nothing goes to a phone alone whose owner wants no messages, but the answer to themselves; and
+    /// nothing into the inbox's conversation with somebody who is blocked. (A group that they are in is
+    /// what they are taken out of.)
     async fn wanted(&self, waiting: &[Delivery]) -> Result<(), Failure> {
         let owed = &waiting[0].owed;
-        let Some((_, address)) = owed.to.as_phone().filter(|_| owed.from != owed.to) else {
-            return Ok(());
-        };
-        let found = self.ledger.suppressed(vec![address]).await.map_err(|error| {
+        let unknown = |error: LedgerError| {
             Failure::later(Reason::Unavailable, None, format!("It is sent later: {error}."))
-        })?;
+        };
+        let alone = match owed.to.as_phone() {
+            Some((_, address)) => Some(address).filter(|_| owed.from != owed.to),
+            None if owed.to.is_conversation() && !self.care.blocks.is_empty() => {
+                let found = self.ledger.correspondent(&owed.to).await.map_err(unknown)?;
+                found.filter(|address| self.care.blocks.has(address))
+            }
+            None => None,
+        };
+        let Some(address) = alone else { return Ok(()) };
+        let found = self.ledger.suppressed(vec![address]).await.map_err(unknown)?;
         match found.first() {
             None => Ok(()),
             Some((_, suppression)) => {

@@ -17,6 +17,7 @@
 mod alerts;
 mod answers;
 mod audit;
+mod blocks;
 mod broadcasts;
 mod checkpoint;
 mod codes;
@@ -68,7 +69,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use partyline_core::{Action, AnswerTo, Clock, DeliveryId, Event, Place, Speaker, Text};
+use partyline_core::{Action, AnswerTo, Clock, DeliveryId, Event, PersonId, Place, Speaker, Text};
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +78,7 @@ use crate::store::NotHad;
 pub use alerts::{Episode, KeptEpisode, Told};
 pub use answers::{Answered, Asked};
 pub use audit::{AuditEntry, Audited, Ended, Undertaking};
+pub use blocks::{Block, BlockChange};
 pub use broadcasts::{Account, Broadcast, BroadcastChange, NewBroadcast};
 pub use codes::AwaitedCode;
 pub use commands::{Ending, PendingCommand};
@@ -88,7 +90,7 @@ pub use groups::{Group, GroupChange, GroupFilter, GroupSort, fold};
 use heads::Heads;
 pub use held::{Expired, HeldMessage, HeldPhone};
 pub use holds::Hold;
-pub use inbox::{Correspondence, Step, Stranger};
+pub use inbox::{Correspondence, InboxChange, InboxStep, Stranger, Untied};
 pub use intake::Accepted;
 pub use links::{LinkChange, StoredLink, StoredParticipant};
 pub use lively::{LIVELY, LivelyThread};
@@ -103,7 +105,7 @@ pub use roles::{Role, RoleChange, StoredRole};
 pub use runs::Past;
 pub use schedules::{Schedule, ScheduleChange};
 pub use schema::SCHEMA;
-pub use status::Counts;
+pub use status::{Counts, InboxCounts};
 pub use suppressions::{How, OptoutWork, Plea, Removal, Suppression, SuppressionChange};
 use threads::Threads;
 pub use ticks::{Phone, Receipt, TickNews, Waiting};
@@ -117,6 +119,8 @@ pub struct Ledger {
     tag: Arc<str>,
     /// When it was restored from a backup, if it was.
     restored: Option<Timestamp>,
+    /// Under which people are hashed who must be known when nothing else of them is.
+    people: Arc<str>,
     clock: Arc<dyn Clock>,
 }
 
@@ -207,6 +211,8 @@ pub struct Entry {
     pub plea: Option<Plea>,
     /// It may concern the inbox: what it is owed can have to wait for a thread.
     pub inbox: bool,
+    /// Who is mentioned from now on when somebody writes in the inbox, where nobody is yet.
+    pub owner: Option<PersonId>,
 }
 
 /// How an event's turn among those of its place is found.
@@ -239,12 +245,14 @@ pub enum Change {
     Schedule(ScheduleChange),
     /// What is on its way to many people.
     Broadcast(BroadcastChange),
-    /// A conversation of the inbox is done with (`false`), or not after all.
-    Inbox(Place, bool),
+    /// The inbox.
+    Inbox(Box<InboxChange>),
     /// How a group invites members whose window is closed.
     Invitation(Place, GroupInvitation),
     /// Who is muted.
     Mute(Box<MuteChange>),
+    /// Who is blocked.
+    Block(Box<BlockChange>),
 }
 
 /// What one destination is owed: the store's form of an
@@ -289,6 +297,7 @@ impl Owed {
             Action::Answer { .. } => Lane { place: self.to.clone(), answers: true },
             Action::Post { .. }
             | Action::Notice { .. }
+            | Action::Card { .. }
             | Action::Remark { .. }
             | Action::Template { .. } => Lane::of(self.to.clone()),
         }
@@ -356,7 +365,7 @@ impl Ledger {
             audit::interrupted(&mut connection, clock.now().as_millisecond())?;
             lock.note_made()?;
             let tag = tag(&connection)?;
-            people_key(&connection)?;
+            let people = people_key(&connection)?.into();
             if let Err(error) = erase::make_up(&connection) {
                 tracing::error!(%error, "what was erased may still stand in the ledger's file; the next start removes it");
             }
@@ -365,7 +374,7 @@ impl Ledger {
             let heads = Arc::<Heads>::default();
             let note = Note::open(path, &connection, clock.clone());
             let threads = Threads::start(path, connection, heads.clone(), note, lock)?;
-            Ok(Self { threads, heads, tag: tag.into(), restored, clock })
+            Ok(Self { threads, heads, tag: tag.into(), restored, people, clock })
         };
         open().map_err(named)
     }
@@ -417,14 +426,14 @@ fn tag(connection: &Connection) -> Result<String, LedgerError> {
 }
 
 /// The key under which people are hashed who must be known when nothing else of them is: made once.
-fn people_key(connection: &Connection) -> Result<(), LedgerError> {
+fn people_key(connection: &Connection) -> Result<String, LedgerError> {
     let made: [u8; 32] = rand::random();
     let made: String = made.iter().map(|byte| format!("{byte:02x}")).collect();
     connection.execute(
         "INSERT INTO meta (key, value) VALUES ('people', ?1) ON CONFLICT DO NOTHING",
         [made],
     )?;
-    Ok(())
+    Ok(connection.query_row("SELECT value FROM meta WHERE key = 'people'", [], |row| row.get(0))?)
 }
 
 fn restored(connection: &Connection) -> Result<Option<Timestamp>, LedgerError> {

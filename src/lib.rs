@@ -3,6 +3,7 @@
 pub mod alerts;
 pub mod app;
 pub mod backup;
+pub mod blocks;
 pub mod broadcast;
 pub mod catchup;
 pub mod cli;

@@ -7,6 +7,7 @@
 
 mod adding;
 mod archive;
+mod block;
 mod broadcast;
 mod change;
 mod contact;
@@ -170,6 +171,8 @@ pub enum Operation {
     },
     /// Writes to one person alone.
     Direct(Box<Direct>),
+    /// Blocks somebody: they are taken out of every group, and nothing of theirs is relayed.
+    Block(Address),
     /// Asks which templates there are.
     ListTemplates,
     /// Shows the template of this SID or name.
@@ -228,6 +231,7 @@ impl Operation {
             }
             Self::Import { file, dry_run } => contact::import(work, file, dry_run).await,
             Self::Direct(direct) => direct::run(work, &direct).await,
+            Self::Block(who) => block::run(work, &who).await,
             Self::ListTemplates => template::list(work).await,
             Self::ShowTemplate(reference) => template::show(work, &reference).await,
         }
@@ -376,11 +380,12 @@ impl Operations {
             Change::Schedule(_) => self.desk.scheduled.notify_one(),
             Change::Broadcast(_) => self.desk.broadcast.notify_one(),
             Change::Mute(change) => self.desk.moderation.change(&change),
+            Change::Block(change) => self.desk.blocks.change(&change),
             Change::Group(_)
             | Change::Queue(_)
             | Change::Role(_)
             | Change::Suppression(_)
-            | Change::Inbox(..)
+            | Change::Inbox(_)
             | Change::Invitation(..) => {}
         }
     }

@@ -266,7 +266,7 @@ fn left(name: &str, how: Option<How>) -> String {
         Some(How::Carrier) => format!("{name} has opted out by STOP at Twilio"),
         Some(How::Blocked) => format!("{name} has blocked this sender on WhatsApp"),
         Some(How::Noted) => format!("It was noted that {name} wants no more messages"),
-        Some(How::Said) | None => format!("{name} wants no more messages"),
+        Some(How::Said | How::Barred) | None => format!("{name} wants no more messages"),
     };
     let _ = write!(
         text,
@@ -290,6 +290,9 @@ pub fn refusal(suppression: &Suppression) -> String {
         How::Carrier => "has opted out by STOP at Twilio",
         How::Blocked => "has blocked a sender on WhatsApp",
         How::Noted => "wants no messages, as was noted",
+        How::Barred => {
+            return format!("is blocked ({since}): nothing is sent until `inbox unblock`");
+        }
     };
     format!("{why} ({since}): nothing is sent until they write START to the number")
 }

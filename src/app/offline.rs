@@ -10,6 +10,7 @@ use partyline_core::{Clock, SystemClock};
 
 use super::{Bridges, desk, links, open_contacts, rules};
 use crate::alerts::{Board, Signs};
+use crate::blocks::Blocks;
 use crate::config::Config;
 use crate::http::api::{self, Api};
 use crate::intake::{Door, Wakers};
@@ -47,6 +48,7 @@ pub async fn offline(config: &Config) -> anyhow::Result<Offline> {
     // Lanes and read-backs, and who is taken out of groups, are the daemon's: nothing is sent from here but what a command does.
     let wakers = Wakers::new(&lifecycle.tasks);
     let moderation = super::moderation(config, &ledger).await?;
+    let blocks = Arc::new(Blocks::read(&ledger).await?);
     let door = Door::new(
         ledger.clone(),
         links.clone(),
@@ -54,10 +56,10 @@ pub async fn offline(config: &Config) -> anyhow::Result<Offline> {
         networks.limits(),
         wakers.clone(),
         Arc::new(Signs::default()),
-        rules(config, moderation.clone()),
+        rules(config, moderation.clone(), blocks.clone()),
     );
     let alerts = Arc::new(Board::default());
-    let known = (&links, &moderation);
+    let known = (&links, &moderation, &blocks);
     let desk = Arc::new(desk(config, &ledger, known, &contacts, &networks, &alerts, &clock));
     Operations::start(desk.clone(), wakers, lifecycle.stop.clone(), guard).await?;
     let router = api::router(Api {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use crate::config::Config;
+use crate::intake::Wakers;
 use crate::ledger::{Ledger, LedgerError};
+use crate::links::Links;
 use crate::poison::{GOOD_RUN, Guard};
 
 /// How often what is old is looked for.
@@ -23,9 +25,28 @@ pub(super) async fn survive(guard: Arc<Guard>) {
     guard.ended_well().await;
 }
 
+/// Puts conversations of the inbox away that were closed so long ago; whether there may be more.
+async fn put_away(
+    ledger: &Ledger,
+    links: &Links,
+    wakers: &Wakers,
+    age: SignedDuration,
+) -> Result<bool, LedgerError> {
+    let (threads, accepted) = ledger.inbox_put_away(age).await?;
+    for thread in &threads {
+        links.untie(thread);
+    }
+    wakers.wake(accepted);
+    Ok(!threads.is_empty())
+}
+
 /// Deletes what is older than the configuration has it kept: bodies, keys, rows of the audit, and
 /// answers that nobody fetched.
-pub(super) fn forget(ledger: Ledger, config: &Config) -> impl Future<Output = ()> + Send + use<> {
+pub(super) fn forget(
+    ledger: Ledger,
+    (links, wakers): (Arc<Links>, Wakers),
+    config: &Config,
+) -> impl Future<Output = ()> + Send + use<> {
     let span = |span| SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX);
     let (retention, remember) = (span(config.relay.retention), span(config.relay.remember));
     let audit = span(config.audit.retention);
@@ -36,6 +57,7 @@ pub(super) fn forget(ledger: Ledger, config: &Config) -> impl Future<Output = ()
                     ledger.forget(retention).await?,
                     ledger.forget_keys(remember).await?,
                     ledger.forget_records(audit, ANSWERS).await?,
+                    put_away(&ledger, &links, &wakers, remember).await?,
                 ];
                 Ok::<_, LedgerError>(more.contains(&true))
             };

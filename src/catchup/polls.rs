@@ -42,6 +42,8 @@ pub struct Pace {
 pub struct Polls {
     pace: Pace,
     turns: Mutex<Turns>,
+    /// Places that are asked although they are tied to nothing.
+    untied: Mutex<Vec<Place>>,
     changed: tokio::sync::Notify,
 }
 
@@ -62,7 +64,13 @@ impl Polls {
     /// Asks at this pace.
     #[must_use]
     pub fn new(pace: Pace) -> Arc<Self> {
-        Arc::new(Self { pace, turns: Mutex::default(), changed: tokio::sync::Notify::new() })
+        let (turns, untied) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { pace, turns, untied, changed: tokio::sync::Notify::new() })
+    }
+
+    /// These are asked too from now on, although they are tied to nothing, and no others that are not.
+    pub fn ask_untied(&self, places: Vec<Place>) {
+        *self.untied.lock().unwrap_or_else(PoisonError::into_inner) = places;
     }
 
     /// Something is said in this place: soon it is asked. However much is said meanwhile, it is not
@@ -98,7 +106,11 @@ impl Polls {
         loop {
             let now = Instant::now();
             if now >= look {
-                self.turns().know(links.places(self.pace.network), now, self.pace.between);
+                let mut places = links.places(self.pace.network);
+                places.extend(
+                    self.untied.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned(),
+                );
+                self.turns().know(places, now, self.pace.between);
                 look = now + LOOK;
             }
             let next = self.turns().due.first().cloned();

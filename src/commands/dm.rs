@@ -20,7 +20,7 @@ pub(super) const DM: Command = Command {
         Argument::switch("yes"),
     ],
     right: Right::Manager,
-    help: "Writes to one person alone. Answers come to ROOM, for example a thread (slack:C0123ABC/1712345678.000100), or to this room, if it is tied to nothing.",
+    help: "Writes to one person alone. Answers come into their thread in the inbox; or to ROOM, for example a thread (slack:C0123ABC/1712345678.000100); without an inbox, to this room, if it is tied to nothing.",
     examples: &[
         "dm \"Maya Lopez\" \"Are you well?\"",
         "dm +14155550100 --template appointment_reminder --set 1=Maya --set 2=\"Monday at nine\" --yes",
@@ -56,7 +56,7 @@ async fn dm(call: &Call) -> Result<Result<Outcome, String>, LedgerError> {
         who,
         text,
         template,
-        room: room.unwrap_or_else(|| call.room.clone()),
+        room,
         by: call.by.clone(),
     })))))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use partyline_core::{Address, Channel, Place, mask};
+use partyline_core::{Address, Channel, Network, PersonId, Place, mask};
 
 use super::{Arguments, Command, Desk, Kind, Outcome, Stands};
 use crate::contacts::StoreError;
@@ -51,6 +51,14 @@ pub(super) fn names_group(command: &Command, arguments: &Arguments) -> bool {
     let takes = |one: &&super::Argument| one.kind == Kind::Group && one.stands == Stands::Word;
     let argument = command.arguments.iter().find(takes);
     argument.is_some_and(|argument| arguments.one(argument.name).is_some())
+}
+
+/// Somebody who writes in rooms; the error is a sentence.
+pub(super) fn in_a_room(text: &str) -> Result<PersonId, String> {
+    match text.parse::<PersonId>() {
+        Ok(person) if matches!(person.network, Network::Slack | Network::Matrix) => Ok(person),
+        _ => Err("PERSON is somebody in Slack or Matrix: mention them, or write slack:U0123ABC or matrix:@maya:example.org.".into()),
+    }
 }
 
 /// The answer to a command about a group in a room that has none.

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use partyline_core::{Network, Place, Speaker};
+use partyline_core::Address;
 
 use super::find::person;
+use super::inbox::named;
 use super::{Argument, Call, Command, Kind, Outcome};
 use crate::ledger::{Change, How, LedgerError, Suppression, SuppressionChange};
 use crate::policy::Right;
@@ -79,9 +80,7 @@ async fn called(call: &Call, one: &Suppression) -> String {
     let Some(address) = &one.address else {
         return format!("somebody whose data was erased ({})", one.id);
     };
-    let speaker = Speaker::new(Network::Twilio, address.as_str());
-    let named = call.desk.contacts.names().resolve(&speaker, &Place::conversation("")).await;
-    format!("{} ({})", named.name, address.contact_key())
+    named(&call.desk, address).await
 }
 
 fn reason(one: &Suppression) -> String {
@@ -89,8 +88,14 @@ fn reason(one: &Suppression) -> String {
         How::Said => format!("they wrote so in {}", one.source),
         How::Carrier => "they wrote STOP, which Twilio keeps".to_owned(),
         How::Blocked => "they have blocked a sender on WhatsApp".to_owned(),
-        How::Noted => format!("noted by {}", one.source),
+        How::Noted | How::Barred => format!("noted by {}", one.source),
     }
+}
+
+/// How it is known that somebody wants no more messages; whoever is only blocked may want them.
+async fn opted_out(call: &Call, address: &Address) -> Result<Option<Suppression>, LedgerError> {
+    let found = call.desk.ledger.suppressed(vec![address.clone()]).await?;
+    Ok(found.into_iter().map(|(_, found)| found).find(|found| found.how != How::Barred))
 }
 
 async fn add(call: Call) -> Result<Outcome, LedgerError> {
@@ -99,7 +104,7 @@ async fn add(call: Call) -> Result<Outcome, LedgerError> {
         Err(sentence) => return Ok(Outcome::Refused(sentence)),
     };
     let key = address.contact_key().to_owned();
-    if !call.desk.ledger.suppressed(vec![address.clone()]).await?.is_empty() {
+    if opted_out(&call, &address).await?.is_some() {
         return Ok(Outcome::Answer(format!("{key} gets no messages already.")));
     }
     let change = SuppressionChange::Suppress { address, by: call.by.to_string() };
@@ -115,8 +120,7 @@ async fn clear(call: Call) -> Result<Outcome, LedgerError> {
         Err(sentence) => return Ok(Outcome::Refused(sentence)),
     };
     let key = address.contact_key().to_owned();
-    let found = call.desk.ledger.suppressed(vec![address.clone()]).await?;
-    let Some((_, suppression)) = found.first() else {
+    let Some(suppression) = opted_out(&call, &address).await? else {
         return Ok(Outcome::Refused(format!(
             "{key} has not asked for no more messages. `optout list` shows who has."
         )));
@@ -127,7 +131,7 @@ async fn clear(call: Call) -> Result<Outcome, LedgerError> {
     answer.push_str(match suppression.how {
         How::Carrier => " Twilio lets nothing through by SMS until they write START to the number.",
         How::Blocked => " Nothing arrives on WhatsApp until they unblock the sender.",
-        How::Said | How::Noted => "",
+        How::Said | How::Noted | How::Barred => "",
     });
     Ok(Outcome::Change(Change::Suppression(SuppressionChange::Restore { address }), answer))
 }

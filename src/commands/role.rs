@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use partyline_core::{Network, PersonId};
-
+use super::find::in_a_room;
 use super::{Argument, Call, Command, Kind, Outcome};
 use crate::ledger::{Change, LedgerError, Role, RoleChange};
 use crate::policy::Right;
@@ -49,13 +48,9 @@ pub(super) const LIST: Command = Command {
 
 async fn change(call: &Call, grant: bool) -> Result<Outcome, LedgerError> {
     let arguments = &call.arguments;
-    let person = match arguments.one("person").unwrap_or_default().parse::<PersonId>() {
-        Ok(person) if matches!(person.network, Network::Slack | Network::Matrix) => person,
-        _ => {
-            return Ok(Outcome::Refused(
-                "PERSON is somebody in Slack or Matrix: mention them, or write slack:U0123ABC or matrix:@maya:example.org.".into(),
-            ));
-        }
+    let person = match in_a_room(arguments.one("person").unwrap_or_default()) {
+        Ok(person) => person,
+        Err(sentence) => return Ok(Outcome::Refused(sentence)),
     };
     let role = match (arguments.one("role"), call.place(), arguments.one("group")) {
         (Some("admin"), _, None) => Role::Admin,

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use partyline_core::{Network, Place, Proof, Tick};
 
 use super::{Argument, Call, Command, Kind, Outcome};
-use crate::ledger::LedgerError;
+use crate::ledger::{InboxCounts, LedgerError};
 use crate::policy::{Right, may};
 
 /// Conversations without a room that are named; the rest are counted.
@@ -99,6 +99,13 @@ async fn for_admins(call: &Call, prefix: &str, text: &mut String) -> Result<(), 
         counts.parked,
         counts.held
     );
+    if counts.inbox != InboxCounts::default() {
+        let InboxCounts { open, unread, .. } = counts.inbox;
+        let _ = writeln!(
+            text,
+            "In the inbox: {open} conversations open, {unread} of them unread. `{prefix} inbox list` shows them."
+        );
+    }
     if counts.unparsed > 0 {
         let _ = writeln!(
             text,

@@ -1,6 +1,6 @@
 //! `[inbox]`: where people are answered who write without being in a group.
 
-use partyline_core::{Network, Place};
+use partyline_core::{Network, PersonId, Place};
 
 use super::section::{Noted, Section};
 
@@ -9,6 +9,40 @@ use super::section::{Noted, Section};
 pub struct Inbox {
     /// The room in which each of them has a thread; without it, what they write is only kept.
     pub room: Option<Place>,
+    /// Who is mentioned when they write again.
+    pub mention: Mention,
+}
+
+/// Who is mentioned when somebody writes again whom nobody was assigned to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mention {
+    /// Whoever wrote to them first.
+    First,
+    /// Nobody: whoever sees it first answers.
+    Nobody,
+    /// Always the same person.
+    Person(PersonId),
+}
+
+impl Mention {
+    /// Who a conversation is for from now on in which this person writes, where that is nobody yet.
+    #[must_use]
+    pub fn once_answered_by(&self, person: &PersonId) -> Option<PersonId> {
+        match self {
+            Self::First => Some(person.clone()),
+            Self::Nobody => None,
+            Self::Person(person) => Some(person.clone()),
+        }
+    }
+
+    /// Who a conversation is for that nobody has answered yet.
+    #[must_use]
+    pub fn at_first(&self) -> Option<PersonId> {
+        match self {
+            Self::First | Self::Nobody => None,
+            Self::Person(person) => Some(person.clone()),
+        }
+    }
 }
 
 impl Inbox {
@@ -26,8 +60,23 @@ impl Inbox {
                 Ok(place) => Ok(place),
                 Err(error) => Err(error.to_string()),
             },
-        )?;
-        Ok(Self { room })
+        );
+        let mention = section.optional(
+            "mention",
+            "Write \"first\", \"nobody\", or a person: slack:U0123ABC (Slack profile, Copy member ID)",
+            |text| match text {
+                "first" => Ok(Mention::First),
+                "nobody" => Ok(Mention::Nobody),
+                person => match person.parse::<PersonId>() {
+                    Ok(PersonId { network: Network::Twilio | Network::Operator, .. }) => {
+                        Err("only people in Slack and Matrix can be mentioned".to_owned())
+                    }
+                    Ok(person) => Ok(Mention::Person(person)),
+                    Err(error) => Err(error.to_string()),
+                },
+            },
+        );
+        Ok(Self { room: room?, mention: mention?.unwrap_or(Mention::First) })
     }
 
     /// Notes a room that is on a network which is off.
@@ -39,5 +88,13 @@ impl Inbox {
                 "Fill in the section [slack], or take the room out",
             );
         }
+    }
+
+    /// Whether a place is one of the inbox's threads.
+    #[must_use]
+    pub fn has(&self, place: &Place) -> bool {
+        let Some(room) = &self.room else { return false };
+        let within = place.id().strip_prefix(room.id());
+        place.network() == room.network() && within.is_some_and(|rest| rest.starts_with('/'))
     }
 }

@@ -25,6 +25,12 @@ pub(super) async fn home(desk: &Desk, person: &PersonId, page: u32) -> Result<Ho
         (false, 0) => "You are in no group's channel, and manage no group.".to_owned(),
         (false, total) => format!("Groups that you manage, or in whose channels you are: {total}"),
     };
+    let unread = if admin { desk.ledger.counts().await?.inbox.unread } else { 0 };
+    let intro = match unread {
+        0 => intro,
+        1 => format!("{intro}. One conversation of the inbox is unread."),
+        unread => format!("{intro}. {unread} conversations of the inbox are unread."),
+    };
     let forms = match admin {
         true => vec![Choice::new("group create", "New group")],
         false => Vec::new(),

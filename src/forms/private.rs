@@ -1,8 +1,11 @@
-//! The shortcut "reply privately" on a message from a phone: a form of `dm`, to whoever wrote it.
+//! The shortcut "reply privately" on a message from a phone: a form of `dm`, to whoever wrote it. The
+//! button of a card of the inbox opens the same.
 //!
 //! It is a conversation of its own with that one person, behind a sender of its own. Whether
 //! WhatsApp takes free words there is for [`operations`](crate::operations) to say; so the form asks
 //! for words where it does, and for a template where it does not.
+
+use std::collections::BTreeMap;
 
 use partyline_core::{Address, Field, FieldKind, Form, FormRequest, Happening, Speaker};
 
@@ -15,14 +18,20 @@ use crate::operations::takes_free_words;
 
 /// The field of what is written, and what goes along unseen.
 pub(super) const TEXT: &str = "text";
-const WHO: &str = "who";
+pub(super) const WHO: &str = "who";
 const ROOM: &str = "room";
 
 const TITLE: &str = "Reply privately";
 
 pub(super) async fn form(forms: &CommandForms, request: &FormRequest) -> Result<Form, LedgerError> {
     let desk = &forms.desk;
-    let Some(to) = writer(desk, request).await? else {
+    // From a card of the inbox it is known to whom.
+    let given = request.one(WHO).and_then(|who| who.parse::<Address>().ok());
+    let to = match &given {
+        Some(_) => given.clone(),
+        None => writer(desk, request).await?,
+    };
+    let Some(to) = to else {
         return Ok(said(
             TITLE,
             "This did not come from a phone, or is older than the bridge keeps messages: there is nobody to reply to.",
@@ -31,9 +40,17 @@ pub(super) async fn form(forms: &CommandForms, request: &FormRequest) -> Result<
     let speaker = Speaker::new(partyline_core::Network::Twilio, to.as_str());
     let group = desk.links.conversation(&request.room).unwrap_or_else(|| request.room.clone());
     let name = desk.contacts.names().resolve(&speaker, &group).await.name;
-    let mut intro = format!(
-        "To {name} alone: nobody else of the group gets it. Answers come into the thread under the message, and what is written there goes to {name} alone."
-    );
+    // What is of the inbox finds its thread by itself.
+    let thread = request.thread.as_ref().filter(|_| given.is_none()).map(ToString::to_string);
+    let room = request.one(ROOM).map(ToOwned::to_owned).or(thread);
+    let mut intro = match &room {
+        Some(_) => format!(
+            "To {name} alone: nobody else of the group gets it. Answers come into the thread under the message, and what is written there goes to {name} alone."
+        ),
+        None => {
+            format!("To {name} alone. It stands in the thread as well, and answers come there.")
+        }
+    };
     let mut fields = Vec::new();
     if takes_free_words(desk, &to).await? {
         fields.push(field(TEXT, "Message", FieldKind::Lines(1600)));
@@ -47,10 +64,8 @@ pub(super) async fn form(forms: &CommandForms, request: &FormRequest) -> Result<
             _ => one,
         }));
     }
-    let mut unseen = [(WHO.to_owned(), vec![String::from(to)])].into();
-    if let Some(thread) = &request.thread {
-        std::collections::BTreeMap::insert(&mut unseen, ROOM.to_owned(), vec![thread.to_string()]);
-    }
+    let mut unseen = BTreeMap::from([(WHO.to_owned(), vec![String::from(to)])]);
+    unseen.extend(room.map(|room| (ROOM.to_owned(), vec![room])));
     Ok(Form {
         title: TITLE.into(),
         submit: Some("Send".into()),

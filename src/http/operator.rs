@@ -77,6 +77,12 @@ pub(super) async fn metrics(State(rooms): State<Arc<Rooms>>) -> Response {
     gauge("partyline_unparsed", None, counts.unparsed);
     gauge("partyline_lanes_waiting", None, counts.lanes);
     gauge("partyline_lane_depth_max", None, counts.deepest);
+    let inbox = counts.inbox;
+    for (state, count) in
+        [("open", inbox.open), ("unread", inbox.unread), ("waiting", inbox.waiting)]
+    {
+        gauge("partyline_inbox_conversations", Some(("state", state)), count);
+    }
     gauge("partyline_links", None, rooms.links.count() as u64);
     let age = counts
         .oldest

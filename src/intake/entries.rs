@@ -2,7 +2,7 @@
 //! the inbox, to whoever asks for no more messages.
 
 use bytes::Bytes;
-use partyline_core::{Channel, Event, Happening, Incoming, Network, Place, Speaker};
+use partyline_core::{Channel, Event, Happening, Incoming, Network, PersonId, Place, Speaker};
 
 use super::Door;
 use crate::config::Optout;
@@ -28,6 +28,9 @@ impl Door {
                         .increment(1);
                         None
                     }
+                    Route::Keep { .. } if self.blocks.wrote(&event) => {
+                        Some(self.of_somebody_blocked(event, &raw, via, read_back))
+                    }
                     Route::Keep { mut owed, unlinked } => {
                         if let Some(unasked) = self.moderation.after(&event) {
                             if !unasked.relayed {
@@ -44,6 +47,7 @@ impl Door {
                         let plea = self.plea(&event);
                         owed.extend(self.for_the_inbox(&event, unlinked));
                         let inbox = self.is_of_the_inbox(&event);
+                        let owner = self.owner(&event).filter(|_| inbox);
                         Some(Entry {
                             event,
                             raw,
@@ -55,6 +59,7 @@ impl Door {
                             tell,
                             plea,
                             inbox,
+                            owner,
                         })
                     }
                     // What is read back moves the cursor when it is released.
@@ -70,30 +75,63 @@ impl Door {
                         tell: Vec::new(),
                         plea: None,
                         inbox: false,
+                        owner: None,
                     }),
                 }
             })
             .collect()
     }
 
+    /// What somebody wrote who is blocked: it is kept, and goes nowhere. That they want no messages is
+    /// noted all the same, and not answered.
+    fn of_somebody_blocked(
+        &self,
+        event: Event,
+        raw: &Bytes,
+        via: &'static str,
+        read_back: bool,
+    ) -> Entry {
+        metrics::counter!("partyline_messages_blocked_total").increment(1);
+        Entry {
+            raw: raw.clone(),
+            via,
+            owed: Vec::new(),
+            order: order(&event, read_back),
+            unlinked: false,
+            group: None,
+            tell: Vec::new(),
+            plea: self.plea(&event).map(|plea| Plea { answer: None, ..plea }),
+            inbox: false,
+            owner: None,
+            event,
+        }
+    }
+
     /// Whether it can concern the inbox: said in a conversation, by a stranger, or in one of its threads.
     fn is_of_the_inbox(&self, event: &Event) -> bool {
-        let Some(room) = &self.inbox else { return false };
-        let within =
-            || event.place.id().strip_prefix(room.id()).is_some_and(|rest| rest.starts_with('/'));
         match &event.happening {
+            _ if self.inbox.room.is_none() => false,
             Happening::Message { .. } => {
-                event.place.is_conversation()
-                    || (event.place.network() == room.network() && within())
+                event.place.is_conversation() || self.inbox.has(&event.place)
             }
             Happening::Wrote { .. } => true,
             _ => false,
         }
     }
 
+    /// Who is mentioned, from this message on, when somebody writes again.
+    fn owner(&self, event: &Event) -> Option<PersonId> {
+        match &event.happening {
+            Happening::Message { speaker, .. } if !event.place.is_conversation() => {
+                self.inbox.mention.once_answered_by(&speaker.id)
+            }
+            _ => self.inbox.mention.at_first(),
+        }
+    }
+
     /// What the inbox is owed because of what somebody on a phone wrote that is said nowhere else.
     fn for_the_inbox(&self, event: &Event, unlinked: bool) -> Vec<Owed> {
-        let Some(room) = &self.inbox else { return Vec::new() };
+        let Some(room) = &self.inbox.room else { return Vec::new() };
         let (from, speaker, content) = match &event.happening {
             Happening::Message { speaker, content, .. } if unlinked => {
                 (event.place.clone(), speaker.clone(), content)

@@ -7,7 +7,7 @@ use super::intake::insert_owed;
 use super::mark::Key;
 use super::{Accepted, Answered, AuditEntry, Change, Ledger, LedgerError, Owed, from_json};
 use super::{
-    answers, audit, broadcasts, erase, groups, inbox, journal, links, mutes, parked, roles,
+    answers, audit, blocks, broadcasts, erase, groups, inbox, journal, links, mutes, parked, roles,
     schedules, suppressions, windows,
 };
 use crate::crash::{Point, point};
@@ -122,7 +122,9 @@ impl Ledger {
                         Change::Group(change) => groups::apply(writing, change)?,
                         Change::Queue(change) => parked::apply(writing, change, &mut accepted)?,
                         Change::Role(change) => roles::apply(writing, change, now)?,
-                        Change::Inbox(place, open) => inbox::set_open(writing, place, *open)?,
+                        Change::Inbox(change) => {
+                            inbox::apply(writing, change, number, now, &mut accepted)?;
+                        }
                         Change::Suppression(change) => {
                             suppressions::apply(writing, change, now, &mut accepted)?;
                         }
@@ -134,6 +136,7 @@ impl Ledger {
                             windows::set_invitation(writing, group, invitation)?;
                         }
                         Change::Mute(change) => mutes::apply(writing, change)?,
+                        Change::Block(change) => blocks::apply(writing, change, now)?,
                     }
                 }
                 journal::forget(writing, number)?;

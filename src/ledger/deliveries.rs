@@ -268,7 +268,10 @@ impl Ledger {
         };
         let now = self.now_ms();
         let numbers: Vec<i64> = deliveries.iter().map(|delivery| delivery.number).collect();
-        let notice = deliveries.iter().any(|one| matches!(one.owed.action, Action::Notice { .. }));
+        // A card of before there were buttons is a notice.
+        let is_card =
+            |one: &Delivery| matches!(one.owed.action, Action::Card { .. } | Action::Notice { .. });
+        let card = deliveries.iter().any(is_card);
         let accepted = self
             .threads
             .write(move |writing| {
@@ -294,7 +297,7 @@ impl Ledger {
                 if let Some(id) = sent.id.as_ref().filter(|_| place.is_conversation()) {
                     note_own(writing, &place, id, sent.ordinal, now, &mut accepted)?;
                 }
-                if notice && place.is_room() {
+                if card && place.is_room() {
                     numbers
                         .iter()
                         .try_for_each(|number| inbox::sent(writing, *number, &mut accepted))?;

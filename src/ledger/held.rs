@@ -11,8 +11,8 @@ use partyline_core::{Event, Happening, MessageId, Place, ReceiptStatus};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::cursors::place_id;
-use super::intake::insert_owed;
-use super::mark::{Key, key_of};
+use super::intake::{insert_owed, owe};
+use super::mark::Key;
 use super::threads::Writing;
 use super::windows::{self, window};
 use super::{Accepted, Entry, Ledger, LedgerError, Owed, from_json, receipts, timestamp};
@@ -302,9 +302,7 @@ impl Ledger {
                     done.execute(params![address, sender, event])?;
                 }
                 for (event, owed) in &owed {
-                    let (key, position) = (key_of(writing, *event)?, writing.next_position());
-                    insert_owed(writing, *event, &key, owed, Some(position), now)?;
-                    accepted.wake(owed.lane());
+                    owe(writing, *event, owed, now, &mut accepted)?;
                 }
                 point(Point::HeldReleasing);
                 Ok(accepted)
@@ -421,9 +419,7 @@ impl Ledger {
                     return Ok(accepted);
                 }
                 for owed in &told {
-                    let (key, position) = (key_of(writing, newest)?, writing.next_position());
-                    insert_owed(writing, newest, &key, owed, Some(position), now)?;
-                    accepted.wake(owed.lane());
+                    owe(writing, newest, owed, now, &mut accepted)?;
                 }
                 Ok(accepted)
             })

@@ -10,9 +10,9 @@ use super::follow::follow;
 use super::heads::{News, Row};
 use super::held;
 use super::holds::drain;
-use super::inbox;
+use super::inbox::{self, Concern};
 use super::lively;
-use super::mark::{Key, mark};
+use super::mark::{Key, key_of, mark};
 use super::members::is_member;
 use super::receipts;
 use super::suppressions;
@@ -123,6 +123,7 @@ pub(super) fn note_own(
         tell: Vec::new(),
         plea: None,
         inbox: false,
+        owner: None,
     };
     accept_one(writing, &entry, now, accepted)
 }
@@ -182,11 +183,9 @@ fn accept_one(writing: &Writing<'_>, entry: &Entry, now: i64, accepted: &mut Acc
         map_message(writing, place.id, id, row, None)?;
     }
     lively::note_reply(writing, &place, entry)?;
-    if !heard_elsewhere {
-        inbox::knock(writing, entry, row, now, accepted)?;
-    }
-    let waits = inbox::wait(writing, entry, row, now, accepted)?;
-    if entry.unlinked && !waits {
+    inbox::knock(writing, entry, row, heard_elsewhere, now, accepted)?;
+    let Concern { aside, mentions } = inbox::concern(writing, entry, row, now, accepted)?;
+    if entry.unlinked && !aside {
         writing
             .connection
             .prepare_cached("UPDATE places SET unlinked = unlinked + 1 WHERE id = ?1")?
@@ -200,9 +199,9 @@ fn accept_one(writing: &Writing<'_>, entry: &Entry, now: i64, accepted: &mut Acc
     held::hold(writing, entry, row, now, accepted)?;
     let wrote = matches!(event.happening, Happening::Wrote { .. });
     // What of an untied conversation does not wait for a thread goes nowhere.
-    let nowhere = waits || wrote || entry.unlinked;
-    let now_owed = if nowhere { &[][..] } else { &entry.owed[..] };
-    for owed in now_owed.iter().chain(&told).chain(&answer) {
+    let nowhere = aside || wrote || entry.unlinked;
+    let said = inbox::mentioning(if nowhere { &[] } else { &entry.owed }, mentions.as_ref());
+    for owed in said.iter().chain(&told).chain(&answer) {
         insert_owed(writing, row, &key, owed, position, now)?;
         if position.is_some() {
             accepted.wake(owed.lane());
@@ -327,6 +326,20 @@ pub(super) fn insert_owed(
         let row = Row { number, position, since: now, mark, again: false, overtaken: false, owed };
         writing.tell(News::Waits(lane, row));
     }
+    Ok(())
+}
+
+/// Owes a place something because of an event that is in the ledger, now.
+pub(super) fn owe(
+    writing: &Writing<'_>,
+    event: i64,
+    owed: &Owed,
+    now: i64,
+    accepted: &mut Accepted,
+) -> Sql<()> {
+    let (key, position) = (key_of(writing, event)?, writing.next_position());
+    insert_owed(writing, event, &key, owed, Some(position), now)?;
+    accepted.wake(owed.lane());
     Ok(())
 }
 

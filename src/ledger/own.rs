@@ -46,13 +46,20 @@ pub(super) fn owe(
     now: i64,
     accepted: &mut Accepted,
 ) -> Sql<()> {
-    let owed = Owed {
-        to: to.clone(),
-        from: own.place.clone(),
-        speaker: None,
-        at: timestamp(now),
-        action: Action::Notice { text: Text::plain(text) },
-    };
+    act(writing, own, to, Action::Notice { text: Text::plain(text) }, now, accepted)
+}
+
+/// Owes a place something of the bridge's own because of it.
+pub(super) fn act(
+    writing: &Writing<'_>,
+    own: &Own,
+    to: &Place,
+    action: Action,
+    now: i64,
+    accepted: &mut Accepted,
+) -> Sql<()> {
+    let (to, from) = (to.clone(), own.place.clone());
+    let owed = Owed { to, from, speaker: None, at: timestamp(now), action };
     let position = Some(writing.next_position());
     insert_owed(writing, own.event, &own.key, &owed, position, now)?;
     accepted.wake(owed.lane());

@@ -28,6 +28,19 @@ pub struct Counts {
     pub commands: u64,
     /// Pieces in which nothing was understood.
     pub unparsed: u64,
+    /// Conversations of the inbox.
+    pub inbox: InboxCounts,
+}
+
+/// How the conversations of the inbox are doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InboxCounts {
+    /// Those that are not done with.
+    pub open: u64,
+    /// Those in which something was written since somebody answered.
+    pub unread: u64,
+    /// Those in which something waits for their thread.
+    pub waiting: u64,
 }
 
 impl Ledger {
@@ -87,6 +100,11 @@ impl Ledger {
                 counts.held = count("SELECT count(*) FROM events WHERE state = 1")?;
                 counts.commands = count("SELECT count(*) FROM events WHERE state = 2")?;
                 counts.unparsed = count("SELECT count(*) FROM unparsed")?;
+                counts.inbox = InboxCounts {
+                    open: count("SELECT count(*) FROM inbox WHERE state = 1")?,
+                    unread: count("SELECT count(*) FROM inbox WHERE state = 1 AND unread > 0")?,
+                    waiting: count("SELECT count(DISTINCT conversation) FROM inbox_waiting")?,
+                };
                 Ok(counts)
             })
             .await

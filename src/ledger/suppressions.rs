@@ -36,6 +36,8 @@ pub enum How {
     Blocked,
     /// Somebody noted it by command.
     Noted,
+    /// They want messages, but are blocked here.
+    Barred,
 }
 
 impl How {
@@ -47,6 +49,7 @@ impl How {
             Self::Carrier => "carrier",
             Self::Blocked => "blocked",
             Self::Noted => "noted",
+            Self::Barred => "barred",
         }
     }
 
@@ -55,6 +58,7 @@ impl How {
             "said" => Self::Said,
             "carrier" => Self::Carrier,
             "blocked" => Self::Blocked,
+            "barred" => Self::Barred,
             _ => Self::Noted,
         }
     }
@@ -153,11 +157,16 @@ pub(super) fn id_of(connection: &Connection, address: &Address) -> Sql<String> {
     let secret: String = connection
         .prepare_cached("SELECT value FROM meta WHERE key = 'people'")?
         .query_row([], |row| row.get(0))?;
+    Ok(id_under(&secret, address))
+}
+
+/// The same under this key.
+pub(super) fn id_under(secret: &str, address: &Address) -> String {
     // A key of any length will do.
-    let mut hash = <Hmac<Sha256> as KeyInit>::new_from_slice(secret.as_bytes())
-        .map_err(|_| rusqlite::Error::InvalidQuery)?;
+    let hash = <Hmac<Sha256> as KeyInit>::new_from_slice(secret.as_bytes());
+    let Ok(mut hash) = hash else { return String::new() };
     hash.update(address.contact_key().as_bytes());
-    Ok(hash.finalize().into_bytes()[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+    hash.finalize().into_bytes()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Obeys what an event says of who wants messages, and gives what the person is answered.

@@ -14,6 +14,7 @@ use super::*;
 
 mod floors;
 mod held;
+mod inbox;
 mod missed;
 
 const CONVERSATION: &str = "twilio:CH0123456789abcdef0123456789abcdef";
@@ -67,6 +68,7 @@ pub(super) fn entry(place: &Place, index: u64, to: &Place, order: Order) -> Entr
         tell: Vec::new(),
         plea: None,
         inbox: false,
+        owner: None,
     }
 }
 

@@ -1,12 +1,13 @@
 //! Writes to one person alone: in a conversation of its own with that person, which is made where
-//! there is none, and tied to a room to which the answers come.
+//! there is none. The answers come into a thread of the inbox, or to the room to which the conversation
+//! is tied.
 //!
 //! | step | repeated after a kill |
 //! |---|---|
 //! | plan: template | marked |
 //! | conversation | its unique name comes from the person's address: it is found |
 //! | member | one who is in it already is success |
-//! | link, directory, what is said, answer | one commit |
+//! | link or inbox, directory, what is said, answer | one commit |
 //!
 //! Twilio lets an address and a sender be in one conversation only, so that it needs a sender that
 //! serves the person in no group.
@@ -14,8 +15,8 @@
 use std::collections::BTreeMap;
 
 use partyline_core::{
-    Address, Channel, Content, ConversationState, Link, Network, NewConversation, PersonId, Place,
-    Speaker,
+    Address, Channel, Content, ConversationInfo, ConversationState, Link, Network, NewConversation,
+    PersonId, Place, Speaker,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -28,9 +29,10 @@ use super::work::{Done, Stop, Work};
 use crate::commands::Desk;
 use crate::crash::{Point, point};
 use crate::ledger::{
-    Change, Ended, Group, GroupChange, LedgerError, LinkChange, Owed, Role, RoleChange,
+    Change, Ended, Group, GroupChange, InboxChange, LedgerError, LinkChange, Owed, Role, RoleChange,
 };
 use crate::members;
+use crate::optouts::refusal;
 use crate::policy::Openness;
 use crate::route::posts;
 
@@ -43,8 +45,9 @@ pub struct Direct {
     pub text: Option<String>,
     /// Or by a template, with its variables.
     pub template: Option<(String, BTreeMap<String, String>)>,
-    /// Where the answers come, if they come nowhere yet.
-    pub room: Place,
+    /// Where the answers come, if they come nowhere yet; without it, into the inbox, or to where the
+    /// command was given.
+    pub room: Option<Place>,
     /// Who says it.
     pub by: PersonId,
 }
@@ -71,8 +74,15 @@ pub(crate) async fn takes_free_words(desk: &Desk, who: &Address) -> Result<bool,
     }))
 }
 
-/// The conversation with somebody, as the directory has it.
+/// The conversation with somebody, as the directory has it: the one of the inbox, or one that was made
+/// for this. What is closed at Twilio cannot be written in any more.
 async fn known(desk: &Desk, who: &Address) -> Result<Option<Group>, LedgerError> {
+    for one in desk.ledger.inbox_with(vec![who.clone()], 1).await? {
+        let group = desk.ledger.group(&one.conversation).await?;
+        if let Some(group) = group.filter(|group| is_open(group.info.state)) {
+            return Ok(Some(group));
+        }
+    }
     let unique = unique_name(who);
     let found = desk.ledger.find_groups(&unique, 1).await?;
     Ok(found.into_iter().find(|group| group.info.unique_name.as_deref() == Some(&*unique)))
@@ -103,15 +113,7 @@ pub(super) async fn run(work: &mut Work<'_>, direct: &Direct) -> Result<Done, St
             Err(sentence) => return Ok(Done::said(sentence)),
         },
     };
-    let manage = work.manage()?;
-    let wanted = NewConversation {
-        unique_name: unique_name(&direct.who),
-        name: name.clone(),
-        description: None,
-        created_by: direct.by.to_string(),
-    };
-    let info = work.attempt(|| manage.create(&wanted)).await?;
-    point(Point::GroupMade);
+    let info = conversation(work, direct, &name).await?;
     if info.state == ConversationState::Closed {
         return Ok(Done::said(format!(
             "The conversation with {name} is closed at Twilio, and that is for good: delete it ({}) first.",
@@ -126,32 +128,83 @@ pub(super) async fn run(work: &mut Work<'_>, direct: &Direct) -> Result<Done, St
     }
     let (groups, desk) = (work.groups()?, work.desk());
     work.attempt(|| members::learn(groups, &desk.ledger, desk.contacts.names(), &place)).await?;
-
+    let rooms = desk.links.others(&place);
+    let own = direct.room.as_ref().or(desk.inbox.room.as_ref());
+    let room = own.unwrap_or(&work.command.event.place);
+    let to = if rooms.is_empty() { std::slice::from_ref(room) } else { &rooms };
+    let mut owed = match &filled {
+        Some(filled) => template::owed(work, &place, filled, to),
+        None => said(work, direct, &place, to),
+    };
     let mut changes = vec![Change::Group(noted)];
-    let mut owed = Vec::new();
-    let mut rooms = desk.links.others(&place);
-    if rooms.is_empty() {
-        begin(work, &[&place, &direct.room]).await?;
-        let link = Link { conversation: place.clone(), room: direct.room.clone() };
-        changes.push(Change::Link(LinkChange::Tie { link, by: direct.by.to_string() }));
-        let told = format!(
-            "This is a conversation with {name} alone: what is written here goes to {name} and nobody else, and what {name} answers comes here."
-        );
-        owed.push(notice(work, &direct.room, &place, told));
-        rooms.push(direct.room.clone());
-        if matches!(direct.by.network, Network::Slack | Network::Matrix) {
-            let (person, role) = (direct.by.clone(), Role::Manager(place.clone()));
-            let by = direct.by.to_string();
-            changes.push(Change::Role(RoleChange::Grant { person, role, by }));
+    let answer = if goes_to_the_inbox(desk, direct, &rooms) {
+        let waits = |one: &mut Owed| rooms.is_empty() && one.to == *room;
+        let waiting: Vec<Owed> = owed.extract_if(.., waits).collect();
+        changes.push(Change::Inbox(Box::new(InboxChange::Written {
+            conversation: place.clone(),
+            address: direct.who.clone(),
+            owner: desk.inbox.mention.once_answered_by(&direct.by),
+            waiting,
+        })));
+        if desk.ledger.cursor(&place).await?.is_none() {
+            begin(work, &[&place]).await?;
         }
+        format!("Sent to {name} alone. Answers come into {name}'s thread in the inbox ({room}).")
+    } else {
+        if rooms.is_empty() {
+            begin(work, &[&place, room]).await?;
+            let link = Link { conversation: place.clone(), room: room.clone() };
+            changes.push(Change::Link(LinkChange::Tie { link, by: direct.by.to_string() }));
+            owed.insert(0, introduced(work, room, &place, &name));
+        }
+        let shown: Vec<String> = to.iter().map(Place::to_string).collect();
+        format!("Sent to {name} alone. Answers come to {}.", shown.join(" and "))
+    };
+    if rooms.is_empty() && matches!(direct.by.network, Network::Slack | Network::Matrix) {
+        let (person, role) = (direct.by.clone(), Role::Manager(place.clone()));
+        let by = direct.by.to_string();
+        changes.push(Change::Role(RoleChange::Grant { person, role, by }));
     }
-    match &filled {
-        Some(filled) => owed.extend(template::owed(work, &place, filled, &rooms)),
-        None => owed.extend(said(work, direct, &place, &rooms)),
-    }
-    let shown: Vec<String> = rooms.iter().map(Place::to_string).collect();
-    let answer = format!("Sent to {name} alone. Answers come to {}.", shown.join(" and "));
     Ok(Done { answer, changes, owed, about: Some(place), ..Done::default() })
+}
+
+/// Whether the answers come into the inbox: no room was named, and none is tied but a thread of it.
+fn goes_to_the_inbox(desk: &Desk, direct: &Direct, rooms: &[Place]) -> bool {
+    let nowhere = rooms.is_empty() && direct.room.is_none() && desk.inbox.room.is_some();
+    nowhere || rooms.iter().any(|room| desk.inbox.has(room))
+}
+
+/// What a room is told that is tied to a conversation from now on.
+fn introduced(work: &Work<'_>, room: &Place, conversation: &Place, name: &str) -> Owed {
+    let told = format!(
+        "This is a conversation with {name} alone: what is written here goes to {name} and nobody else, and what {name} answers comes here."
+    );
+    notice(work, room, conversation, told)
+}
+
+const fn is_open(state: ConversationState) -> bool {
+    !matches!(state, ConversationState::Closed | ConversationState::Removed)
+}
+
+/// The conversation with the person, which is made where there is none.
+async fn conversation(
+    work: &Work<'_>,
+    direct: &Direct,
+    name: &str,
+) -> Result<ConversationInfo, Stop> {
+    if let Some(group) = known(work.desk(), &direct.who).await? {
+        return Ok(group.info);
+    }
+    let manage = work.manage()?;
+    let wanted = NewConversation {
+        unique_name: unique_name(&direct.who),
+        name: name.to_owned(),
+        description: None,
+        created_by: direct.by.to_string(),
+    };
+    let info = work.attempt(|| manage.create(&wanted)).await?;
+    point(Point::GroupMade);
+    Ok(info)
 }
 
 /// Everything that can be known before anything is made.
@@ -165,12 +218,16 @@ async fn decide(
         Some(group) => desk.links.others(&group.info.place),
         None => Vec::new(),
     };
-    let room = &direct.room;
-    let room_is_there = desk.networks.get(room.network()).is_some();
-    if rooms.is_empty() && (desk.links.knows(room) || !room_is_there) {
+    let room = direct.room.as_ref().unwrap_or(&work.command.event.place);
+    let free = !desk.links.knows(room) && desk.networks.get(room.network()).is_some();
+    if rooms.is_empty() && !goes_to_the_inbox(desk, direct, &rooms) && !free {
         return Ok(Err(format!(
             "{name}'s answers need a place of their own, and this room has none: name one with --room, for example a thread (slack:C0123ABC/1712345678.000100), or give the command in a room that is tied to nothing."
         )));
+    }
+    let unwanted = desk.ledger.suppressed(vec![direct.who.clone()]).await?;
+    if let Some((_, suppression)) = unwanted.first() {
+        return Ok(Err(format!("Nothing was sent: {name} {}.", refusal(suppression))));
     }
     let Some((reference, variables)) = &direct.template else {
         if takes_free_words(desk, &direct.who).await? {

@@ -40,6 +40,7 @@ const COUNTERS: &[Described] = &[
     ("partyline_matrix_logins_total", "Logins with the password"),
     ("partyline_matrix_passed_by_total", "Matrix events of no consequence by type"),
     ("partyline_matrix_sync_failures_total", "Syncs with the homeserver that failed"),
+    ("partyline_messages_blocked_total", "What people wrote who are blocked"),
     (
         "partyline_messages_skipped_total",
         "Missed messages not relayed because they came too late, for each destination",
@@ -80,6 +81,10 @@ const GAUGES: &[Described] = &[
     ("partyline_disk_free_bytes", "Room on the disk with the store"),
     ("partyline_events_held", "Events held until a gap before them is filled"),
     ("partyline_http_connections", "Connections of callers that are open"),
+    (
+        "partyline_inbox_conversations",
+        "Conversations of the inbox: open, unread, or waiting for their thread",
+    ),
     ("partyline_lane_depth_max", "Deliveries waiting in the longest lane"),
     ("partyline_lane_oldest_seconds", "Age of the oldest delivery that waits"),
     ("partyline_lanes_waiting", "Lanes with deliveries that wait"),

@@ -19,13 +19,13 @@ async fn by_http() -> World {
 }
 
 /// Sends a form off, and waits until the daemon has acknowledged it.
-async fn send_off(slack: &Simulator, form: &str) {
+pub(crate) async fn send_off(slack: &Simulator, form: &str) {
     let sent = slack.send_off(form).expect("Slack takes it").acknowledged().await;
     sent.expect("Slack takes it");
 }
 
 /// The newest view of somebody's that is open and has this in it.
-async fn view(world: &World, user: &str, holds: &str) -> View {
+pub(crate) async fn view(world: &World, user: &str, holds: &str) -> View {
     let look = |slack: &Simulator| {
         let mut views = slack.views();
         views.retain(|one| one.user == user && one.open && one.view["type"] == "modal");

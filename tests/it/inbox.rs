@@ -1,27 +1,45 @@
 //! People who write without being in a group, and those who answer them in a thread.
 
-use partyline_slack::simulator as slack;
-use partyline_twilio::simulator::Phone;
+use std::time::Duration;
 
-use crate::support::{PATIENCE, SENDER, World, inbox};
+use partyline_slack::simulator as slack;
+use partyline_twilio::simulator::{Attachment, NewMember, Phone, Saying};
+
+use crate::forms::{send_off, view};
+use crate::support::{PAGE, PATIENCE, SECOND_SENDER, SENDER, SMS, World, inbox};
 
 const MAYA: &str = "whatsapp:+14155550101";
 
-/// A world with an inbox, its channel, and Maya's phone, which is in no group.
-async fn world(autocreation: bool) -> (World, String, Phone) {
-    let mut world = World::new().await;
+/// She has not written: WhatsApp takes a template.
+const DM: &str =
+    "dm +14155550101 --template appointment_reminder --set 1=Maya --set 2=\"Monday at nine\" --yes";
+
+/// A channel for the inbox, which the daemon is told of, and the address of the Messaging webhook.
+fn configure(world: &mut World) -> String {
     let channel = world.room("inbox");
     let room = format!("\n[inbox]\nroom = \"slack:{channel}\"\n");
     world.daemon.configure(|config| config.push_str(&room));
     let messaging = world.daemon.url("/webhooks/twilio/messaging");
     world.twilio.set_messaging_webhook_url(Some(&messaging));
+    channel
+}
+
+/// Has Twilio make a conversation for whoever writes to a sender.
+async fn autocreate(world: &World, kind: &str, sender: &str) {
+    let options = partyline_twilio::simulator::Options::default();
+    let set = [("Type", kind), ("Address", sender), ("AutoCreation.Enabled", "true")];
+    let url = format!("{}/v1/Configuration/Addresses", world.twilio.base_url());
+    let client = reqwest::Client::new().post(url).form(&set);
+    let client = client.basic_auth(options.api_key_sid, Some(options.api_key_secret));
+    assert_eq!(client.send().await.expect("an answer").status(), 201);
+}
+
+/// A world with an inbox, its channel, and Maya's phone, which is in no group.
+async fn world(autocreation: bool) -> (World, String, Phone) {
+    let mut world = World::new().await;
+    let channel = configure(&mut world);
     if autocreation {
-        let options = partyline_twilio::simulator::Options::default();
-        let set = [("Type", "whatsapp"), ("Address", SENDER), ("AutoCreation.Enabled", "true")];
-        let url = format!("{}/v1/Configuration/Addresses", world.twilio.base_url());
-        let client = reqwest::Client::new().post(url).form(&set);
-        let client = client.basic_auth(options.api_key_sid, Some(options.api_key_secret));
-        assert_eq!(client.send().await.expect("an answer").status(), 201);
+        autocreate(&world, "whatsapp", SENDER).await;
     }
     let phone = world.twilio.phone(MAYA);
     phone.set_profile_name("Maya");
@@ -29,10 +47,18 @@ async fn world(autocreation: bool) -> (World, String, Phone) {
     (world, channel, phone)
 }
 
+fn is_card(message: &slack::Message) -> bool {
+    message.text.contains("has written.") || message.text.contains("is written to.")
+}
+
+fn cards(world: &World, channel: &str) -> usize {
+    world.slack.messages(channel).iter().filter(|one| is_card(one)).count()
+}
+
 /// The message that begins the thread with Maya, and what stands in the thread.
 fn thread(slack: &slack::Simulator, channel: &str) -> Option<(slack::Ts, Vec<String>)> {
     let messages = slack.messages(channel);
-    let card = messages.iter().find(|one| one.text.contains("has written."))?.ts;
+    let card = messages.iter().find(|one| is_card(one))?.ts;
     let replies = messages.iter().filter(|one| one.thread_ts == Some(card) && one.ts != card);
     Some((card, replies.map(|one| one.text.clone()).collect()))
 }
@@ -65,7 +91,8 @@ async fn a_stranger_has_a_thread_and_is_answered_there() {
         assert_eq!(inbox(&maya), ["*Ada Admin*: we are"]);
         maya.write_to(SENDER, "good").await.expect("written");
         let (_, replies) = wait_for_thread(&world, &channel, 4).await;
-        assert_eq!(replies, ["is anybody there", "hello", "we are", "good"], "{autocreation}");
+        let good = format!("<@{admin}> good");
+        assert_eq!(replies, ["is anybody there", "hello", "we are", &good], "{autocreation}");
         world.daemon.wait_until_settled().await;
         assert_eq!(world.twilio.conversations().len(), 1);
 
@@ -77,6 +104,131 @@ async fn a_stranger_has_a_thread_and_is_answered_there() {
         wait_for_thread(&world, &channel, 5).await;
         let list = world.command(&channel, &admin, "inbox list").await;
         assert!(list.contains("1 unread"), "{list}");
+    }
+}
+
+/// Whoever answered first is mentioned once by what comes then, until somebody answers; `inbox assign`
+/// hands it over.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_wrote_first_is_mentioned_when_they_write_again() {
+    let (world, channel, maya) = world(true).await;
+    let admin = world.admin.clone();
+    let ben = world.slack.add_user("Ben Carter", None);
+    world.slack.join(&channel, &ben);
+    let reply = |who: &str, card, text: &str| {
+        world.slack.user_replies(&channel, who, card, text, false).expect("said");
+    };
+    maya.write_to(SENDER, "is anybody there").await.expect("written");
+    let (card, _) = wait_for_thread(&world, &channel, 1).await;
+    reply(&ben, card, "I am");
+    wait_for_thread(&world, &channel, 2).await;
+    reply(&admin, card, "so am I");
+    world.wait_for_inbox(&maya, 2).await;
+    maya.write_to(SENDER, "good").await.expect("written");
+    wait_for_thread(&world, &channel, 4).await;
+    maya.write_to(SENDER, "very good").await.expect("written");
+    let (_, replies) = wait_for_thread(&world, &channel, 5).await;
+    assert_eq!(replies[3..], [format!("<@{ben}> good"), "very good".to_owned()]);
+
+    let line = format!("inbox assign +14155550101 slack:{admin}");
+    let answer = world.command(&channel, &admin, &line).await;
+    assert!(answer.contains("is mentioned when +14155550101 writes again"), "{answer}");
+    let list = world.command(&channel, &admin, "inbox list").await;
+    assert!(list.contains(&format!("2 unread, for slack:{admin}")), "{list}");
+    reply(&ben, card, "is it?");
+    world.wait_for_inbox(&maya, 3).await;
+    maya.write_to(SENDER, "it is").await.expect("written");
+    let (_, replies) = wait_for_thread(&world, &channel, 7).await;
+    assert_eq!(replies[6], format!("<@{admin}> it is"));
+
+    let answer = world.command(&channel, &admin, "inbox assign +14155550101").await;
+    assert!(answer.contains("Nobody is mentioned"), "{answer}");
+    reply(&ben, card, "well then");
+    world.wait_for_inbox(&maya, 4).await;
+    maya.write_to(SENDER, "goodbye").await.expect("written");
+    let (_, replies) = wait_for_thread(&world, &channel, 9).await;
+    assert_eq!(replies[8], "goodbye");
+}
+
+/// `dm` opens a thread in the inbox, or finds the one that is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_somebody_writes_to_has_a_thread_in_the_inbox() {
+    let (world, channel, maya) = world(false).await;
+    let (admin, office) = (world.admin.clone(), world.slack.add_channel("office", &[&world.admin]));
+    let answer = world.command(&office, &admin, DM).await;
+    assert!(answer.contains("thread in the inbox"), "{answer}");
+    let (card, replies) = wait_for_thread(&world, &channel, 1).await;
+    assert!(replies[0].contains("Hello Maya, we meet on Monday"), "{replies:?}");
+    world.wait_for_inbox(&maya, 1).await;
+    maya.write_to(SENDER, "nine is fine").await.expect("written");
+    let (_, replies) = wait_for_thread(&world, &channel, 2).await;
+    assert_eq!(replies[1], format!("<@{admin}> nine is fine"));
+    let list = world.command(&channel, &admin, "inbox list").await;
+    assert!(list.contains("1 unread"), "{list}");
+
+    // Now free words are taken, in the same thread, and they are an answer.
+    let answer = world.command(&office, &admin, "dm +14155550101 \"good, until then\"").await;
+    assert!(answer.contains("Sent to"), "{answer}");
+    world.wait_for_inbox(&maya, 2).await;
+    assert_eq!(inbox(&maya)[1], "*Ada Admin*: good, until then");
+    let (_, replies) = wait_for_thread(&world, &channel, 3).await;
+    assert_eq!(replies[2], "good, until then");
+    let list = world.command(&channel, &admin, "inbox list").await;
+    assert!(list.contains("answered"), "{list}");
+    world.slack.user_replies(&channel, &admin, card, "and bring Ravi", false).expect("said");
+    world.wait_for_inbox(&maya, 3).await;
+    world.daemon.wait_until_settled().await;
+    assert_eq!(world.twilio.conversations().len(), 1);
+}
+
+/// Whoever wrote first is written to in the same conversation and thread.
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_somebody_writes_to_who_wrote_first_has_one_thread() {
+    for autocreation in [false, true] {
+        let (world, channel, maya) = world(autocreation).await;
+        maya.write_to(SENDER, "is anybody there").await.expect("written");
+        wait_for_thread(&world, &channel, 1).await;
+        let office = world.slack.add_channel("office", &[&world.admin]);
+        let answer = world.command(&office, &world.admin, "dm +14155550101 \"we are\"").await;
+        assert!(answer.contains("Sent to"), "{autocreation}: {answer}");
+        let (_, replies) = wait_for_thread(&world, &channel, 2).await;
+        assert_eq!(replies, ["is anybody there", "we are"], "{autocreation}");
+        world.wait_for_inbox(&maya, 1).await;
+        world.daemon.wait_until_settled().await;
+        assert_eq!(world.twilio.conversations().len(), 1, "{autocreation}");
+    }
+}
+
+/// At whatever step it is killed, who is written to gets it once, and has one thread with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_any_step_whom_somebody_writes_to_has_one_thread() {
+    for point in [
+        "group.made",
+        "group.member",
+        "command.finish",
+        "command.finishing",
+        "command.finished",
+        "inbox.begun",
+        "inbox.tied",
+        "inbox.released",
+    ] {
+        let (mut world, channel, maya) = world(false).await;
+        let office = world.slack.add_channel("office", &[&world.admin]);
+        world.daemon.stop().await;
+        world.daemon.arm(&format!("{point}=return"));
+        world.daemon.start().await;
+        let mut run = world.slack.command(&office, &world.admin, "/wa", DM).expect("a command");
+        world.daemon.wait_for_end().await;
+        world.daemon.arm("");
+        world.daemon.start().await;
+        let answer = run.answer(PATIENCE).await.expect("an answer").text;
+        assert!(answer.contains("Sent to"), "{point}: {answer}");
+        let (_, replies) = wait_for_thread(&world, &channel, 1).await;
+        world.wait_for_inbox(&maya, 1).await;
+        world.daemon.wait_until_settled().await;
+        assert_eq!((replies.len(), maya.inbox_len()), (1, 1), "{point}: {replies:?}");
+        assert_eq!(cards(&world, &channel), 1, "{point}");
+        assert_eq!(world.twilio.conversations().len(), 1, "{point}");
     }
 }
 
@@ -112,9 +264,209 @@ async fn killed_at_any_step_a_stranger_has_one_thread() {
         let (_, replies) = wait_for_thread(&world, &channel, 1).await;
         world.daemon.wait_until_settled().await;
         assert_eq!(replies, ["is anybody there"], "{point}");
-        let messages = world.slack.messages(&channel);
-        let cards = messages.iter().filter(|one| one.text.contains("has written."));
-        assert_eq!(cards.count(), 1, "{point}");
+        assert_eq!(cards(&world, &channel), 1, "{point}");
         assert_eq!(world.twilio.conversations().len(), 1, "{point}");
+    }
+}
+
+/// The card shows what was said before, and has buttons: a form to answer, one to add them to a group,
+/// and a block, which is confirmed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_tells_what_was_before_and_has_buttons() {
+    let mut world = World::new().await;
+    autocreate(&world, "whatsapp", SENDER).await;
+    world.daemon.start().await;
+    let maya = world.twilio.phone(MAYA);
+    maya.write_to(SENDER, "long ago").await.expect("written");
+    let conversation = world.twilio.conversations()[0].sid.to_string();
+    world.daemon.wait_until_settled().await;
+    world.daemon.stop().await;
+    let channel = configure(&mut world);
+    world.move_time(Duration::from_secs(3600));
+    world.daemon.start().await;
+    maya.say(&conversation, "is anybody there").await.expect("said");
+    let (card, replies) = wait_for_thread(&world, &channel, 1).await;
+    assert_eq!(replies, ["is anybody there"]);
+    let message = |ts| world.slack.messages(&channel).into_iter().find(|one| one.ts == ts);
+    let text = message(card).expect("the card").text.clone();
+    assert!(text.contains("Before that:\n• ") && text.contains("long ago"), "{text}");
+
+    let admin = world.admin.clone();
+    let press = |label: &str| {
+        let blocks = message(card).and_then(|card| card.blocks.clone()).expect("blocks");
+        let buttons = blocks[1]["elements"].as_array().expect("buttons").clone();
+        let button = buttons.iter().find(|one| one["text"]["text"] == label).expect(label);
+        let text = |key: &str| button[key].as_str().expect(key).to_owned();
+        world.slack.press(&channel, &admin, card, &text("action_id"), &text("value"))
+    };
+    let mut run = press("Reply").expect("pressed");
+    let form = view(&world, &admin, "\"block_id\":\"text\"").await;
+    world.slack.type_in(&form.id, "text", "we are").expect("typed");
+    send_off(&world.slack, &form.id).await;
+    let answer = run.answer(PATIENCE).await.expect("an answer").text;
+    assert!(answer.contains("thread in the inbox"), "{answer}");
+    world.wait_for_inbox(&maya, 1).await;
+    let (_, replies) = wait_for_thread(&world, &channel, 2).await;
+    assert_eq!(replies[1], "we are");
+
+    let office = world.slack.add_channel("office", &[&admin]);
+    let made = world.command(&office, &admin, "group create \"Spring launch\" --room none").await;
+    assert!(made.contains("Spring launch"), "{made}");
+    press("Add to a group").expect("pressed");
+    let form = view(&world, &admin, "\"block_id\":\"group\"").await;
+    let found = world.slack.search(&form.id, "group", "Spring").await.expect("found");
+    assert_eq!(found[0].1, "Spring launch");
+
+    let mut run = press("Block").expect("pressed");
+    let question = run.answer(PATIENCE).await.expect("an answer").text;
+    assert!(question.contains("This blocks"), "{question}");
+    assert!(message(card).is_some_and(|card| card.blocks.is_some()), "the card stays");
+}
+
+/// Of somebody who is blocked nothing is shown, nothing is sent to them, and they are taken out of all
+/// groups, once; unblocked, they are heard where they were.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_whom_is_blocked_nothing_is_shown_and_nothing_is_sent_to_them() {
+    for point in ["", "group.member", "command.finishing", "command.finished"] {
+        let (mut world, channel, maya) = world(true).await;
+        let admin = world.admin.clone();
+        maya.write_to(SENDER, "is anybody there").await.expect("written");
+        let (card, _) = wait_for_thread(&world, &channel, 1).await;
+        let (conversation, phones) = world.conversation("spring-launch", &["+14155550102"]).await;
+        let member = NewMember::new(MAYA, SECOND_SENDER);
+        world.twilio.add_phone(&conversation, member).await.expect("a member");
+        world.daemon.wait_until_settled().await;
+        if !point.is_empty() {
+            world.daemon.stop().await;
+            world.daemon.arm(&format!("{point}=return"));
+            world.daemon.start().await;
+        }
+        let line = "inbox block +14155550101 --yes";
+        let mut run = world.slack.command(&channel, &admin, "/wa", line).expect("a command");
+        if !point.is_empty() {
+            world.daemon.wait_for_end().await;
+            world.daemon.arm("");
+            world.daemon.start().await;
+        }
+        let answer = run.answer(PATIENCE).await.expect("an answer").text;
+        assert!(answer.contains("taken out of one group"), "{point}: {answer}");
+        assert_eq!(world.twilio.participants(&conversation).len(), 1, "{point}");
+
+        maya.write_to(SENDER, "you must listen").await.expect("written");
+        world.slack.user_replies(&channel, &admin, card, "are you there", false).expect("said");
+        let told = |slack: &slack::Simulator| {
+            thread(slack, &channel)
+                .filter(|(_, all)| all.iter().any(|one| one.contains("is blocked")))
+        };
+        let (_, replies) = world.slack.wait_for("a notice", PATIENCE, told).await.expect("told");
+        assert!(!replies.contains(&"you must listen".to_owned()), "{point}: {replies:?}");
+        let add = format!("member add {conversation} +14155550101");
+        for (line, expected) in [
+            ("dm +14155550101 hello", "is blocked"),
+            ("inbox blocked", "+14155550101"),
+            ("inbox list", "The inbox is empty."),
+            (add.as_str(), "is blocked"),
+            ("inbox block +14155550101", "blocked already"),
+            ("queue drop all", "dropped"),
+        ] {
+            let answer = world.command(&channel, &admin, line).await;
+            assert!(answer.contains(expected), "{point}: {line}: {answer}");
+        }
+        world.daemon.wait_until_settled().await;
+        assert_eq!((maya.inbox_len(), phones[0].inbox_len()), (0, 0), "{point}");
+
+        let answer = world.command(&channel, &admin, "inbox unblock +14155550101").await;
+        assert!(answer.contains("not blocked any more"), "{point}: {answer}");
+        maya.write_to(SENDER, "thank you").await.expect("written");
+        let there = |slack: &slack::Simulator| {
+            thread(slack, &channel)
+                .filter(|(_, all)| all.iter().any(|one| one.contains("thank you")))
+        };
+        world.slack.wait_for("their words", PATIENCE, there).await.expect("shown");
+    }
+}
+
+/// What was written while nobody called, because the bridge was down or only asks, is found, in order.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_told_of_is_found_in_conversations_without_a_room() {
+    for poll in [false, true] {
+        let (mut world, channel, maya) = world(true).await;
+        world.daemon.stop().await;
+        world.daemon.configure(|config| {
+            let from = "[twilio]\n";
+            assert!(config.contains(from), "{config}");
+            let ingest = if poll { "ingest = \"poll\"\npoll_interval = \"1s\"\n" } else { "" };
+            *config = config.replace(from, &format!("{from}groups_interval = \"10s\"\n{ingest}"));
+        });
+        if poll {
+            world.twilio.set_webhook_url(None);
+            world.twilio.set_messaging_webhook_url(None);
+        }
+        maya.write_to(SENDER, "is anybody there").await.expect("written");
+        maya.write_to(SENDER, "hello").await.expect("written");
+        world.daemon.start().await;
+        let (card, replies) = wait_for_thread(&world, &channel, 2).await;
+        assert_eq!(replies, ["is anybody there", "hello"], "{poll}");
+        let admin = world.admin.clone();
+        world.slack.user_replies(&channel, &admin, card, "we are", false).expect("said");
+        world.wait_for_inbox(&maya, 1).await;
+        maya.write_to(SENDER, "good").await.expect("written");
+        let (_, replies) = wait_for_thread(&world, &channel, 4).await;
+        assert_eq!(replies[3], format!("<@{admin}> good"), "{poll}");
+        let ravi = world.twilio.phone("whatsapp:+14155550102");
+        ravi.write_to(SENDER, "and I").await.expect("written");
+        let text = |slack: &slack::Simulator| {
+            slack.messages(&channel).iter().any(|one| one.text == "and I").then_some(())
+        };
+        world.slack.wait_for("Ravi's words", PATIENCE, text).await.expect("shown");
+        assert_eq!(cards(&world, &channel), 2, "{poll}");
+    }
+}
+
+/// SMS, with a picture, and Messenger, whichever way Twilio tells of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn people_on_every_channel_have_a_thread_each() {
+    for autocreation in [false, true] {
+        let mut world = World::new().await;
+        for (kind, sender) in [("sms", SMS), ("messenger", PAGE)] {
+            if autocreation {
+                autocreate(&world, kind, sender).await;
+            }
+        }
+        let channel = configure(&mut world);
+        world.daemon.start().await;
+        let cases = [("+14155550102", SMS, "SMS"), ("messenger:2345678", PAGE, "Messenger")];
+        for (address, sender, name) in cases {
+            let phone = world.twilio.phone(address);
+            let (filename, content_type) = (Some("cat.png".into()), "image/png".into());
+            let picture = Attachment { filename, content_type, bytes: "PNG".into() };
+            let saying = Saying { files: vec![picture], ..Saying::from("look at this") };
+            phone.write_to(sender, saying).await.expect("written");
+            let card = world
+                .slack
+                .wait_for("a card", PATIENCE, |slack| {
+                    slack
+                        .messages(&channel)
+                        .iter()
+                        .find(|one| one.text.contains(name))
+                        .map(|one| one.ts)
+                })
+                .await
+                .unwrap_or_else(|error| panic!("{error}\n{}", world.daemon.log()));
+            let shown = |slack: &slack::Simulator| {
+                let messages = slack.messages(&channel);
+                let reply =
+                    messages.iter().find(|one| one.thread_ts == Some(card) && one.ts != card);
+                reply.map(|one| one.text.clone())
+            };
+            let text = world.slack.wait_for("words", PATIENCE, shown).await.expect("shown");
+            assert!(text.contains("look at this") && text.contains("image/png"), "{text}");
+            let admin = world.admin.clone();
+            world.slack.user_replies(&channel, &admin, card, "I see", false).expect("said");
+            world.wait_for_inbox(&phone, 1).await;
+            assert_eq!(inbox(&phone), ["*Ada Admin*: I see"], "{name}");
+        }
+        world.daemon.wait_until_settled().await;
+        assert_eq!(world.twilio.conversations().len(), 2, "{autocreation}");
     }
 }

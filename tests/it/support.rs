@@ -24,6 +24,9 @@ pub(crate) const SECOND_SENDER: &str = "whatsapp:+14155550001";
 /// A sender of SMS that Twilio has and the pool has not.
 pub(crate) const SMS: &str = "+14155550009";
 
+/// A page on Facebook that people write to by Messenger, and the pool has not.
+pub(crate) const PAGE: &str = "messenger:1122334455";
+
 /// The pool's sender.
 pub(crate) const SENDER: &str = "whatsapp:+14155550000";
 
@@ -76,7 +79,7 @@ impl World {
         let clock = Arc::<MovedClock>::default();
         let options = slack::Options { clock: clock.clone(), ..options };
         let twilio = twilio::Simulator::start(twilio::Options {
-            senders: [SENDER, SECOND_SENDER, SMS].map(str::to_owned).to_vec(),
+            senders: [SENDER, SECOND_SENDER, SMS, PAGE].map(str::to_owned).to_vec(),
             clock: clock.clone(),
             ..twilio::Options::default()
         })

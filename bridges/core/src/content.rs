@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::{MessageId, Text};
+use crate::{MessageId, PersonId, Text};
 
 /// What a message holds, on any network.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct Content {
     /// The message that began the thread this one stands in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<MessageId>,
+    /// Whom the bridge has notified by it. Nothing that somebody wrote sets this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mentions: Option<PersonId>,
 }
 
 /// A file of a message, as its network describes it; the bytes are fetched when it is delivered.

@@ -81,6 +81,14 @@ pub enum Action {
         /// What it says.
         text: Text,
     },
+    /// The bridge itself says something under which something can be done, for as long as it stands
+    /// there.
+    Card {
+        /// What it says; it says too how the same is typed.
+        text: Text,
+        /// What can be done by pressing it, where the platform has buttons.
+        buttons: Vec<Button>,
+    },
     /// The bridge itself says something about one message: in its thread, where the platform has
     /// threads, otherwise in reply to it.
     Remark {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{MessageId, PersonId, Place};
 
-/// Something that can be done by pressing it, under an answer.
+/// Something that can be done by pressing it, under an answer or a card.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Button {
     /// What stands on it, at most 75 characters.
@@ -30,6 +30,15 @@ pub enum Press {
     Give(Vec<String>),
     /// Nothing is done, and this is said in the place of the question.
     Say(String),
+    /// A command is given each time, likewise; what the button stands under stays.
+    Run(Vec<String>),
+    /// A form is opened, in which this is filled in already; what the button stands under stays.
+    Open {
+        /// Which form ([`FormRequest::form`]).
+        form: String,
+        /// What is filled in, by the fields' names.
+        values: BTreeMap<String, Vec<String>>,
+    },
 }
 
 impl std::fmt::Debug for Button {

@@ -7,7 +7,9 @@
 //! and empty, so that `@room` in a text from a phone pings nobody (client-server API, "User and
 //! room mentions").
 
-use partyline_core::{Action, AnswerTo, Content, MessageId, NAME_LIMIT, Network, Outgoing, Text};
+use partyline_core::{
+    Action, AnswerTo, Content, MessageId, NAME_LIMIT, Network, Outgoing, PersonId, Text,
+};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -32,8 +34,8 @@ pub(crate) const MOST_TOGETHER: usize = 32;
 /// a third more of it: the HTML twin is left out where both together would come near that.
 const HTML_FITS: usize = 40_000;
 
-/// How many of these go as one message. What replies to something, or is a part of something,
-/// goes by itself; all together are no longer than the longest message.
+/// How many of these go as one message. What replies to something, notifies somebody, or is a part of
+/// something, goes by itself; all together are no longer than the longest message.
 pub(crate) fn together(waiting: &[Outgoing]) -> usize {
     if waiting.len() < PILED_UP {
         return 1;
@@ -43,7 +45,8 @@ pub(crate) fn together(waiting: &[Outgoing]) -> usize {
         let Action::Post { content, part: None, .. } = &outgoing.action else { return false };
         let words = content.in_words().plain.chars().count();
         let length = NAME_LIMIT + 4 + outgoing.lead().chars().count() + words;
-        let fits = content.reply_to.is_none() && length <= room;
+        let by_itself = content.reply_to.is_some() || content.mentions.is_some();
+        let fits = !by_itself && length <= room;
         room = room.saturating_sub(length);
         fits
     });
@@ -58,6 +61,7 @@ pub(crate) fn contents(outgoing: &[Outgoing]) -> Value {
     let lines = outgoing.iter().filter_map(|outgoing| match &outgoing.action {
         Action::Post { name, content, .. } => Some(Line::new(name, content, &outgoing.lead())),
         Action::Notice { .. }
+        | Action::Card { .. }
         | Action::Remark { .. }
         | Action::Template { .. }
         | Action::Answer { .. } => None,
@@ -85,7 +89,7 @@ pub(crate) fn content(outgoing: &Outgoing) -> Value {
         Action::Post { origin, name, picture, content, .. } => {
             post(*origin, name, picture.as_ref(), content, &outgoing.lead())
         }
-        Action::Notice { text } => notice(text),
+        Action::Notice { text } | Action::Card { text, .. } => notice(text),
         Action::Remark { about, text, .. } => {
             let mut said = notice(text);
             reply(&mut said, about.as_str());
@@ -133,6 +137,9 @@ fn post(
 ) -> Value {
     let Line { name, body, html } = Line::new(name, content, lead);
     let mut message = written(&body, &html);
+    if let Some(person) = content.mentions.as_ref().and_then(matrix_id) {
+        mention(&mut message, person);
+    }
     if !content.emote {
         message["com.beeper.per_message_profile"] = profile(origin, &name, picture);
     }
@@ -140,6 +147,23 @@ fn post(
         reply(&mut message, to.as_str());
     }
     message
+}
+
+fn matrix_id(person: &PersonId) -> Option<&str> {
+    (person.network == Network::Matrix && person.id.starts_with('@')).then_some(&*person.id)
+}
+
+/// Notifies somebody: at the end, for the name must stand in front (client-server API, "User and room
+/// mentions").
+fn mention(message: &mut Value, person: &str) {
+    let shown = text::html(person);
+    let body = format!("{} {person}", message["body"].as_str().unwrap_or_default());
+    if let Some(html) = message["formatted_body"].as_str() {
+        let link = format!("{html} <a href=\"https://matrix.to/#/{shown}\">{shown}</a>");
+        message["formatted_body"] = json!(link);
+    }
+    message["body"] = json!(body);
+    message["m.mentions"] = json!({ "user_ids": [person] });
 }
 
 /// What somebody says, with the name in front.
@@ -261,6 +285,24 @@ mod tests {
                 Outgoing { id: DeliveryId::new(format!("L-{number}")), ..outgoing(action) }
             })
             .collect()
+    }
+
+    #[test]
+    fn whom_it_is_for_is_notified() {
+        let to = |person: &str| {
+            let mentions = person.parse().ok();
+            post_of("Maya", Content { mentions, ..Content::plain("hello") })
+        };
+        let said = to("matrix:@ada:hs.test");
+        assert_eq!(said["m.mentions"], json!({ "user_ids": ["@ada:hs.test"] }));
+        assert_eq!(said["body"], "Maya: hello @ada:hs.test");
+        let html = said["formatted_body"].as_str().expect("HTML");
+        assert!(html.contains("<a href=\"https://matrix.to/#/@ada:hs.test\">@ada:hs.test</a>"));
+        let elsewhere = to("slack:U1");
+        assert_eq!(
+            (&elsewhere["m.mentions"], &elsewhere["body"]),
+            (&json!({}), &json!("Maya: hello"))
+        );
     }
 
     #[test]

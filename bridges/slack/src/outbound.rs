@@ -1,7 +1,10 @@
 //! Deliveries, as Slack takes them. Pure.
 
-use partyline_core::{Action, Button, Content, NAME_LIMIT, Outgoing, Part, Text};
+use partyline_core::{
+    Action, Button, Content, NAME_LIMIT, Network, Outgoing, Part, PersonId, Text,
+};
 use slack_morphism::api::SlackApiChatPostMessageRequest;
+use slack_morphism::blocks::SlackBlock;
 use slack_morphism::{SlackChannelId, SlackMessageContent, SlackTs};
 use url::Url;
 
@@ -13,7 +16,7 @@ use crate::{answers, text, ts, wire};
 const TEXT_LIMIT: usize = 4000;
 
 /// Room for a part number and the signs of an emote in front: `(9999/9999) __`. (The mark of a late
-/// post is not counted against it: 4,000 is Slack's advice, 40,000 its limit.)
+/// post and a mention are not counted against it: 4,000 is Slack's advice, 40,000 its limit.)
 const PART_ROOM: usize = 16;
 
 /// The most characters of content that one post holds. The name stands beside the text, not in it.
@@ -29,12 +32,13 @@ pub(crate) fn post(outgoing: &Outgoing) -> Option<SlackApiChatPostMessageRequest
         Action::Post { name, picture, content, part, .. } => {
             (time(outgoing) + &said(content, *part), shown_name(name), picture.as_ref())
         }
-        Action::Notice { text } => (text::write(text), None, None),
+        Action::Notice { text } | Action::Card { text, .. } => (text::write(text), None, None),
         Action::Remark { text, .. } => (text::write(text), None, None),
         Action::Answer { .. } | Action::Template { .. } => return None,
     };
     let content = SlackMessageContent::new()
         .with_text(text)
+        .opt_blocks(blocks(&outgoing.action))
         .with_metadata(wire::metadata(outgoing.id.as_str()));
     let picture = picture.filter(|url| matches!(url.scheme(), "http" | "https"));
     Some(
@@ -47,6 +51,12 @@ pub(crate) fn post(outgoing: &Outgoing) -> Option<SlackApiChatPostMessageRequest
             .with_unfurl_links(false)
             .with_unfurl_media(false),
     )
+}
+
+/// The blocks of a card, for its buttons.
+fn blocks(action: &Action) -> Option<Vec<SlackBlock>> {
+    let Action::Card { text, buttons } = action else { return None };
+    serde_json::from_value(answers::blocks(text, buttons)?).ok()
 }
 
 /// The channel, and the thread in it, that a delivery goes to.
@@ -103,10 +113,20 @@ fn time(outgoing: &Outgoing) -> String {
 fn said(content: &Content, part: Option<Part>) -> String {
     let words = text::write(&content.in_words());
     let words = if content.emote { format!("_{words}_") } else { words };
-    match part {
+    let words = match part {
         Some(part) => format!("{part} {words}"),
         None => words,
+    };
+    match content.mentions.as_ref().and_then(mention) {
+        Some(mention) => format!("{mention} {words}"),
+        None => words,
     }
+}
+
+/// What notifies somebody (docs.slack.dev, "Formatting text for app surfaces", "Mentioning users").
+fn mention(person: &PersonId) -> Option<String> {
+    let is_id = person.id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    (person.network == Network::Slack && is_id).then(|| format!("<@{}>", person.id))
 }
 
 /// The name to post under: one line, not too long. Without any, the app's own name stands there.
@@ -121,7 +141,7 @@ fn shown_name(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use partyline_core::{AnswerTo, DeliveryId, File, Late, Network, Place};
+    use partyline_core::{AnswerTo, DeliveryId, File, Late, Place, Press};
 
     use super::*;
 
@@ -206,6 +226,22 @@ mod tests {
     }
 
     #[test]
+    fn a_card_has_buttons_and_says_the_same_without() {
+        let values = [("who".to_owned(), vec!["+14155550101".to_owned()])].into();
+        let press = Press::Open { form: "reply_privately".into(), values };
+        let buttons = vec![Button { label: "Reply".into(), danger: false, press: press.clone() }];
+        let action = Action::Card { text: "Maya has <written>.".into(), buttons };
+        let json: serde_json::Value =
+            serde_json::from_str(&json(&outgoing("slack:C1", action))).expect("JSON");
+        assert_eq!(json["text"], "Maya has &lt;written&gt;.");
+        assert_eq!(json["blocks"][0]["text"]["text"], json["text"]);
+        let button = json["blocks"][1]["elements"][0].clone();
+        assert_eq!((&button["type"], &button["action_id"]), (&"button".into(), &"press.0".into()));
+        let used: wire::Used = serde_json::from_value(button).expect("an action");
+        assert!(answers::pressed(&used) == Some(press));
+    }
+
+    #[test]
     fn an_answer_is_ephemeral_and_no_post() {
         let to = AnswerTo { place: "slack:C1".parse().expect("place"), handle: String::new() };
         let action =
@@ -222,6 +258,18 @@ mod tests {
         let file = File { id: "ME1".into(), name: Some("plan.pdf".into()), ..File::default() };
         let content = Content { emote: true, files: vec![file], ..Content::default() };
         assert_eq!(said(&content, None), "_[file: plan.pdf]_");
+    }
+
+    #[test]
+    fn whom_it_is_for_is_notified_and_nobody_else() {
+        let to = |network, id: &str| {
+            let mentions = Some(PersonId::new(network, id));
+            said(&Content { mentions, ..Content::plain("<@U2> hello") }, None)
+        };
+        assert_eq!(to(Network::Slack, "U1"), "<@U1> &lt;@U2&gt; hello");
+        for (network, id) in [(Network::Matrix, "@ada:hs.test"), (Network::Slack, "U1> <!here")] {
+            assert_eq!(to(network, id), "&lt;@U2&gt; hello");
+        }
     }
 
     #[test]

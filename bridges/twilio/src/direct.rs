@@ -83,7 +83,9 @@ impl Twilio {
             Action::Post { content, part, .. } => {
                 Wanted::Said { words: content.in_words().plain, part: *part }
             }
-            Action::Notice { text } | Action::Remark { text, .. } => Wanted::Text(&text.plain),
+            Action::Notice { text } | Action::Card { text, .. } | Action::Remark { text, .. } => {
+                Wanted::Text(&text.plain)
+            }
             Action::Template { sid, variables } => {
                 let template: Template = self.client.template(sid).await?.into();
                 Wanted::Filled(template.filled(variables))

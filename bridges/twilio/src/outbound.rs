@@ -25,7 +25,7 @@ pub(crate) fn message(outgoing: &Outgoing, pattern: &Attribution) -> Result<NewM
         Action::Post { origin, name, content, .. } => {
             post(*origin, name, content, &outgoing.lead(), pattern)
         }
-        Action::Notice { text } | Action::Remark { text, .. } => {
+        Action::Notice { text } | Action::Card { text, .. } | Action::Remark { text, .. } => {
             (None, text.plain.clone(), Ours::default())
         }
         Action::Answer { .. } | Action::Template { .. } => {

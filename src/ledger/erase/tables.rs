@@ -158,6 +158,23 @@ pub(super) const TABLES: &[Table] = &[
         fate: Fate::Gone,
     },
     Table {
+        name: "told",
+        what: "told",
+        key: &["event"],
+        columns: &[("address", By::Address)],
+        shown: concat!("address", time!("at")),
+        fate: Fate::Gone,
+    },
+    Table {
+        name: "blocks",
+        what: "block",
+        key: &["id"],
+        columns: &[("address", By::Address)],
+        shown: concat!("by", time!("since")),
+        // That they are blocked stays known by the hash alone.
+        fate: Fate::Kept("address = NULL"),
+    },
+    Table {
         name: "recipients",
         what: "broadcast_recipient",
         key: &["event", "number"],

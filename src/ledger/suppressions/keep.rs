@@ -24,7 +24,7 @@ fn read(row: &rusqlite::Row<'_>) -> Sql<Suppression> {
 }
 
 impl Ledger {
-    /// Who of these wants no more messages, and since when.
+    /// Who of these gets no messages, because they want none or are blocked, and since when.
     ///
     /// # Errors
     /// The ledger could not be read.
@@ -36,7 +36,8 @@ impl Ledger {
             .read(move |connection| {
                 let mut find = connection.prepare_cached(
                     "SELECT id, address, since, how, source FROM suppressions
-                     WHERE id = ?1 AND lifted IS NULL",
+                     WHERE id = ?1 AND lifted IS NULL
+                     UNION ALL SELECT id, address, since, 'barred', by FROM blocks WHERE id = ?1",
                 )?;
                 let mut found = Vec::new();
                 for address in addresses {

@@ -24,6 +24,7 @@ async fn one_person_is_written_to_alone() {
             .await
             .expect("Slack takes it");
         world.wait_for_posts(&group.channel, 1).await;
+        world.daemon.wait_until_settled().await;
         let question = said(&world, &group.channel, "when do we start?");
         let reply = || {
             world

@@ -164,29 +164,41 @@ fn opening(trigger: String, kept: Kept, by: PersonId, name: Option<String>) -> O
     Some(Ask::Open(Box::new(Opening { trigger, kept, request, instead: None })))
 }
 
-/// A button under an answer. One question is answered once, however often it is pressed.
+/// A button under an answer, or a card. One question is answered once, however often it is pressed;
+/// under a card, each time that a button is pressed is one of its own.
 fn pressed(
     interaction: wire::Interaction,
     by: PersonId,
     name: Option<String>,
     now: Timestamp,
 ) -> Option<Came> {
-    let press = interaction.actions.iter().find_map(answers::pressed)?;
+    let used = interaction.actions.iter().find(|used| answers::pressed(used).is_some())?;
+    let press = answers::pressed(used)?;
     let place = ts::channel(interaction.channel?.id())?;
+    let message = interaction.container?.message_ts;
     let handle = Handle {
         url: interaction.response_url,
         user: Some(by.id.clone()),
-        replaces: true,
+        replaces: matches!(press, Press::Give(_) | Press::Say(_)),
         direct: false,
     };
     let answer = AnswerTo { place: place.clone(), handle: handle.written() };
-    let words = match press {
+    let (key, words) = match press {
         Press::Say(text) => return Some(Came::Ask(Ask::Say { to: answer, text })),
-        Press::Give(words) => words,
+        Press::Open { form, values } => {
+            let room = place.id().to_owned();
+            let (thread, handle) = (message.clone(), answer.handle);
+            let kept = Kept { form, room, message, thread, handle, unseen: values };
+            return opening(interaction.trigger_id?, kept, by, name).map(Came::Ask);
+        }
+        Press::Give(words) => (format!("pressed:{}:{}", place.id(), message?), words),
+        Press::Run(words) => {
+            let at = used.action_ts.as_ref()?;
+            (format!("pressed:{}:{}:{at}:{}", place.id(), message?, by.id), words)
+        }
     };
-    let question = interaction.container?.message_ts?;
     Some(Came::Command(Box::new(Event {
-        key: EventKey::new(format!("pressed:{}:{question}", place.id())),
+        key: EventKey::new(key),
         place,
         at: now,
         ordinal: None,
@@ -293,6 +305,35 @@ mod tests {
         let Happening::Command(line) = once.happening else { panic!("a command") };
         assert!(matches!(line.given, Some(Given::Words(words)) if words[3] == "Spring launch"));
         assert_eq!(line.answer.handle, "https://x.test/1 U1 replaces");
+    }
+
+    #[test]
+    fn a_card_can_be_used_again_and_stays() {
+        let press = |value: &str, at: &str| {
+            came(json!({"type": "block_actions", "trigger_id": "1.1", "user": {"id": "U1"},
+                "channel": {"id": "C1"}, "response_url": "https://x.test/1",
+                "container": {"type": "message", "message_ts": "1.5"},
+                "actions": [{"action_id": "press.0", "value": value, "action_ts": at}]}))
+        };
+        let command = |at: &str| {
+            let came = press(r#"{"run":["inbox","block","+14155550101"]}"#, at);
+            let Some(Came::Command(event)) = came else { panic!("a command") };
+            let Happening::Command(line) = event.happening else { panic!("a command") };
+            assert_eq!(line.answer.handle, "https://x.test/1 U1");
+            event.key
+        };
+        assert_eq!(command("2.1"), command("2.1"));
+        assert_ne!(command("2.1"), command("2.2"));
+        let form = press(r#"{"open":{"form":"reply_privately","values":{"who":["+1"]}}}"#, "2.1");
+        let Some(Came::Ask(Ask::Open(opening))) = form else { panic!("a form") };
+        assert_eq!(
+            (opening.request.form.as_str(), opening.request.one("who")),
+            ("reply_privately", Some("+1"))
+        );
+        assert_eq!(
+            opening.request.thread.map(|thread| thread.to_string()),
+            Some("slack:C1/1.5".to_owned())
+        );
     }
 
     #[test]

@@ -104,7 +104,8 @@ pub(super) async fn phone_writes(
             Some(conversation) => conversation,
             None => {
                 inner.change(|world, effects| {
-                    world.hear(&binding, &saying, None, effects);
+                    let media = world.take_files(&saying, address);
+                    world.hear(&binding, &saying, Some(&media), effects);
                 });
                 return Ok(Said { message: None, answers: Vec::new() });
             }
