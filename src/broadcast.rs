@@ -123,11 +123,12 @@ impl Keeper {
         if count > 0 {
             let most = u32::try_from(count).unwrap_or(u32::MAX);
             let (accepted, owed) = ledger.owe_recipients(event, most).await?;
-            point(Point::BroadcastOwed);
-            *left -= owed;
-            metrics::counter!("partyline_broadcast_recipients_total").increment(owed);
-            self.wakers.wake(accepted);
-            if owed == 0 && waiting == 0 {
+            if owed > 0 {
+                point(Point::BroadcastOwed);
+                *left -= owed;
+                metrics::counter!("partyline_broadcast_recipients_total").increment(owed);
+                self.wakers.wake(accepted);
+            } else if waiting == 0 {
                 return self.settle(pace).await;
             }
         }

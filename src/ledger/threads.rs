@@ -98,7 +98,8 @@ impl WriteJob for Compact {
     }
 }
 
-/// The largest file that is written anew while others wait for the writer, in bytes: about a second.
+/// The largest file that is written anew while others wait for the writer, in bytes: about a second. (A
+/// million events of 763 MiB took ten.)
 const SMALL: i64 = 64 << 20;
 
 fn is_small(connection: &Connection) -> Result<bool, rusqlite::Error> {

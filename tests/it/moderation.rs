@@ -206,6 +206,10 @@ async fn the_list_of_members_shows_who_is_muted() {
     let maya = listed.lines().find(|line| line.contains("Maya")).expect("she is listed");
     assert!(maya.contains("; muted until "), "{listed}");
     assert_eq!(listed.matches("muted").count(), 1, "{listed}");
+    let mut rows = world.daemon.command(&["members", "list", &group.conversation, "--json"]);
+    let rows = String::from_utf8(rows.output().expect("it runs").stdout).expect("text");
+    let muted = rows.lines().filter(|row| row.contains("\"muted\":true")).count();
+    assert_eq!((rows.lines().count(), muted), (2, 1), "{rows}");
     // Nothing of a mute is left with a person who is erased: not in memory either.
     let line = "contact erase +14155550101 --confirm";
     let erased = world.command(&group.channel, &world.admin, line).await;

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::Timestamp;
-use partyline_core::{ConversationState, MemberInfo, Network, Place, Speaker};
+use partyline_core::{Address, ConversationState, MemberInfo, Network, Place, Speaker};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -294,6 +294,8 @@ pub(super) struct Member {
     /// The sender that serves the member.
     #[serde(skip_serializing_if = "Option::is_none")]
     sender: Option<String>,
+    /// Whether what they write is passed on to nobody.
+    muted: bool,
 }
 
 /// The members of a group.
@@ -328,7 +330,10 @@ pub(super) async fn members(
             }
             None => name.unwrap_or_default(),
         };
+        let key = address.as_ref().map(Address::contact_key);
+        let mute = key.and_then(|key| desk.moderation.mute_of(&group.info.place, key));
         members.push(Member {
+            muted: mute.is_some_and(|mute| mute.covers(desk.clock.now())),
             id: participant,
             address: address.map(String::from),
             name: named,

@@ -44,7 +44,8 @@ impl Table {
                     _ => &mut erased.records,
                 } += rows;
             }
-            Fate::Kept(words) => {
+            Fate::KeptOnceEnded(_) if is_open(connection, self, key)? => erased.waiting += 1,
+            Fate::Kept(words) | Fate::KeptOnceEnded(words) => {
                 let sql = format!("UPDATE {} SET {words} WHERE {}", self.name, self.by_key());
                 let rows = change(sql)?;
                 *match self.name {
@@ -60,6 +61,12 @@ impl Table {
         }
         Ok(())
     }
+}
+
+/// Whether something goes on.
+fn is_open(connection: &Connection, table: &Table, key: &Key) -> Sql<bool> {
+    let sql = format!("SELECT 1 FROM {} WHERE ended IS NULL AND {}", table.name, table.by_key());
+    connection.prepare_cached(&sql)?.exists(params_from_iter(key))
 }
 
 /// One that was lifted goes; of one that holds, the hash stays.

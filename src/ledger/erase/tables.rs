@@ -27,6 +27,8 @@ pub(super) enum Fate {
     Gone,
     /// The row stays without these words: what is set, in SQL.
     Kept(&'static str),
+    /// The same, once it has ended; before, it is left.
+    KeptOnceEnded(&'static str),
     /// What came: without its words, unless something of it still waits for others.
     Event,
     /// What is owed: what waits for the person is not sent any more, what is done loses its words.
@@ -188,15 +190,13 @@ pub(super) const TABLES: &[Table] = &[
         key: &["event"],
         columns: &[("variables", By::Words), ("account", By::Words)],
         shown: concat!("event AS broadcast, name, variables", time!("at")),
-        fate: Fate::Kept(
-            "variables = '{}', account = CASE WHEN ended IS NULL THEN NULL ELSE '{}' END",
-        ),
+        fate: Fate::KeptOnceEnded("variables = '{}', account = NULL"),
     },
     Table {
         name: "schedules",
         what: "schedule",
         key: &["id"],
-        columns: &[("line", By::Words), ("name", By::Words)],
+        columns: &[("line", By::Words)],
         shown: concat!("id, line AS command, by, rule", time!("due")),
         fate: Fate::Gone,
     },
