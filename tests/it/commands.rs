@@ -45,11 +45,7 @@ async fn a_room_is_linked_and_unlinked_without_a_restart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_gets_a_plain_sentence_and_changes_nothing() {
-    let mut world = World::new().await;
-    let group = world.group("spring-launch", &["+14155550101"]).await;
-    let ben = world.slack.add_user("Ben Carter", None);
-    world.slack.join(&group.channel, &ben);
-    world.daemon.start().await;
+    let (world, group, ben) = World::with_ben().await;
     for (who, line, expected) in [
         (&world.admin, "group lnik CH1", "Did you mean `/wa group link`?"),
         (&world.admin, "contact add Maya", "Something is missing: NAME."),

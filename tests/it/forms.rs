@@ -228,11 +228,7 @@ async fn what_is_wrong_stands_under_its_field_and_nothing_is_done() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_may_not_learns_only_that() {
-    let mut world = World::new().await;
-    let group = world.group("spring-launch", &["+14155550101"]).await;
-    let ben = world.slack.add_user("Ben Carter", None);
-    world.slack.join(&group.channel, &ben);
-    world.daemon.start().await;
+    let (world, group, ben) = World::with_ben().await;
     let admin = world.admin.clone();
     world.command(&group.channel, &admin, "contact add +14155550101 \"Maya Lopez\"").await;
     world.slack.command(&group.channel, &ben, "/wa", "group create").expect("Slack takes it");

@@ -124,11 +124,7 @@ async fn a_user_group_that_cannot_be_read_makes_nobody_an_administrator() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_changes_something_is_in_the_audit_once() {
-    let mut world = World::new().await;
-    let group = world.group("spring-launch", &["+14155550101"]).await;
-    let ben = world.slack.add_user("Ben Carter", None);
-    world.slack.join(&group.channel, &ben);
-    world.daemon.start().await;
+    let (mut world, group, ben) = World::with_ben().await;
     let admin = world.admin.clone();
     for (who, line) in [
         (&admin, "contact add +14155550101 \"Maya Lopez\" --meta city=Lima"),

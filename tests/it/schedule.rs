@@ -84,11 +84,7 @@ async fn what_was_missed_is_done_late_once_or_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_lost_the_right_meanwhile_is_told_at_its_time() {
-    let mut world = World::new().await;
-    let group = world.group("spring-launch", &["+14155550101"]).await;
-    let ben = world.slack.add_user("Ben Carter", None);
-    world.slack.join(&group.channel, &ben);
-    world.daemon.start().await;
+    let (mut world, group, ben) = World::with_ben().await;
     let admin = world.admin.clone();
     let grant = format!("role grant slack:{ben} manager");
     world.command(&group.channel, &admin, &grant).await;
@@ -111,11 +107,7 @@ async fn whoever_lost_the_right_meanwhile_is_told_at_its_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_scheduled_is_one_sentence() {
-    let mut world = World::new().await;
-    let group = world.group("spring-launch", &["+14155550101"]).await;
-    let ben = world.slack.add_user("Ben Carter", None);
-    world.slack.join(&group.channel, &ben);
-    world.daemon.start().await;
+    let (world, group, ben) = World::with_ben().await;
     let admin = world.admin.clone();
     let line = "group create Winter --room none --member +14155550109";
     world.command(&group.channel, &admin, line).await;

@@ -99,6 +99,16 @@ impl World {
         Self { twilio, slack, daemon, admin, clock }
     }
 
+    /// A world that runs, with a group of one phone; in its room is somebody without any rights.
+    pub(crate) async fn with_ben() -> (Self, Group, String) {
+        let mut world = Self::new().await;
+        let group = world.group("spring-launch", &["+14155550101"]).await;
+        let ben = world.slack.add_user("Ben Carter", None);
+        world.slack.join(&group.channel, &ben);
+        world.daemon.start().await;
+        (world, group, ben)
+    }
+
     /// Moves the time of the platforms forward, and the daemon's from its next start on.
     pub(crate) fn move_time(&mut self, by: Duration) {
         let by = i64::try_from(by.as_secs()).expect("not that long");

@@ -97,11 +97,7 @@ async fn one_person_is_written_to_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_nobody_can_be_written_to_it_says_why() {
-    let mut world = World::new().await;
-    let group = world.group("spring-launch", &["+14155550101"]).await;
-    let ben = world.slack.add_user("Ben Carter", None);
-    world.slack.join(&group.channel, &ben);
-    world.daemon.start().await;
+    let (world, group, ben) = World::with_ben().await;
     let admin = world.admin.clone();
     let own = world.slack.user_says(&group.channel, &admin, "from Slack").expect("Slack takes it");
     group.phones[0].say(&group.conversation, "from a phone").await.expect("Slack takes it");
