@@ -23,7 +23,7 @@ pub(super) const DM: Command = Command {
     help: "Writes to one person alone. Answers come into their thread in the inbox; or to ROOM, for example a thread (slack:C0123ABC/1712345678.000100); without an inbox, to this room, if it is tied to nothing.",
     examples: &[
         "dm \"Maya Lopez\" \"Are you well?\"",
-        "dm +14155550100 --template appointment_reminder --set 1=Maya --set 2=\"Monday at nine\" --yes",
+        "dm +14155550100 --template appointment_reminder 1=Maya 2=\"Monday at nine\" --yes",
     ],
     run: |call| Box::pin(async move { Ok(dm(&call).await?.unwrap_or_else(Outcome::Refused)) }),
 };

@@ -254,7 +254,22 @@ pub(super) fn split(command: &Command, words: &[Word]) -> Result<Split, GrammarE
         }
         split.flags.push(known.name, known.kind.check(&given)?);
     }
+    take_variables(command, &mut split)?;
     Ok(split)
+}
+
+/// Beside a template, `k=v` is one of its variables: `dm WHO --template SID 1=Maya`.
+fn take_variables(command: &Command, split: &mut Split) -> Result<(), GrammarError> {
+    let is_set = |one: &&Argument| one.stands == Stands::Flag && one.kind == Kind::Pair;
+    let set = command.arguments.iter().find(is_set).filter(|_| split.flags.has("template"));
+    let Some(set) = set else { return Ok(()) };
+    let is_pair = |word: &Word| kind::is_pair(&word.text);
+    let (pairs, others) = std::mem::take(&mut split.words).into_iter().partition(is_pair);
+    split.words = others;
+    pairs.into_iter().try_for_each(|pair: Word| {
+        split.flags.push(set.name, set.kind.check(&pair.text)?);
+        Ok(())
+    })
 }
 
 fn known_flag<'a>(command: &'a Command, name: &str) -> Result<&'a Argument, GrammarError> {

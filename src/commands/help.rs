@@ -55,15 +55,32 @@ pub(super) fn unknown(words: &[Word], prefix: &str) -> String {
         .map(|command| (strsim::damerau_levenshtein(command.words, &typed.to_lowercase()), command))
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, command)| *distance <= command.words.len() / 3);
-    match near {
-        Some((_, command)) => format!(
-            "There is no command \"{shown}\". Did you mean `{prefix} {}`? For example: `{prefix} {}`",
-            command.words, command.examples[0]
-        ),
-        None => {
-            format!("There is no command \"{shown}\". `{prefix} help` shows what you can do here.")
-        }
+    let first = typed.split(' ').next().unwrap_or_default().to_lowercase();
+    let goes_on: Vec<&str> = TABLE
+        .iter()
+        .filter_map(|command| command.words.strip_prefix(&first)?.strip_prefix(' '))
+        .collect();
+    if let Some(command) = near.map(|(_, command)| command).or_else(|| ends_in(&first)) {
+        let (words, example) = (command.words, command.examples[0]);
+        format!(
+            "There is no command \"{shown}\". Did you mean `{prefix} {words}`? For example: `{prefix} {example}`"
+        )
+    } else if goes_on.is_empty() {
+        format!("There is no command \"{shown}\". `{prefix} help` shows what you can do here.")
+    } else {
+        let words = goes_on.join(", ");
+        format!(
+            "There is no command \"{shown}\". Behind `{prefix} {first}` comes one of: {words}. `{prefix} help {first}` explains them."
+        )
     }
+}
+
+/// The one command whose last word this is: `mute` for `member mute`.
+fn ends_in(word: &str) -> Option<&'static Command> {
+    let mut all = TABLE.iter().filter(|command| {
+        command.words.strip_suffix(word).is_some_and(|before| before.ends_with(' '))
+    });
+    all.next().filter(|_| all.next().is_none())
 }
 
 #[cfg(test)]
@@ -80,6 +97,15 @@ mod tests {
             unknown(&words("group lnik CH1"), "/wa").contains("Did you mean `/wa group link`?")
         );
         assert!(unknown(&words("stauts"), "!wa").contains("Did you mean `!wa status`?"));
+        assert!(unknown(&words("mute Maya"), "/wa").contains("Did you mean `/wa member mute`?"));
         assert!(unknown(&words("make coffee"), "/wa").contains("`/wa help`"));
+    }
+
+    #[test]
+    fn half_a_command_is_told_how_it_goes_on() {
+        for half in ["inbox", "Inbox Maya"] {
+            let told = unknown(&words(half), "/wa");
+            assert!(told.contains("Behind `/wa inbox` comes one of: list, "), "{told}");
+        }
     }
 }

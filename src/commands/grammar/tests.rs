@@ -42,6 +42,22 @@ fn quotes_hold_words_together() {
 }
 
 #[test]
+fn beside_a_template_pairs_are_its_variables() {
+    for line in [
+        r#"dm Maya --template team_notice 1=Nora 2="Monday at nine""#,
+        r#"dm Maya 1=Nora --template team_notice --set 2="Monday at nine""#,
+    ] {
+        let (_, arguments) = read(line).expect(line);
+        let mut set = arguments.all("set").to_vec();
+        set.sort();
+        assert_eq!(set, ["1=Nora", "2=Monday at nine"], "{line}");
+        assert!(!arguments.has("text"), "{line}");
+    }
+    let (_, arguments) = read("dm Maya 1=2 is wrong").expect("a text");
+    assert_eq!(arguments.one("text"), Some("1=2 is wrong"));
+}
+
+#[test]
 fn flags_are_read_in_every_spelling() {
     for line in [
         "+14155550100 Maya --team Sales",
