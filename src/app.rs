@@ -26,6 +26,7 @@ use crate::contacts::{Contacts, SledContacts};
 use crate::control;
 use crate::crash::{Point, point};
 use crate::directory::Directory;
+use crate::fates::Inquiries;
 use crate::forms::CommandForms;
 use crate::http::api::{self, Api};
 use crate::http::server::{self, Bounds, Waits};
@@ -48,6 +49,7 @@ use crate::poison::{CALM, Guard};
 use crate::process;
 use crate::schedule;
 use crate::store::Folder;
+use crate::strays::Strays;
 use crate::templates::Templates;
 use crate::ticks::Ticker;
 use crate::windows::Windows;
@@ -103,8 +105,12 @@ pub async fn run(
     let (stop, tasks) = (&lifecycle.stop, &lifecycle.tasks);
     let guard = Guard::begin(ledger.clone(), CALM).await?;
     tasks.spawn(until(stop.clone(), upkeep::survive(guard.clone())));
-    let wakers =
-        Wakers { polls: polls(config), comparisons: comparisons(config), ..Wakers::new(tasks) };
+    let wakers = Wakers {
+        polls: polls(config),
+        inquiries: inquiries(config),
+        comparisons: comparisons(config),
+        ..Wakers::new(tasks)
+    };
     let signs = Arc::new(Signs::default());
     let moderation = moderation(config, &ledger).await?;
     let blocks = Arc::new(Blocks::read(&ledger).await?);
@@ -123,6 +129,14 @@ pub async fn run(
     Optouts::start(
         ledger.clone(),
         links.clone(),
+        contacts.names().clone(),
+        networks.clone(),
+        wakers.clone(),
+        stop.clone(),
+    )
+    .await?;
+    Strays::start(
+        ledger.clone(),
         contacts.names().clone(),
         networks.clone(),
         wakers.clone(),
@@ -175,6 +189,7 @@ pub async fn run(
     let windows = windows(config, &desk, &wakers);
     windows.clone().start(stop.clone()).await?;
     tasks.spawn(until(stop.clone(), windows.clone().make_up()));
+    tasks.spawn(until(stop.clone(), windows.clone().inquire()));
     tasks.spawn(until(stop.clone(), windows.expire()));
     Operations::start(desk.clone(), wakers.clone(), stop.clone(), guard.clone()).await?;
     point(Point::StartCommands);
@@ -303,19 +318,31 @@ async fn open_contacts(config: &Config, store: &Folder) -> anyhow::Result<Contac
     Ok(Contacts::open(Arc::new(store), config.contacts.names_in_memory).await?)
 }
 
-/// When conversations are asked, where Twilio does not call. A third of the calls that an account
-/// may make is for that.
+/// When conversations are asked, where Twilio does not call.
 fn polls(config: &Config) -> Option<Arc<Polls>> {
     let twilio = &config.twilio;
     (twilio.ingest == config::Ingest::Poll).then(|| {
         Polls::new(Pace {
             network: Network::Twilio,
             every: twilio.poll_interval,
-            between: Duration::from_secs(1) / (twilio.actions_per_second / 3).max(1),
+            between: between_questions(config),
             part: 10,
             quiet: Duration::ZERO,
         })
     })
+}
+
+/// When it is asked what became of messages, where Twilio does not call.
+fn inquiries(config: &Config) -> Option<Arc<Inquiries>> {
+    let twilio = &config.twilio;
+    (twilio.ingest == config::Ingest::Poll)
+        .then(|| Inquiries::new(twilio.poll_interval, between_questions(config)))
+}
+
+/// The pause between two questions of a kind: a third of the calls that an account may make is for
+/// what was said, and a third for what became of it.
+fn between_questions(config: &Config) -> Duration {
+    Duration::from_secs(1) / (config.twilio.actions_per_second / 3).max(1)
 }
 
 /// When Slack's rooms are compared with their histories.

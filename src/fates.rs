@@ -1,12 +1,16 @@
-//! What became of messages, asked for: where the hooks that tell of it may have met nobody.
+//! What became of messages, asked for: where the hooks that tell of it may have met nobody, or Twilio does
+//! not call.
+
+mod inquiries;
 
 use bytes::Bytes;
 use partyline_core::{
-    Event, EventKey, Failure, Fate, Happening, MessageId, Network, Place, Verdict,
+    Event, EventKey, Failure, Fate, Happening, MessageId, Network, Place, ReceiptStatus, Verdict,
 };
 
 use crate::ledger::{Accepted, Entry, Ledger, LedgerError, Order};
 use crate::networks::Networks;
+pub use inquiries::Inquiries;
 
 /// Why it is not known; it can be asked again.
 #[derive(Debug, thiserror::Error)]
@@ -19,38 +23,53 @@ pub enum Unlearned {
     Platform(#[from] Failure),
 }
 
-/// Asks what became of a message in a conversation on each phone, and takes it as the receipts that a
-/// hook would have told. A message that is not there any more has none.
+/// What was learned of a message.
+#[derive(Debug, Default)]
+pub struct Learned {
+    /// What the ledger has to do because of it.
+    pub accepted: Accepted,
+    /// Nothing more will be said of it: it was read, or failed, wherever it went.
+    pub ended: bool,
+}
+
+/// Asks what became of a message, in a conversation on each phone or on one phone alone, and takes it
+/// as the receipts that a hook would have told. A message that is not there any more has none.
 ///
 /// # Errors
 /// It could not be asked, or not be written down.
 pub async fn learn(
     networks: &Networks,
     ledger: &Ledger,
-    conversation: &Place,
+    place: &Place,
     message: &MessageId,
-) -> Result<Accepted, Unlearned> {
+) -> Result<Learned, Unlearned> {
     let powers = networks.get(Network::Twilio);
     let Some(groups) = powers.and_then(|powers| powers.groups.clone()) else {
-        return Ok(Accepted::default());
+        return Ok(Learned::default());
     };
-    let fates = match groups.fates(conversation, message).await {
-        Err(failure) if failure.verdict == Verdict::Never => Vec::new(),
+    let fates = match groups.fates(place, message).await {
+        Err(failure) if failure.verdict == Verdict::Never => {
+            return Ok(Learned { ended: true, ..Learned::default() });
+        }
         fates => fates?,
     };
-    let receipts = fates.into_iter().map(|fate| receipt(ledger, conversation, message, fate));
-    Ok(ledger.accept(receipts.collect()).await?)
+    let goes_on =
+        |fate: &Fate| matches!(fate.status, ReceiptStatus::Sent | ReceiptStatus::Delivered);
+    let ended = !fates.is_empty() && !fates.iter().any(goes_on);
+    let receipts = fates.into_iter().map(|fate| receipt(ledger, place, message, fate));
+    Ok(Learned { accepted: ledger.accept(receipts.collect()).await?, ended })
 }
 
-fn receipt(ledger: &Ledger, conversation: &Place, message: &MessageId, fate: Fate) -> Entry {
+fn receipt(ledger: &Ledger, place: &Place, message: &MessageId, fate: Fate) -> Entry {
     let event = Event {
         key: EventKey::new(format!("{message}:{}:looked up", fate.participant)),
-        place: conversation.clone(),
+        place: place.clone(),
         at: ledger.now(),
         ordinal: None,
         happening: Happening::Receipt {
             message: message.clone(),
-            participant: Some(fate.participant),
+            // Of what went to one phone, nobody is named but the phone.
+            participant: place.is_conversation().then_some(fate.participant),
             status: fate.status,
             error: fate.error,
         },

@@ -421,8 +421,16 @@ impl Lanes {
                     point(end.point());
                     ended.iter().for_each(|delivery| self.tell(delivery, &end));
                     self.wakers.wake(accepted);
-                    if let End::Found(Sent { id: Some(id), .. }, _) = &end {
-                        self.learn_fate(&delivery.owed.to, id).await;
+                    match (&end, &self.wakers.inquiries) {
+                        (End::Sent(Sent { id: Some(id), .. }, _), Some(inquiries))
+                            if !delivery.owed.to.is_room() =>
+                        {
+                            inquiries.went(delivery.owed.to.clone(), id.clone());
+                        }
+                        (End::Found(Sent { id: Some(id), .. }, _), _) => {
+                            self.learn_fate(&delivery.owed.to, id).await;
+                        }
+                        _ => {}
                     }
                     return true;
                 }
@@ -441,12 +449,12 @@ impl Lanes {
     /// Of what was sent before, the hooks may have met nobody: it is asked what became of it. What
     /// cannot be asked stays unknown, as where hooks are lost.
     async fn learn_fate(&self, place: &Place, message: &MessageId) {
-        if !place.is_conversation() {
+        if place.is_room() {
             return;
         }
         match fates::learn(&self.networks, &self.ledger, place, message).await {
-            Ok(accepted) => self.wakers.wake(accepted),
-            Err(why) => tracing::warn!(%place, "what became of a message is not known: {why}"),
+            Ok(learned) => self.wakers.wake(learned.accepted),
+            Err(why) => tracing::warn!(?place, "what became of a message is not known: {why}"),
         }
     }
 

@@ -56,6 +56,7 @@ mod schedules;
 mod schema;
 mod soundness;
 mod status;
+mod strays;
 mod suppressions;
 #[cfg(test)]
 mod tests;
@@ -88,7 +89,7 @@ pub use erase::{Erased, Told as ToldOf, Traces};
 pub use examine::{Finding, examine, mend};
 pub use groups::{Group, GroupChange, GroupFilter, GroupSort, fold};
 use heads::Heads;
-pub use held::{Expired, HeldMessage, HeldPhone};
+pub use held::{Expired, HeldMessage, HeldPart, HeldPhone};
 pub use holds::Hold;
 pub use inbox::{Correspondence, InboxChange, InboxStep, Stranger, Untied};
 pub use intake::Accepted;

@@ -40,6 +40,7 @@ pub mod route;
 pub mod sandbox;
 pub mod schedule;
 pub mod store;
+pub mod strays;
 pub mod telemetry;
 pub mod templates;
 pub mod ticks;

@@ -16,6 +16,7 @@ mod direct;
 mod erase;
 mod link;
 mod membership;
+mod moving;
 mod runner;
 mod template;
 mod verify;
@@ -79,6 +80,9 @@ pub enum Operation {
         who: Vec<Address>,
         /// Behind which sender, where one was named.
         sender: Option<Address>,
+        /// Whether whoever no sender is free for is taken out of another group.
+        #[serde(default)]
+        moving: bool,
     },
     /// Sends codes to people who are to be added to a group.
     SendCodes {
@@ -184,8 +188,8 @@ impl Operation {
             Self::Archive { group, tell } => archive::archive(work, &group, tell.as_deref()).await,
             Self::Unarchive(group) => archive::unarchive(work, &group).await,
             Self::Delete(group) => archive::delete(work, &group).await,
-            Self::AddMembers { group, who, sender } => {
-                membership::add(work, &group, &who, sender.as_ref()).await
+            Self::AddMembers { group, who, sender, moving } => {
+                membership::add(work, &group, &who, sender.as_ref(), moving).await
             }
             Self::SendCodes { group, who, sender } => {
                 verify::send(work, &group, &who, sender.as_ref()).await

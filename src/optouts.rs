@@ -145,7 +145,8 @@ impl Optouts {
         if let Some(address) = &work.sweep {
             let found = whereabouts(&twilio, address).await.map_err(|failure| failure.sentence)?;
             self.wakers.leaving.mark(id, found.iter().map(|one| one.conversation.clone()));
-            self.ledger.swept(id, found).await.map_err(|error| error.to_string())?;
+            let swept = self.ledger.swept(id, found).await;
+            self.wakers.wake(swept.map_err(|error| error.to_string())?);
         }
         for removal in &work.returning {
             self.put_back(&twilio, id, removal).await?;

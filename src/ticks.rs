@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::contacts::Names;
 use crate::intake::Wakers;
 use crate::invitations::Invitations;
-use crate::ledger::{Ledger, LedgerError, Owed, Receipt, TickNews};
+use crate::ledger::{Ledger, LedgerError, Owed, Receipt, TickNews, Waiting};
 use crate::links::Links;
 use crate::networks::Networks;
 use crate::policy::{is_failure, tick, told, waiting};
@@ -87,8 +87,15 @@ impl Ticker {
     async fn round(&self) -> Result<Option<Duration>, LedgerError> {
         // A network that asks to wait is not asked again for what else is due.
         let mut waiting: BTreeMap<Network, SignedDuration> = BTreeMap::new();
-        for news in self.ledger.tick_news(AT_ONCE).await? {
+        let mut told: HashSet<(String, String)> = HashSet::new();
+        for mut news in self.ledger.tick_news(AT_ONCE).await? {
+            // What is looked at together was read before any of it was told.
+            let key = |one: &Waiting| (one.address.clone(), one.sender.clone());
+            news.waiting.iter_mut().for_each(|one| one.told |= told.contains(&key(one)));
             let unsaid = !self.tell(&news).await?;
+            if !unsaid {
+                told.extend(news.waiting.iter().map(key));
+            }
             let tick = tick(&news.members, &news.receipts);
             let network = news.place.network();
             let shown = match waiting.get(&network) {
@@ -187,7 +194,8 @@ impl Ticker {
     async fn waiting(&self, news: &TickNews) -> Result<String, LedgerError> {
         let mut names = Vec::with_capacity(news.waiting.len());
         for one in &news.waiting {
-            let member = news.members.iter().find(|phone| phone.address == one.address);
+            let mut known = news.members.iter().chain(&news.departed);
+            let member = known.find(|phone| phone.address == one.address);
             let name = member.and_then(|phone| phone.name.clone());
             names.push(self.called(news, &one.address, name).await);
         }
@@ -249,7 +257,8 @@ impl Ticker {
 
     /// What a participant is called.
     async fn name(&self, news: &TickNews, participant: &str) -> String {
-        match news.members.iter().find(|phone| phone.participant == participant) {
+        let mut known = news.members.iter().chain(&news.departed);
+        match known.find(|phone| phone.participant == participant) {
             Some(phone) => self.called(news, &phone.address, phone.name.clone()).await,
             None => "somebody who has left".to_owned(),
         }

@@ -8,14 +8,13 @@
 //! what did not come goes to their phone alone, in order, from the sender that they know. Each of these
 //! is one commit, and goes out by the phone's own lane.
 
-use std::fmt::Write as _;
+mod compose;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use partyline_core::{
-    Action, Address, Backoff, Channel, Happening, Lateness, Network, Place, Speaker, Text,
-};
+use partyline_core::{Action, Address, Backoff, Channel, Lateness, Network, Place, Speaker, Text};
 use tokio_util::sync::CancellationToken;
 
 use crate::contacts::Contacts;
@@ -23,18 +22,13 @@ use crate::crash::{Point, point};
 use crate::fates::{self, Unlearned};
 use crate::intake::Wakers;
 use crate::invitations::{Invitations, NoInvitation};
-use crate::ledger::{Expired, HeldMessage, HeldPhone, Ledger, LedgerError, Owed};
+use crate::ledger::{Expired, HeldMessage, HeldPart, HeldPhone, Ledger, LedgerError, Owed};
 use crate::links::Links;
 use crate::networks::Networks;
 use crate::policy::Openness;
-use crate::route::posts;
 
 /// What is read of one phone at a time.
 const AT_ONCE: u32 = 500;
-/// Messages that a digest is at most; what was said before is counted.
-const DIGEST: usize = 20;
-/// The characters that a digest's part number takes, `(20/20) `.
-const NUMBER: usize = 8;
 /// Phones that are given up in one round.
 const ROUND: u32 = 100;
 /// How long before a start a message's hooks may have met nobody, and how many messages are asked about.
@@ -107,14 +101,25 @@ impl Windows {
                 return;
             }
         };
-        for (conversation, message) in newest {
-            match fates::learn(&self.networks, &self.ledger, &conversation, &message).await {
-                Ok(accepted) => self.wakers.wake(accepted),
+        for (place, message) in newest {
+            if let Some(inquiries) = &self.wakers.inquiries {
+                inquiries.went(place, message);
+                continue;
+            }
+            match fates::learn(&self.networks, &self.ledger, &place, &message).await {
+                Ok(learned) => self.wakers.wake(learned.accepted),
                 Err(why) => {
                     tracing::warn!("what became of the newest messages is not looked up: {why}");
                     return;
                 }
             }
+        }
+    }
+
+    /// Asks what became of what went to phones, where Twilio does not call. Runs until it is dropped.
+    pub async fn inquire(self: Arc<Self>) {
+        if let Some(inquiries) = &self.wakers.inquiries {
+            inquiries.run(&self.networks, &self.ledger, &self.wakers).await;
         }
     }
 
@@ -184,109 +189,44 @@ impl Windows {
 
     /// Lets go what is held, as far as it did not come.
     async fn release(&self, phone: &Place, held: HeldPhone) -> Result<(), Trouble> {
-        let (sure, unsure): (Vec<_>, Vec<_>) = held.messages.into_iter().partition(|one| one.sure);
-        if !unsure.is_empty() {
-            self.look_up(phone, &held.conversation, &unsure).await?;
-            // What was found not to have come is sure by now.
-            return Ok(());
-        }
-        let owed = if sure.len() > self.digest_after {
-            count("digested", sure.len());
-            self.digest(phone, &held.conversation, &sure).await
+        let Some(held) = self.looked_up(phone, held).await? else { return Ok(()) };
+        let numbers = held.messages.iter().map(|one| one.number).collect();
+        let fresh: Vec<_> = held.messages.into_iter().filter(|one| !one.again).collect();
+        let owed = if fresh.len() > self.digest_after {
+            count("digested", fresh.len());
+            self.digest(phone, &held.conversation, &fresh).await
         } else {
-            count("released", sure.len());
-            self.one_by_one(phone, &sure)
+            count("released", fresh.len());
+            self.one_by_one(phone, &fresh)
         };
-        let numbers = sure.iter().map(|one| one.number).collect();
         let accepted = self.ledger.release_held(phone, numbers, owed).await?;
         point(Point::HeldReleased);
         self.wakers.wake(accepted);
         Ok(())
     }
 
-    /// Asks Twilio what became of messages that were expected not to come. Of what it does not say that
-    /// it failed, nothing is held any more. (Should that be said later, it is held from then on.)
-    async fn look_up(
+    /// What is held, once Twilio was asked what became of all of which that is not known. Of what it
+    /// does not say that it failed, nothing is held any more. (Should that be said later, it is held
+    /// from then on.)
+    async fn looked_up(
         &self,
         phone: &Place,
-        conversation: &Place,
-        unsure: &[HeldMessage],
-    ) -> Result<(), Trouble> {
-        for message in unsure.iter().flat_map(|one| &one.messages) {
-            let learned = fates::learn(&self.networks, &self.ledger, conversation, message).await;
-            self.wakers.wake(learned?);
+        held: HeldPhone,
+    ) -> Result<Option<HeldPhone>, Trouble> {
+        let is_open = |one: &HeldMessage| !one.sure || one.parts.iter().any(HeldPart::open);
+        let asked: Vec<_> = held.messages.iter().filter(|one| !one.again && is_open(one)).collect();
+        if asked.is_empty() {
+            return Ok(Some(held));
         }
-        let numbers = unsure.iter().map(|one| one.number).collect();
-        Ok(self.ledger.not_held(phone, numbers).await?)
-    }
-
-    /// Each as it was said, under its speaker's name.
-    fn one_by_one(&self, phone: &Place, held: &[HeldMessage]) -> Vec<(i64, Owed)> {
-        let limit = self.limit();
-        let mut owed = Vec::new();
-        for one in held {
-            let Some(event) = &one.event else { continue };
-            let Happening::Message { speaker, content, .. } = &event.happening else { continue };
-            let parts = posts((&event.place, event.at), speaker, content, phone, limit);
-            owed.extend(parts.into_iter().map(|part| (one.number, part)));
-        }
-        owed
-    }
-
-    /// All of it in few messages, the newest whole.
-    async fn digest(
-        &self,
-        phone: &Place,
-        conversation: &Place,
-        held: &[HeldMessage],
-    ) -> Vec<(i64, Owed)> {
-        let Some(last) = held.last() else { return Vec::new() };
-        let now = self.ledger.now();
-        let limit = self.limit().saturating_sub(NUMBER);
-        let mut lines = Vec::new();
-        // From the newest back, as much as has room.
-        let (mut room, mut older) = (limit * (DIGEST - 1), 0);
-        for one in held.iter().rev() {
-            let Some(event) = &one.event else { continue };
-            let Happening::Message { speaker, content, .. } = &event.happening else { continue };
-            let name = self.called(speaker, &event.place).await;
-            let words = content.in_words().plain;
-            let line = format!("[{}] {name}: {words}", self.lateness.words(event.at, now));
-            match room.checked_sub(line.chars().count() + 1) {
-                Some(left) if older == 0 => {
-                    room = left;
-                    lines.push(line);
-                }
-                _ => older += 1,
+        for one in &asked {
+            for part in one.parts.iter().filter(|part| part.open()) {
+                let (place, message) = (&one.conversation, &part.message);
+                let learned = fates::learn(&self.networks, &self.ledger, place, message).await;
+                self.wakers.wake(learned?.accepted);
             }
         }
-        let mut text = format!("{} messages since you last wrote", held.len());
-        let group = self.ledger.group(conversation).await.ok().flatten();
-        if let Some(group) = group {
-            let _ = write!(text, " in \"{}\"", group.name());
-        }
-        text.push(':');
-        if older > 0 {
-            let _ = write!(text, "\n({older} earlier ones are not shown.)");
-        }
-        for line in lines.iter().rev() {
-            text.push('\n');
-            text.push_str(line);
-        }
-        let parts = Text::plain(text).split(limit);
-        let of = parts.len();
-        let number = |(at, part): (usize, Text)| {
-            let front = if of > 1 { format!("({}/{of}) ", at + 1) } else { String::new() };
-            let owed = Owed {
-                to: phone.clone(),
-                from: conversation.clone(),
-                speaker: None,
-                at: now,
-                action: Action::Notice { text: Text::plain(format!("{front}{}", part.plain)) },
-            };
-            (last.number, owed)
-        };
-        parts.into_iter().enumerate().map(number).collect()
+        self.ledger.not_held(phone, asked.iter().map(|one| one.number).collect()).await?;
+        Ok(self.ledger.held_for(phone, AT_ONCE).await?)
     }
 
     /// Gives up what was held for too long, and tells the rooms.
@@ -324,10 +264,6 @@ impl Windows {
             action: Action::Notice { text: Text::plain(text.clone()) },
         };
         self.links.others(&expired.conversation).into_iter().map(notice).collect()
-    }
-
-    fn limit(&self) -> usize {
-        self.networks.limits().get(&Network::Twilio).copied().unwrap_or(usize::MAX)
     }
 
     /// What somebody is called now.

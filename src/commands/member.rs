@@ -19,14 +19,16 @@ pub(super) const ADD: Command = Command {
         WHO,
         Argument::flag("sender", Kind::Word("ADDRESS")),
         Argument::switch("verify"),
+        Argument::switch("move"),
     ],
     right: Right::Manager,
-    help: "Adds people to a group: numbers, whatsapp:+…, client:…, or contacts by name; several with spaces, commas or line breaks between them. With --verify, each is sent a code first, and is added once they have told it (member verify).",
+    help: "Adds people to a group: numbers, whatsapp:+…, client:…, or contacts by name; several with spaces, commas or line breaks between them. With --verify, each is sent a code first, and is added once they have told it (member verify). With --move, somebody for whom no sender is free is taken out of another group that you manage.",
     examples: &[
         "member add +14155550101",
         "member add \"Spring launch\" +14155550101 \"Maya Lopez\"",
         "member add +1 415 555 0101, Maya Lopez, whatsapp:+14155550103",
         "member add +14155550101 --verify",
+        "member add +14155550101 --move",
     ],
     run: |call| Box::pin(add(call)),
 };
@@ -72,7 +74,8 @@ async fn add(call: Call) -> Result<Outcome, LedgerError> {
         Err(sentence) => return Ok(Outcome::Refused(sentence)),
     };
     if !call.arguments.has("verify") {
-        return Ok(Outcome::Operation(Operation::AddMembers { group, who, sender }));
+        let moving = call.arguments.has("move");
+        return Ok(Outcome::Operation(Operation::AddMembers { group, who, sender, moving }));
     }
     Ok(can_verify(&call).unwrap_or(Outcome::Operation(Operation::SendCodes { group, who, sender })))
 }

@@ -1,6 +1,6 @@
 //! What is remembered of an event beside the ledger's rows of it: who is where, and who is called what.
 
-use partyline_core::{Address, Event, Happening, MemberChange, Place};
+use partyline_core::{Address, Event, Happening, MemberChange};
 
 use super::Door;
 use crate::ledger::{LedgerError, StoredParticipant};
@@ -16,11 +16,11 @@ impl Door {
                     }
                     self.ledger.note_participants(vec![participant]).await?;
                 }
-                Note::Gone { conversation, sid, address } => {
-                    if let Some(address) = address {
-                        self.names.forget_member(&conversation, &address);
+                Note::Gone(participant) => {
+                    if let Some(address) = &participant.address {
+                        self.names.forget_member(&participant.conversation, address);
                     }
-                    self.ledger.forget_participant(&conversation, &sid).await?;
+                    self.ledger.forget_participant(participant).await?;
                 }
                 Note::ProfileName { address, name } => {
                     // Every message brings it; it is written down where it is new.
@@ -37,28 +37,25 @@ impl Door {
 /// What is remembered of an event beside the ledger's rows of it.
 pub(super) enum Note {
     Here(StoredParticipant),
-    Gone { conversation: Place, sid: String, address: Option<Address> },
+    Gone(StoredParticipant),
     ProfileName { address: Address, name: String },
 }
 
 /// What is remembered of this one.
 pub(super) fn note(event: &Event) -> Option<Note> {
     match &event.happening {
-        Happening::Member { change: MemberChange::Removed, participant, address, .. } => {
-            Some(Note::Gone {
-                conversation: event.place.clone(),
-                sid: participant.clone(),
-                address: address.clone(),
-            })
-        }
-        Happening::Member { participant, address, sender, name, .. } => {
-            Some(Note::Here(StoredParticipant {
+        Happening::Member { change, participant, address, sender, name, .. } => {
+            let participant = StoredParticipant {
                 conversation: event.place.clone(),
                 sid: participant.clone(),
                 address: address.clone(),
                 sender: sender.clone(),
                 name: name.clone(),
-            }))
+            };
+            Some(match change {
+                MemberChange::Removed => Note::Gone(participant),
+                MemberChange::Added | MemberChange::Updated => Note::Here(participant),
+            })
         }
         Happening::Wrote { address, name: Some(name), .. } => {
             Some(Note::ProfileName { address: address.clone(), name: name.clone() })

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::catchup::Polls;
+use crate::fates::Inquiries;
 use crate::keyed::Keyed;
 use crate::ledger::{Accepted, Lane};
 use crate::optouts::Leaving;
@@ -32,10 +33,14 @@ pub struct Wakers {
     pub strangers: Arc<Notify>,
     /// Phones for which something is held.
     pub phones: Arc<Keyed<Place>>,
+    /// Conversations with receipts of people whom nobody knows.
+    pub strays: Arc<Keyed<Place>>,
     /// Told when there is news of how far messages came.
     pub ticks: Arc<Notify>,
     /// Told of what is said to conversations, where they have to be asked for answers.
     pub polls: Option<Arc<Polls>>,
+    /// Told of what went to phones, where it has to be asked what became of it.
+    pub inquiries: Option<Arc<Inquiries>>,
     /// Told of what is said in Slack's rooms, which are compared with their histories.
     pub comparisons: Option<Arc<Polls>>,
 }
@@ -54,8 +59,10 @@ impl Wakers {
             inbox: Keyed::new(tasks.clone()),
             strangers: Arc::default(),
             phones: Keyed::new(tasks.clone()),
+            strays: Keyed::new(tasks.clone()),
             ticks: Arc::default(),
             polls: None,
+            inquiries: None,
             comparisons: None,
         }
     }
@@ -94,6 +101,9 @@ impl Wakers {
         }
         for phone in accepted.phones {
             self.phones.wake(phone);
+        }
+        for place in accepted.strays {
+            self.strays.wake(place);
         }
         for place in accepted.renamed {
             self.names.wake(place);

@@ -11,7 +11,7 @@ use super::heads::{Found, Row};
 use super::inbox;
 use super::intake::{insert_owed, map_message, note_own};
 use super::mark::key_of;
-use super::receipts;
+use super::receipts::{self, Origin};
 use super::suppressions;
 use super::{Accepted, Lane, Ledger, LedgerError, Owed, from_json, timestamp};
 use crate::crash::{Point, point};
@@ -276,23 +276,26 @@ impl Ledger {
             .threads
             .write(move |writing| {
                 let mut accepted = Accepted::default();
-                let mut event = None;
+                let mut origin = None;
                 for number in &numbers {
                     let of: i64 = writing
                         .connection
                         .prepare_cached(
+                            // What was held for a phone may be refused once more.
                             "UPDATE deliveries
-                             SET state = 1, reason = NULL, sentence = NULL, owed = NULL
+                             SET state = 1, reason = NULL, sentence = NULL,
+                                 owed = CASE WHEN ?2 AND EXISTS (SELECT 1 FROM held
+                                     WHERE held.event = deliveries.event) THEN owed END
                              WHERE id = ?1 RETURNING event",
                         )?
-                        .query_row([number], |row| row.get(0))?;
+                        .query_row(params![number, place.is_phone()], |row| row.get(0))?;
                     let Some(id) = &sent.id else { continue };
                     let row = place_id(writing, &place)?;
                     map_message(writing, row, id, of, Some(*number))?;
-                    event = Some(of);
+                    origin = Some(Origin { event: of, delivery: Some(*number) });
                 }
-                if let (Some(id), Some(event), false) = (&sent.id, event, place.is_room()) {
-                    receipts::claim(writing, &place, id, event, now, &mut accepted)?;
+                if let (Some(id), Some(of), false) = (&sent.id, origin, place.is_room()) {
+                    receipts::claim(writing, &place, id, &of, now, &mut accepted)?;
                 }
                 if let Some(id) = sent.id.as_ref().filter(|_| place.is_conversation()) {
                     note_own(writing, &place, id, sent.ordinal, now, &mut accepted)?;

@@ -14,6 +14,8 @@ pub(super) enum Old {
     Audit,
     /// Broadcasts that are over.
     Broadcasts,
+    /// Who left conversations.
+    Departed,
     /// Receipts of messages that never became known.
     Orphans,
     Profiles,
@@ -35,6 +37,10 @@ impl Old {
             Self::Broadcasts => {
                 "DELETE FROM broadcasts WHERE event IN
                      (SELECT event FROM broadcasts WHERE ended < ?1 LIMIT ?2)"
+            }
+            Self::Departed => {
+                "DELETE FROM departed WHERE (conversation, sid) IN
+                     (SELECT conversation, sid FROM departed WHERE at < ?1 ORDER BY at LIMIT ?2)"
             }
             Self::Orphans => {
                 "DELETE FROM receipts WHERE event = 0 AND at < ?1 AND message IN
@@ -107,8 +113,8 @@ impl Ledger {
             .await
     }
 
-    /// Deletes rows of the audit older than this, answers to the operator's commands and receipts of
-    /// messages that nobody knows older than that, and threads in which nothing was said for
+    /// Deletes rows of the audit older than this, answers to the operator's commands, receipts of
+    /// messages that nobody knows and who left conversations older than that, and threads in which nothing was said for
     /// [`LIVELY`]; a bounded number at a time; whether there may be more.
     ///
     /// # Errors
@@ -125,6 +131,7 @@ impl Ledger {
                 let rows = [
                     Old::Audit.delete(writing.connection, audit)?,
                     Old::Answers.delete(writing.connection, answers)?,
+                    Old::Departed.delete(writing.connection, answers)?,
                     Old::Orphans.delete(writing.connection, answers)?,
                     Old::Threads.delete(writing.connection, threads)?,
                 ];

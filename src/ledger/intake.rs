@@ -48,6 +48,8 @@ pub struct Accepted {
     pub strangers: bool,
     /// Phones for which something is held, and of which there is news.
     pub phones: Vec<Place>,
+    /// Conversations with receipts of people whom nobody knows.
+    pub strays: Vec<Place>,
 }
 
 impl Ledger {
@@ -195,7 +197,7 @@ fn accept_one(writing: &Writing<'_>, entry: &Entry, now: i64, accepted: &mut Acc
     let position = matches!(turn, Turn::Now).then(|| writing.next_position());
     let key = Key::of(event);
     let told = follow(writing, entry, now, accepted)?;
-    windows::follow(writing, event, accepted)?;
+    windows::follow(writing, entry, accepted)?;
     held::hold(writing, entry, row, now, accepted)?;
     let wrote = matches!(event.happening, Happening::Wrote { .. });
     // What of an untied conversation does not wait for a thread goes nowhere.

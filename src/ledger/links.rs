@@ -150,29 +150,6 @@ impl Ledger {
             .await
     }
 
-    /// Forgets a participant who left.
-    ///
-    /// # Errors
-    /// Nothing was changed.
-    pub async fn forget_participant(
-        &self,
-        conversation: &Place,
-        sid: &str,
-    ) -> Result<(), LedgerError> {
-        let (conversation, sid) = (conversation.to_string(), sid.to_owned());
-        self.threads
-            .write(move |writing| {
-                writing
-                    .connection
-                    .prepare_cached(
-                        "DELETE FROM participants WHERE conversation = ?1 AND sid = ?2",
-                    )?
-                    .execute([&conversation, &sid])
-                    .map(drop)
-            })
-            .await
-    }
-
     /// The conversations of which members are known.
     ///
     /// # Errors

@@ -1,11 +1,15 @@
-//! Members of a group, with what is known of each; and by which senders somebody was met.
+//! Members of a group, with what is known of each; by which senders somebody was met; and, for a while,
+//! those who have left.
 
 use jiff::Timestamp;
 use partyline_core::{Address, Place};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension, params};
 
+use super::threads::Writing;
 use super::{Ledger, LedgerError, StoredParticipant, timestamp};
 use crate::policy::Met;
+
+type Sql<T> = Result<T, rusqlite::Error>;
 
 /// A member of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,11 +25,7 @@ pub struct Member {
 }
 
 /// Whether somebody is known to be in a conversation behind this sender.
-pub(super) fn is_member(
-    connection: &Connection,
-    address: &Address,
-    sender: &Address,
-) -> Result<bool, rusqlite::Error> {
+pub(super) fn is_member(connection: &Connection, address: &Address, sender: &Address) -> Sql<bool> {
     connection
         .prepare_cached("SELECT 1 FROM participants WHERE address = ?1 AND sender = ?2")?
         .exists([address.as_str(), sender.as_str()])
@@ -35,7 +35,7 @@ pub(super) fn is_member(
 const AT_ONCE: usize = 500;
 
 /// The ways in which somebody was met, whoever they last wrote to first.
-fn ways(connection: &Connection, key: &str) -> Result<Vec<(Address, Address)>, rusqlite::Error> {
+fn ways(connection: &Connection, key: &str) -> Sql<Vec<(Address, Address)>> {
     let Ok(address) = key.parse::<Address>() else { return Ok(Vec::new()) };
     let mut ways: Vec<(Option<i64>, Address, Address)> = Vec::new();
     for form in address.forms() {
@@ -53,6 +53,71 @@ fn ways(connection: &Connection, key: &str) -> Result<Vec<(Address, Address)>, r
     }
     ways.sort_by_key(|(heard, ..)| std::cmp::Reverse(*heard));
     Ok(ways.into_iter().map(|(_, address, sender)| (address, sender)).collect())
+}
+
+/// Whose phone it is.
+pub(super) struct Whose {
+    pub(super) address: String,
+    pub(super) sender: Option<String>,
+}
+
+/// Whose phone a participant of a conversation is, or was until they left not long ago; of a phone
+/// that is a place of its own, its own. `None` where nobody knows.
+pub(super) fn whose(
+    connection: &Connection,
+    place: &Place,
+    participant: &str,
+) -> Sql<Option<Whose>> {
+    if let Some((sender, address)) = place.as_phone() {
+        let (address, sender) = (address.to_string(), Some(sender.to_string()));
+        return Ok(Some(Whose { address, sender }));
+    }
+    connection
+        .prepare_cached(
+            "SELECT address, sender FROM participants
+             WHERE conversation = ?1 AND sid = ?2 AND address IS NOT NULL
+             UNION ALL
+             SELECT address, sender FROM departed WHERE conversation = ?1 AND sid = ?2
+             LIMIT 1",
+        )?
+        .query_row([&place.to_string(), participant], |row| {
+            Ok(Whose { address: row.get(0)?, sender: row.get(1)? })
+        })
+        .optional()
+}
+
+/// The sender that serves a participant, who is known by SID or address.
+pub(super) fn sender_of(
+    connection: &Connection,
+    conversation: &Place,
+    participant: &str,
+) -> Sql<Option<Address>> {
+    let found: Option<Option<String>> = connection
+        .prepare_cached(
+            "SELECT sender FROM participants
+             WHERE conversation = ?1 AND (sid = ?2 OR address = ?2)",
+        )?
+        .query_row([&conversation.to_string(), participant], |row| row.get(0))
+        .optional()?;
+    Ok(found.flatten().and_then(|sender| sender.parse().ok()))
+}
+
+/// Somebody is in a conversation no more. Receipts of what was said before may still come, so it is
+/// kept for a while whose phone it was.
+pub(super) fn depart(writing: &Writing<'_>, conversation: &str, sid: &str, now: i64) -> Sql<()> {
+    writing
+        .connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO departed (conversation, sid, address, sender, name, at)
+             SELECT conversation, sid, address, sender, name, ?3 FROM participants
+             WHERE conversation = ?1 AND sid = ?2 AND address IS NOT NULL",
+        )?
+        .execute(params![conversation, sid, now])?;
+    writing
+        .connection
+        .prepare_cached("DELETE FROM participants WHERE conversation = ?1 AND sid = ?2")?
+        .execute([conversation, sid])
+        .map(drop)
 }
 
 impl Ledger {
@@ -78,6 +143,39 @@ impl Ledger {
             met.extend(found.await?);
         }
         Ok(met)
+    }
+
+    /// Notes that somebody has left a conversation.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub async fn forget_participant(&self, gone: StoredParticipant) -> Result<(), LedgerError> {
+        let now = self.now_ms();
+        self.threads
+            .write(move |writing| {
+                let conversation = gone.conversation.to_string();
+                depart(writing, &conversation, &gone.sid, now)?;
+                let Some(address) = &gone.address else { return Ok(()) };
+                // Somebody who was never known until the end.
+                let sender = gone.sender.as_ref().map(Address::as_str);
+                writing
+                    .connection
+                    .prepare_cached(
+                        "INSERT OR IGNORE INTO departed
+                             (conversation, sid, address, sender, name, at)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    )?
+                    .execute(params![
+                        conversation,
+                        gone.sid,
+                        address.as_str(),
+                        sender,
+                        gone.name,
+                        now
+                    ])
+                    .map(drop)
+            })
+            .await
     }
 
     /// The members of a group that are known.
@@ -123,7 +221,7 @@ impl Ledger {
         group: &Place,
         present: Vec<String>,
     ) -> Result<(), LedgerError> {
-        let group = group.to_string();
+        let (group, now) = (group.to_string(), self.now_ms());
         self.threads
             .write(move |writing| {
                 let known: Vec<String> = writing
@@ -131,11 +229,8 @@ impl Ledger {
                     .prepare_cached("SELECT sid FROM participants WHERE conversation = ?1")?
                     .query_map([&group], |row| row.get(0))?
                     .collect::<Result<_, _>>()?;
-                let mut forget = writing.connection.prepare_cached(
-                    "DELETE FROM participants WHERE conversation = ?1 AND sid = ?2",
-                )?;
-                let gone = known.iter().filter(|sid| !present.contains(sid));
-                gone.into_iter().try_for_each(|sid| forget.execute([&group, sid]).map(drop))
+                let mut gone = known.iter().filter(|sid| !present.contains(sid));
+                gone.try_for_each(|sid| depart(writing, &group, sid, now))
             })
             .await
     }

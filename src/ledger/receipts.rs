@@ -2,15 +2,17 @@
 //!
 //! A receipt is not kept as an event: what it says is one row that only ever moves on, so that a
 //! repeat, or an older one that comes later, changes nothing. One that comes before its send has
-//! returned, when nobody knows yet which message it is of, waits as a receipt of event 0.
+//! returned, when nobody knows yet which message it is of, waits as a receipt of event 0. One that
+//! failed for somebody whom nobody knows yet waits as a stray (`strays.rs`).
 
+use jiff::Timestamp;
 use partyline_core::{Event, Happening, MessageId, Place, ReceiptStatus};
 use rusqlite::{OptionalExtension, params};
 
 use super::cursors::place_id;
-use super::held::{self, Fate};
+use super::members::{Whose, whose};
 use super::threads::Writing;
-use super::{Accepted, broadcasts, suppressions};
+use super::{Accepted, Ledger, LedgerError, broadcasts, held, strays, suppressions};
 
 type Sql<T> = Result<T, rusqlite::Error>;
 
@@ -78,17 +80,91 @@ pub(super) fn take(
     }
     accepted.fresh += 1;
     note_member(writing, &event.place, participant, *status, *error)?;
-    suppressions::learn(writing, &event.place, participant, (*status, *error), event.at, accepted)?;
-    if let Some(of) = of {
-        let fate = Fate { conversation: &event.place, participant, status: *status, error: *error };
-        held::learn(writing, of.event, &fate, now, accepted)?;
-        // Of what a phone said, only that somebody does not get it is told.
-        let failed = matches!(status, ReceiptStatus::Undelivered | ReceiptStatus::Failed);
-        if (of.ours || failed) && !broadcasts::is_one(writing.connection, of.event)? {
-            look_at(writing, of.event, now, accepted)?;
-        }
+    let fate = Fate { place: &event.place, participant, status: *status, error: *error };
+    let whose = fate.whose(writing)?;
+    if whose.is_none() && fate.failed() && !participant.is_empty() {
+        return strays::wait(writing, &event.place, participant, message, event.at, accepted)
+            .map(|()| true);
     }
+    learn(writing, &fate, whose.as_ref(), of.as_ref(), (event.at, now), accepted)?;
     Ok(true)
+}
+
+/// What a receipt says became of a message.
+pub(super) struct Fate<'a> {
+    /// The conversation, or the phone, that it stands in.
+    pub(super) place: &'a Place,
+    pub(super) participant: &'a str,
+    pub(super) status: ReceiptStatus,
+    pub(super) error: Option<u32>,
+}
+
+impl Fate<'_> {
+    pub(super) fn came(&self) -> bool {
+        matches!(self.status, ReceiptStatus::Delivered | ReceiptStatus::Read)
+    }
+
+    pub(super) fn failed(&self) -> bool {
+        matches!(self.status, ReceiptStatus::Undelivered | ReceiptStatus::Failed)
+    }
+
+    /// Whose phone it is of, where something follows from that.
+    fn whose(&self, writing: &Writing<'_>) -> Sql<Option<Whose>> {
+        if !self.came() && !self.failed() {
+            return Ok(None);
+        }
+        whose(writing.connection, self.place, self.participant)
+    }
+}
+
+/// Takes what follows from a receipt: somebody wants no more messages, it is held for them, or people
+/// are shown and told what became of it.
+fn learn(
+    writing: &Writing<'_>,
+    fate: &Fate<'_>,
+    whose: Option<&Whose>,
+    of: Option<&Origin>,
+    (at, now): (Timestamp, i64),
+    accepted: &mut Accepted,
+) -> Sql<()> {
+    if let Some(whose) = whose {
+        suppressions::learn(writing, fate, whose, at, accepted)?;
+    }
+    let Some(of) = of else { return Ok(()) };
+    if let Some(whose) = whose {
+        held::learn(writing, of, fate, whose, now, accepted)?;
+    }
+    // Of what a phone said, only that somebody does not get it is told.
+    let told = of.delivery.is_some() || fate.failed();
+    if told && !broadcasts::is_one(writing.connection, of.event)? {
+        look_at(writing, of.event, now, accepted)?;
+    }
+    Ok(())
+}
+
+/// It is known by now whose a receipt is that waited for that, or that nobody will know.
+pub(super) fn settle(
+    writing: &Writing<'_>,
+    (place, participant, message): (&Place, &str, &MessageId),
+    whose: Option<&Whose>,
+    (at, now): (Timestamp, i64),
+    accepted: &mut Accepted,
+) -> Sql<()> {
+    let of = origin(writing, place, message)?;
+    let event = of.as_ref().map_or(0, |of| of.event);
+    let known: Option<(i64, Option<u32>)> = writing
+        .connection
+        .prepare_cached(
+            "SELECT rank, error FROM receipts
+             WHERE event = ?1 AND message = ?2 AND participant = ?3",
+        )?
+        .query_row(params![event, message.as_str(), participant], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    let Some((rank, error)) = known else { return Ok(()) };
+    let fate = Fate { place, participant, status: status(rank), error };
+    learn(writing, &fate, whose, of.as_ref(), (at, now), accepted)
 }
 
 /// A message of ours is known by now: the receipts that came before are its own.
@@ -96,10 +172,11 @@ pub(super) fn claim(
     writing: &Writing<'_>,
     place: &Place,
     message: &MessageId,
-    event: i64,
+    of: &Origin,
     now: i64,
     accepted: &mut Accepted,
 ) -> Sql<()> {
+    let event = of.event;
     let early: Vec<(String, i64, Option<u32>)> = writing
         .connection
         .prepare_cached(
@@ -111,9 +188,10 @@ pub(super) fn claim(
         })?
         .collect::<Result<_, _>>()?;
     for (participant, rank, error) in &early {
-        let (participant, status) = (participant.as_str(), status(*rank));
-        let fate = Fate { conversation: place, participant, status, error: *error };
-        held::learn(writing, event, &fate, now, accepted)?;
+        let fate = Fate { place, participant, status: status(*rank), error: *error };
+        if let Some(whose) = fate.whose(writing)? {
+            held::learn(writing, of, &fate, &whose, now, accepted)?;
+        }
     }
     let news = !early.is_empty() || held::is_held(writing.connection, event)?;
     if !news || broadcasts::is_one(writing.connection, event)? {
@@ -141,21 +219,25 @@ pub(super) fn look_at(
         .map(drop)
 }
 
-struct Origin {
-    event: i64,
-    ours: bool,
+/// What a message was said because of.
+pub(super) struct Origin {
+    pub(super) event: i64,
+    /// The delivery that it is of, where it is ours.
+    pub(super) delivery: Option<i64>,
 }
 
 /// What a message in a conversation was said because of.
-fn origin(writing: &Writing<'_>, place: &Place, message: &MessageId) -> Sql<Option<Origin>> {
+pub(super) fn origin(
+    writing: &Writing<'_>,
+    place: &Place,
+    message: &MessageId,
+) -> Sql<Option<Origin>> {
     let place = place_id(writing, place)?;
     writing
         .connection
-        .prepare_cached(
-            "SELECT event, delivery IS NOT NULL FROM messages WHERE place = ?1 AND message = ?2",
-        )?
+        .prepare_cached("SELECT event, delivery FROM messages WHERE place = ?1 AND message = ?2")?
         .query_row(params![place, message.as_str()], |row| {
-            Ok(Origin { event: row.get(0)?, ours: row.get(1)? })
+            Ok(Origin { event: row.get(0)?, delivery: row.get(1)? })
         })
         .optional()
 }
@@ -176,4 +258,44 @@ fn note_member(
         )?
         .execute(params![place.to_string(), participant, status.as_str(), error])
         .map(drop)
+}
+
+impl Ledger {
+    /// The newest messages that went to conversations and phones since then, each with its place, of which
+    /// no receipt came of any member that it came or failed: at most `limit`, among as many times ten
+    /// deliveries.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn untold_since(
+        &self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(Place, MessageId)>, LedgerError> {
+        self.threads
+            .read(move |connection| {
+                let rows: Vec<(String, String)> = connection
+                    .prepare_cached(
+                        "WITH newest AS (SELECT id, event, lane FROM
+                             (SELECT id, event, lane, state, since FROM deliveries
+                              ORDER BY id DESC LIMIT ?2 * 10)
+                             WHERE state = 1 AND since >= ?1 AND lane LIKE 'twilio:%')
+                         SELECT newest.lane, messages.message FROM newest
+                         JOIN messages ON messages.event = newest.event
+                             AND messages.delivery = newest.id
+                         WHERE NOT EXISTS (SELECT 1 FROM receipts
+                             WHERE receipts.event = newest.event
+                               AND receipts.message = messages.message AND receipts.rank > 1)
+                         LIMIT ?2",
+                    )?
+                    .query_map(params![since.as_millisecond(), limit], |row| {
+                        Ok((row.get(0)?, row.get(1)?))
+                    })?
+                    .collect::<Result<_, _>>()?;
+                let place =
+                    |(lane, id): (String, String)| Some((lane.parse().ok()?, MessageId::new(id)));
+                Ok(rows.into_iter().filter_map(place).collect())
+            })
+            .await
+    }
 }

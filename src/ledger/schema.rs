@@ -10,6 +10,7 @@ use crate::crash::{Point, point};
 const STEPS: &[&str] = &[
     STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9, STEP_10, STEP_11,
     STEP_12, STEP_13, STEP_14, STEP_15, STEP_16, STEP_17, STEP_18, STEP_19, STEP_20, STEP_21,
+    STEP_22,
 ];
 
 const STEP_1: &str = "
@@ -518,6 +519,35 @@ CREATE INDEX links_conversation ON links (conversation);
 CREATE INDEX inbox_open ON inbox (conversation) WHERE state = 1;
 CREATE INDEX inbox_unread ON inbox (conversation) WHERE state = 1 AND unread > 0;
 CREATE INDEX inbox_closed ON inbox (at) WHERE state = 0;
+";
+
+/// Failed receipts of participants whom nobody knows yet (`at` is when they failed), until it was asked
+/// who they are, and what such people are to be answered (`participant` is their address then); and who
+/// was in a conversation until not long ago. Deliveries have one more state: 5 refused at a phone outside
+/// of the window, and sent again when that opens.
+const STEP_22: &str = "
+CREATE TABLE strays (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    conversation TEXT NOT NULL,
+    participant TEXT NOT NULL,
+    message TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    answer TEXT,
+    UNIQUE (participant, message)
+) STRICT;
+CREATE INDEX strays_in ON strays (conversation, id);
+
+CREATE TABLE departed (
+    conversation TEXT NOT NULL,
+    sid TEXT NOT NULL,
+    address TEXT NOT NULL,
+    sender TEXT,
+    name TEXT,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (conversation, sid)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX departed_address ON departed (address);
+CREATE INDEX departed_at ON departed (at);
 ";
 
 /// The version of the ledger that this program writes.

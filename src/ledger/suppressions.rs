@@ -10,18 +10,18 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
-use partyline_core::{
-    Action, Address, Channel, Failure, Happening, MemberChange, Place, ReceiptStatus, Text,
-};
-use rusqlite::{Connection, OptionalExtension, params};
+use partyline_core::{Address, Place};
+use rusqlite::{Connection, params};
 use sha2::Sha256;
 
-use super::members::is_member;
 use super::threads::Writing;
-use super::{Accepted, Entry, Owed};
+use super::{Accepted, held};
 use crate::policy::Wish;
 
+mod heed;
 mod keep;
+
+pub(super) use heed::{answer, heed, learn, refused};
 
 type Sql<T> = Result<T, rusqlite::Error>;
 
@@ -169,135 +169,6 @@ pub(super) fn id_under(secret: &str, address: &Address) -> String {
     hash.finalize().into_bytes()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Obeys what an event says of who wants messages, and gives what the person is answered.
-pub(super) fn heed(
-    writing: &Writing<'_>,
-    entry: &Entry,
-    accepted: &mut Accepted,
-) -> Sql<Option<Owed>> {
-    let (connection, event) = (writing.connection, &entry.event);
-    match (&event.happening, &entry.plea) {
-        (Happening::Message { speaker, .. }, Some(plea)) => {
-            let Some(address) = speaker.address() else { return Ok(None) };
-            let participant = speaker.participant.as_deref().unwrap_or(address.as_str());
-            let sender = member(connection, &event.place, participant, "sender")?;
-            let (at, source) = (event.at.as_millisecond(), event.place.id());
-            let heeded = obey(writing, &address, plea.what, (at, source), accepted)?;
-            Ok(sender.filter(|_| heeded).and_then(|sender| answer(&sender, &address, entry, plea)))
-        }
-        // Who is in a conversation behind that sender is heard there. Elsewhere it comes after what
-        // came before it, whatever our clock says.
-        (Happening::Wrote { address, sender: Some(sender), .. }, Some(plea))
-            if !is_member(connection, address, sender)? =>
-        {
-            let at = latest(connection, address)?.max(event.at.as_millisecond());
-            let heeded = obey(writing, address, plea.what, (at, sender.as_str()), accepted)?;
-            Ok(if heeded { answer(sender, address, entry, plea) } else { None })
-        }
-        // Somebody put them into a group, in Twilio's console for example.
-        (
-            Happening::Member {
-                change: MemberChange::Added, address: Some(address), sender, ..
-            },
-            _,
-        ) if address.channel() != Channel::Client => {
-            let id = id_of(connection, address)?;
-            if in_force(connection, &id)? {
-                let removal = Removal {
-                    conversation: event.place.clone(),
-                    address: address.clone(),
-                    sender: sender.clone(),
-                };
-                remove(writing, &id, &removal)?;
-                accepted.opted(id, vec![event.place.clone()]);
-            }
-            Ok(None)
-        }
-        _ => Ok(None),
-    }
-}
-
-/// Does what somebody asks for; whether there is something to answer.
-fn obey(
-    writing: &Writing<'_>,
-    address: &Address,
-    what: Wish,
-    (at, source): (i64, &str),
-    accepted: &mut Accepted,
-) -> Sql<bool> {
-    match what {
-        Wish::Stop => suppress(writing, address, (How::Said, source), at, accepted),
-        Wish::Start => restore(writing, address, at, accepted),
-        Wish::Help => Ok(true),
-    }
-}
-
-/// The answer, from the sender that was written to. It comes from nowhere but their own phone: by
-/// that it is known as what may be sent to somebody who wants no messages.
-fn answer(sender: &Address, address: &Address, entry: &Entry, plea: &Plea) -> Option<Owed> {
-    let phone = Place::phone(sender, address);
-    Some(Owed {
-        to: phone.clone(),
-        from: phone,
-        speaker: None,
-        at: entry.event.at,
-        action: Action::Notice { text: Text::plain(plea.answer.clone()?) },
-    })
-}
-
-/// Learns from a receipt that somebody wants no more messages.
-pub(super) fn learn(
-    writing: &Writing<'_>,
-    place: &Place,
-    participant: &str,
-    (status, error): (ReceiptStatus, Option<u32>),
-    at: Timestamp,
-    accepted: &mut Accepted,
-) -> Sql<()> {
-    let failed = matches!(status, ReceiptStatus::Undelivered | ReceiptStatus::Failed);
-    let Some(how) = error.filter(|_| failed).and_then(How::of_error) else { return Ok(()) };
-    let address = match place.as_phone() {
-        Some((_, address)) => Some(address),
-        None => member(writing.connection, place, participant, "address")?,
-    };
-    let Some(address) = address else { return Ok(()) };
-    suppress(writing, &address, (how, place.id()), at.as_millisecond(), accepted).map(drop)
-}
-
-/// Learns from a refusal to send to one phone that its owner wants no more messages.
-pub(super) fn refused(
-    writing: &Writing<'_>,
-    to: &Place,
-    failure: &Failure,
-    now: i64,
-    accepted: &mut Accepted,
-) -> Sql<()> {
-    let code = failure.code.as_deref().and_then(|code| code.parse().ok());
-    match (to.as_phone(), code.and_then(How::of_error)) {
-        (Some((sender, address)), Some(how)) => {
-            suppress(writing, &address, (how, sender.as_str()), now, accepted).map(drop)
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The address, or the sender, of a participant.
-fn member(
-    connection: &Connection,
-    conversation: &Place,
-    participant: &str,
-    column: &str,
-) -> Sql<Option<Address>> {
-    let found: Option<Option<String>> = connection
-        .prepare_cached(&format!(
-            "SELECT {column} FROM participants
-             WHERE conversation = ?1 AND (sid = ?2 OR address = ?2)"
-        ))?
-        .query_row([conversation.to_string(), participant.to_owned()], |row| row.get(0))
-        .optional()?;
-    Ok(found.flatten().and_then(|address| address.parse().ok()))
-}
-
 /// Writes down that somebody wants no more messages since then, and every group that they are known
 /// to be in; whether that is new. What was said before they wanted messages again changes nothing.
 pub(super) fn suppress(
@@ -330,6 +201,15 @@ pub(super) fn suppress(
                  ON CONFLICT (id, conversation, address) DO UPDATE SET state = excluded.state",
             )?
             .execute(params![id, form.as_str(), LEAVING])?;
+        // Nothing waits any more until they write.
+        let senders: Vec<String> = writing
+            .connection
+            .prepare_cached("SELECT DISTINCT sender FROM held WHERE address = ?1 AND state < 2")?
+            .query_map([form.as_str()], |row| row.get(0))?
+            .collect::<Sql<_>>()?;
+        for sender in &senders {
+            held::let_go(writing, (form.as_str(), sender), i64::MAX)?;
+        }
     }
     writing
         .connection
@@ -380,17 +260,6 @@ pub(super) fn apply(
         SuppressionChange::Restore { address } => restore(writing, address, now, accepted),
     }
     .map(drop)
-}
-
-/// When somebody can say the next thing about it, in milliseconds: after the last.
-fn latest(connection: &Connection, address: &Address) -> Sql<i64> {
-    connection
-        .prepare_cached(
-            "SELECT max(since, coalesce(lifted + 1, since)) FROM suppressions WHERE id = ?1",
-        )?
-        .query_row([id_of(connection, address)?], |row| row.get(0))
-        .optional()
-        .map(Option::unwrap_or_default)
 }
 
 fn in_force(connection: &Connection, id: &str) -> Sql<bool> {

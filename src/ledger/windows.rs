@@ -3,14 +3,14 @@
 //! A row is of a WhatsApp address and a sender. It is changed in the commit of whatever told of it: a
 //! message, the classic webhook, what was read back, a receipt.
 
-use jiff::Timestamp;
-use partyline_core::{Address, Event, Happening, Place};
+use jiff::{SignedDuration, Timestamp};
+use partyline_core::{Address, Happening, Place};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::threads::Writing;
-use super::{Accepted, Ledger, LedgerError, from_json, timestamp, to_json};
+use super::{Accepted, Entry, Ledger, LedgerError, from_json, timestamp, to_json};
 use crate::invitations::GroupInvitation;
-use crate::policy::{Window, shut_out};
+use crate::policy::{Window, Wish, shut_out};
 
 type Sql<T> = Result<T, rusqlite::Error>;
 
@@ -48,7 +48,12 @@ pub(super) fn set_invitation(
 }
 
 /// Somebody wrote: where that opens a window behind which something is held, its phone is looked at.
-pub(super) fn follow(writing: &Writing<'_>, event: &Event, accepted: &mut Accepted) -> Sql<()> {
+pub(super) fn follow(writing: &Writing<'_>, entry: &Entry, accepted: &mut Accepted) -> Sql<()> {
+    // Whoever asks for no more messages by it is not sent what was held.
+    if entry.plea.as_ref().is_some_and(|plea| plea.what == Wish::Stop) {
+        return Ok(());
+    }
+    let event = &entry.event;
     match &event.happening {
         Happening::Message { speaker, .. } if event.place.is_conversation() => {
             let address = speaker.id.id.as_str();
@@ -64,7 +69,7 @@ pub(super) fn follow(writing: &Writing<'_>, event: &Event, accepted: &mut Accept
                 .query_row(params![event.place.to_string(), address], |row| row.get(0))
                 .optional()?;
             let Some(sender) = sender else { return Ok(()) };
-            heard(writing, address, &sender, event.at, accepted)
+            heard(writing, address, &sender, at_the_latest(event.at), accepted)
         }
         Happening::Wrote { address, sender: Some(sender), .. } => {
             if !address.as_str().starts_with("whatsapp:") {
@@ -73,6 +78,14 @@ pub(super) fn follow(writing: &Writing<'_>, event: &Event, accepted: &mut Accept
             heard(writing, address.as_str(), sender.as_str(), event.at, accepted)
         }
         _ => Ok(()),
+    }
+}
+
+/// When something was said whose time may be in whole seconds, cut off, as Twilio's lists have it.
+fn at_the_latest(at: Timestamp) -> Timestamp {
+    match at.subsec_nanosecond() {
+        0 => at.saturating_add(SignedDuration::from_millis(999)).unwrap_or(at),
+        _ => at,
     }
 }
 
@@ -122,6 +135,19 @@ pub(super) fn refused(writing: &Writing<'_>, address: &str, sender: &str, said: 
              WHERE coalesce(refused, 0) < excluded.refused",
         )?
         .execute(params![address, sender, said])
+        .map(drop)
+}
+
+/// WhatsApp refused what was sent because somebody had been heard: by what was heard the window is open
+/// no more.
+pub(super) fn shut(writing: &Writing<'_>, address: &str, sender: &str) -> Sql<()> {
+    writing
+        .connection
+        .prepare_cached(
+            "UPDATE windows SET refused = heard
+             WHERE address = ?1 AND sender = ?2 AND coalesce(refused, 0) < heard",
+        )?
+        .execute([address, sender])
         .map(drop)
 }
 

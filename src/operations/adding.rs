@@ -31,6 +31,9 @@ pub(super) struct Plan {
     pub(super) refused: Vec<String>,
     /// Who is in it already.
     pub(super) there: Vec<Address>,
+    /// Those of who cannot be added who are in other groups, behind every sender.
+    #[serde(default)]
+    pub(super) elsewhere: Vec<Address>,
 }
 
 /// What became of it.
@@ -38,6 +41,8 @@ pub(super) struct Plan {
 pub(super) struct Added {
     pub(super) added: Vec<Address>,
     pub(super) refused: Vec<String>,
+    /// Those who were refused because they are in other groups.
+    pub(super) elsewhere: Vec<Address>,
 }
 
 impl Added {
@@ -74,6 +79,8 @@ pub(super) async fn plan(
         .map(|(address, held)| (address.clone(), held.keys().cloned().collect()))
         .collect();
     let Assignment { served, unserved } = assign(&new, pool, &taken);
+    let elsewhere = unserved.iter().filter(|one| one.have > 0);
+    let elsewhere = elsewhere.map(|one| one.address.clone()).collect();
     for one in unserved {
         let who = name(work, &one.address, group).await;
         let held = places.get(&one.address);
@@ -87,7 +94,7 @@ pub(super) async fn plan(
                 "{who} is in \"{}\" behind this sender; {} senders are needed for one more group. {}",
                 only.name,
                 one.needed,
-                moving(work, only, &one.address)
+                moving(work, group, only, &one.address)
             )
         } else {
             format!(
@@ -98,7 +105,7 @@ pub(super) async fn plan(
             )
         });
     }
-    Ok(Ok(Plan { adding: served, refused, there }))
+    Ok(Ok(Plan { adding: served, refused, there, elsewhere }))
 }
 
 /// Leaves out who wants no messages, and says why, in a line each. Everything by which somebody comes
@@ -135,20 +142,29 @@ fn over_the_limit(members: &[MemberInfo], new: &[Address]) -> Option<String> {
 }
 
 /// Another open conversation that somebody is in.
-struct Held {
-    group: Place,
+pub(super) struct Held {
+    pub(super) group: Place,
     name: String,
 }
 
-/// How somebody is moved out of the group that stands in the way.
-fn moving(work: &Work<'_>, held: &Held, address: &Address) -> String {
+/// How somebody is moved out of the group that stands in the way, into this one or, where that is not
+/// made, into a new one.
+fn moving(work: &Work<'_>, group: Option<&Place>, held: &Held, address: &Address) -> String {
     let prefix = work.desk().prefix(work.command.event.place.network());
-    let sid = held.group.id();
-    format!("To move them here: `{prefix} member remove {sid} {address}`, then add them again")
+    match group {
+        Some(group) => {
+            let sid = group.id();
+            format!("To move them here: `{prefix} member add {sid} {address} --move`")
+        }
+        None => {
+            let sid = held.group.id();
+            format!("To take them out there: `{prefix} member remove {sid} {address}`")
+        }
+    }
 }
 
 /// In which other open conversation each address is, by sender.
-async fn memberships(
+pub(super) async fn memberships(
     work: &Work<'_>,
     group: Option<&Place>,
     addresses: &[Address],
@@ -184,7 +200,8 @@ async fn held_by(
 pub(super) async fn add(work: &mut Work<'_>, group: &Place, plan: &Plan) -> Result<Added, Stop> {
     let manage = work.manage()?;
     let total = plan.adding.len() + plan.refused.len();
-    let mut done = Added { added: Vec::new(), refused: plan.refused.clone() };
+    let (refused, others) = (plan.refused.clone(), plan.elsewhere.clone());
+    let mut done = Added { added: Vec::new(), refused, elsewhere: others };
     let mut outage: Option<String> = None;
     for (address, sender) in &plan.adding {
         if let Some(sentence) = &outage {
@@ -201,6 +218,9 @@ pub(super) async fn add(work: &mut Work<'_>, group: &Place, plan: &Plan) -> Resu
                     Reason::Conflict => elsewhere(work, group, address, sender.as_ref()).await,
                     _ => None,
                 };
+                if why.is_some() {
+                    done.elsewhere.push(address.clone());
+                }
                 if failure.verdict != Verdict::Never {
                     outage = Some(failure.sentence.clone());
                 }
@@ -226,7 +246,7 @@ async fn elsewhere(
 ) -> Option<String> {
     let held = memberships(work, Some(group), std::slice::from_ref(address)).await.ok()?;
     let one = held.get(address)?.get(sender?)?;
-    let moving = moving(work, one, address);
+    let moving = moving(work, Some(group), one, address);
     Some(format!("is in \"{}\" behind this sender. {moving}", one.name))
 }
 

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use partyline_core::{Address, Channel, MemberInfo, Place, Verdict};
 
 use super::adding::{self, Plan};
+use super::moving;
 use super::work::{Done, Stop, Work};
 use crate::commands::{Desk, window_in_words};
 use crate::crash::{Point, point};
-use crate::ledger::{Member, fold};
+use crate::ledger::{Member, StoredParticipant, fold};
 use crate::members;
 
 /// Members that are shown.
@@ -42,8 +43,12 @@ pub(super) async fn add(
     group: &Place,
     wanted: &[Address],
     sender: Option<&Address>,
+    moves: bool,
 ) -> Result<Done, Stop> {
     let groups = work.groups()?;
+    if moves && work.marked::<Plan>("plan").is_none() {
+        moving::free(work, group, wanted, sender).await?;
+    }
     let plan = match planned(work, group, wanted, sender).await? {
         Ok(plan) => plan,
         Err(sentence) => return Ok(Done::said(sentence)),
@@ -66,7 +71,9 @@ pub(super) async fn add(
         }
     }
     answer.truncate(answer.trim_end().len());
-    Ok(added.told(Done::answered(answer)).with("present", &plan.there))
+    let buttons = if moves { Vec::new() } else { moving::offer(group, &added.elsewhere) };
+    let done = Done { buttons, ..Done::answered(answer) };
+    Ok(added.told(done).with("present", &plan.there))
 }
 
 /// Takes these out of a group: all of them, or, where one is not found, nobody.
@@ -94,10 +101,17 @@ pub(super) async fn remove(
     for (sid, name, address) in going {
         match work.attempt(|| manage.remove_member(group, &sid)).await {
             Ok(()) => {
-                work.desk().ledger.forget_participant(group, &sid).await?;
                 if let Some(address) = &address {
                     work.desk().contacts.names().forget_member(group, address);
                 }
+                let who = StoredParticipant {
+                    conversation: group.clone(),
+                    sid,
+                    address: address.clone(),
+                    sender: None,
+                    name: None,
+                };
+                work.desk().ledger.forget_participant(who).await?;
                 gone.push(name);
                 removed.push(address);
             }

@@ -26,7 +26,7 @@ pub(super) async fn send(
         Ok(plan) => plan,
         Err(sentence) => return Ok(Done::said(sentence)),
     };
-    let Plan { adding, mut refused, there } = plan;
+    let Plan { adding, mut refused, there, .. } = plan;
     let mut sent = Vec::new();
     for (address, sender) in adding {
         let who = adding::name(work, &address, Some(group)).await;
@@ -82,7 +82,7 @@ pub(super) async fn check(
         },
     };
     let wanted = std::slice::from_ref(address);
-    let done = membership::add(work, group, wanted, sender.as_ref()).await?;
+    let done = membership::add(work, group, wanted, sender.as_ref(), false).await?;
     work.desk().ledger.forget_code(group, address).await?;
     Ok(done)
 }

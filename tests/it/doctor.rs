@@ -58,7 +58,7 @@ const DAMAGES: [(&str, &str); 11] = [
 ];
 
 /// The same in tables that the first release had not.
-const LATER_DAMAGES: [(&str, &str); 16] = [
+const LATER_DAMAGES: [(&str, &str); 26] = [
     (
         "INSERT INTO profiles (key, name, at) VALUES ('', 'Maya', 0)",
         "1 WhatsApp names are of nobody",
@@ -99,6 +99,49 @@ const LATER_DAMAGES: [(&str, &str); 16] = [
     ),
     ("INSERT INTO roles VALUES ('slack:U1', 'king', '', 'somebody', 0)", "1 roles are of nobody"),
     ("INSERT INTO mutes VALUES ('slack:C1', '+1', 0, NULL, '')", "1 members are muted in no"),
+    (
+        "INSERT INTO removals VALUES ('1', 'twilio:CH0123456789abcdef0123456789abcdef', '+1415', NULL, 0)",
+        "1 members are to be taken out of groups, though",
+    ),
+    (
+        "INSERT INTO held VALUES ('whatsapp:+14155550101', 'whatsapp:+14155550000', 999,
+             'twilio:CH0123456789abcdef0123456789abcdef', 1, 0)",
+        "1 messages are held for somebody, and are no messages",
+    ),
+    (
+        "INSERT INTO windows (address, sender, heard)
+         VALUES ('whatsapp:+14155550101', 'whatsapp:+14155550000', 9000000000000000)",
+        "1 members are said to have been heard",
+    ),
+    (
+        "UPDATE deliveries SET state = 5 WHERE id = (SELECT min(id) FROM deliveries)",
+        "1 deliveries wait for a window",
+    ),
+    (
+        "INSERT INTO suppressions VALUES ('1', 'a pigeon', 0, 'said', '', NULL, 0)",
+        "1 people who opted out have an address that cannot be read",
+    ),
+    (
+        "INSERT INTO suppressions VALUES ('1', NULL, 0, 'said', '', NULL, 0);
+         INSERT INTO removals VALUES ('1', 'slack:C1', 'whatsapp:+14155550101', NULL, 0)",
+        "1 members who opted out are in no group",
+    ),
+    (
+        "INSERT INTO windows (address, sender) VALUES ('a pigeon', '+14155550000')",
+        "1 windows are of nobody",
+    ),
+    (
+        "INSERT INTO held VALUES ('whatsapp:+14155550101', 'whatsapp:+14155550000', 1, 'slack:C1', 1, 0)",
+        "1 messages are held for nobody",
+    ),
+    (
+        "INSERT INTO invitations VALUES ('twilio:CH0123456789abcdef0123456789abcdef', '{')",
+        "1 invitations of groups cannot be read",
+    ),
+    (
+        "INSERT INTO strays (conversation, participant, message, at) VALUES ('slack:C1', 'MB1', 'IM1', 0)",
+        "1 receipts of people whom nobody knows",
+    ),
     ("INSERT INTO begun (entry) VALUES ('{')", "1 entries for the audit cannot be read"),
 ];
 

@@ -3,7 +3,7 @@
 
 use partyline_twilio::simulator::{Fault, FaultKind};
 
-use crate::support::{PATIENCE, SECOND_SENDER, SENDER, World, inbox};
+use crate::support::{PATIENCE, SECOND_SENDER, SENDER, World, inbox, wait_for_members};
 
 /// Between the plan and the adding somebody else adds the member elsewhere: Twilio's late refusal
 /// (50416) names the group that is in the way, and the others are added.
@@ -41,6 +41,39 @@ async fn who_was_added_elsewhere_meanwhile_is_told_with_that_group() {
         "{answer}\n{}",
         world.daemon.log()
     );
+}
+
+/// Whoever no sender is free for is moved by a press of a button, or by the words that it stands for: out of
+/// the group that is in the way, into this one.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_in_another_group_is_moved_by_a_button() {
+    let mut world = World::new().await;
+    let (winter, _) = world.conversation("Winter sale", &["+14155550101", "+14155550103"]).await;
+    let room = world.room("launch");
+    world.daemon.start().await;
+    let admin = world.admin.clone();
+    world.command(&room, &admin, "group create Spring --member +14155550102").await;
+    let answer = world.command(&room, &admin, "member add +14155550101").await;
+    assert!(answer.contains("is in \"Winter sale\" behind this sender; 2 senders"), "{answer}");
+    assert!(answer.contains("+14155550101 --move`"), "{answer}");
+    let offer = world.slack.ephemerals(&room).pop().expect("the offer");
+    let (press, label) = offer.buttons()[0].clone();
+    assert_eq!(label, "Move them here");
+    world.slack.press_whispered(&room, &admin, offer.ts, &press).expect("a button");
+    let all = world.twilio.conversations();
+    let spring = all.iter().find(|one| one.sid.as_str() != winter).expect("made").sid.to_string();
+    let [maya, ben, nora] = ["101", "102", "103"].map(|end| format!("whatsapp:+14155550{end}"));
+    wait_for_members(&world, &spring, &[&maya, &ben]).await;
+    wait_for_members(&world, &winter, &[&nora]).await;
+    // Somebody who does not manage the other group moves nobody out of it.
+    let eve = world.slack.add_user("Eve", None);
+    world.slack.join(&room, &eve);
+    world.command(&room, &admin, &format!("role grant slack:{eve} manager")).await;
+    let refused = world.command(&room, &eve, "member add +14155550103 --move").await;
+    assert!(refused.contains("is in \"Winter sale\" behind this sender"), "{refused}");
+    let moved = world.command(&room, &admin, "member add +14155550103 --move").await;
+    assert!(moved.contains("1 of 1 members added."), "{moved}");
+    wait_for_members(&world, &winter, &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,26 +2,9 @@
 
 use partyline_slack::simulator as slack;
 
-use crate::support::{Group, PATIENCE, SECOND_SENDER, SENDER, SMS, World, inbox};
-
-/// The numbers of who is in a conversation.
-fn members(world: &World, conversation: &str) -> Vec<String> {
-    let bindings = world.twilio.participants(conversation).into_iter();
-    bindings.filter_map(|one| Some(one.binding?.address)).collect()
-}
-
-async fn wait_for_members(world: &World, conversation: &str, expected: &[&str]) {
-    let there = world
-        .twilio
-        .wait_until(PATIENCE, |_| {
-            let (mut is, mut wanted) = (members(world, conversation), expected.to_vec());
-            is.sort();
-            wanted.sort_unstable();
-            is == wanted
-        })
-        .await;
-    assert!(there.is_ok(), "{:?}\n{}", members(world, conversation), world.daemon.log());
-}
+use crate::support::{
+    Group, PATIENCE, SECOND_SENDER, SENDER, SMS, World, inbox, members, wait_for_members,
+};
 
 /// Waits until the bridge has said this in a channel.
 async fn wait_for_words(world: &World, channel: &str, words: &str) {
@@ -122,10 +105,7 @@ async fn what_twilio_says_of_a_receiver_is_learned_from_receipts() {
         let mut world = World::new().await;
         let group = world.group("spring-launch", &["+14155550101", "+14155550102"]).await;
         world.daemon.start().await;
-        // Who the participants are is read after the start; of one that is not known yet, the receipt of
-        // the next message tells it.
-        let list = world.command(&group.channel, &world.admin, "member list").await;
-        assert!(list.contains("415-555-0101"), "{list}");
+        // Who the participants are is read after the start: the receipt may come before that is known.
         group.phones[0].set_unreachable(Some(code));
         world.slack.user_says(&group.channel, &world.admin, "who is there").unwrap();
         wait_for_members(&world, &group.conversation, &[BEN]).await;
@@ -134,6 +114,28 @@ async fn what_twilio_says_of_a_receiver_is_learned_from_receipts() {
         let list = world.command(&group.channel, &world.admin, "optout list").await;
         assert!(list.contains("+14155550101"), "{list}");
     }
+}
+
+/// What goes to one phone alone tells it, too: by the status that Twilio calls back with, and by its
+/// refusal to take the message.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_twilio_says_of_a_direct_send_is_learned() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101", "+14155550102"]).await;
+    let member = partyline_twilio::simulator::NewMember::new("+14155550103", SMS);
+    let by_sms = world.twilio.add_phone(&group.conversation, member).await.expect("a member");
+    world.daemon.start().await;
+    world.wait_until_listed(&group.channel, "spring-launch").await;
+    group.phones[0].set_unreachable(Some(63014));
+    by_sms.set_unreachable(Some(21610));
+    let admin = world.admin.clone();
+    let line = "broadcast group:spring team_notice 1=\"The team\" --yes";
+    world.command(&group.channel, &admin, line).await;
+    wait_for_members(&world, &group.conversation, &[BEN]).await;
+    wait_for_words(&world, &group.channel, "has blocked this sender on WhatsApp").await;
+    wait_for_words(&world, &group.channel, "has opted out by STOP at Twilio").await;
+    let list = world.command(&group.channel, &admin, "optout list").await;
+    assert!(list.contains("+14155550101") && list.contains("+14155550103"), "{list}");
 }
 
 /// Whoever opted out stays out, whoever puts them back elsewhere.

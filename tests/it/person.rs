@@ -49,12 +49,31 @@ async fn world() -> (World, crate::support::Group) {
 async fn everything_of_a_person_is_told_and_erased() {
     let (mut world, group) = world().await;
     let admin = world.admin.clone();
+    // What is held for her, and when she was heard, is known as well.
+    group.phones[0].close_window();
+    world.slack.user_says(&group.channel, &admin, "or at eleven").expect("said");
+    let held = async || {
+        let window = world.command(&group.channel, &admin, "window").await;
+        window.contains("1 message held")
+    };
+    let began = Instant::now();
+    while !held().await {
+        assert!(began.elapsed() < PATIENCE, "nothing is held\n{}", world.daemon.log());
+    }
     let shown = world.command(&group.channel, &admin, "contact show +14155550101").await;
     assert!(shown.contains("consent: yes") && shown.contains("napkin"), "{shown}");
     let output =
         world.daemon.command(&["contacts", "data", "+14155550101"]).output().expect("runs");
     let told = String::from_utf8(output.stdout).expect("text");
-    for known in ["Maya Quetzal", "Quetzalita", "my heart is a kestrel", "\"own\":true", "member"] {
+    for known in [
+        "Maya Quetzal",
+        "Quetzalita",
+        "my heart is a kestrel",
+        "\"own\":true",
+        "member",
+        "\"what\":\"window\"",
+        "\"what\":\"held\"",
+    ] {
         assert!(told.contains(known), "{known}: {told}");
     }
     assert!(!told.contains("hers is not mine"), "{told}");

@@ -279,6 +279,26 @@ fn is_join(message: &slack::Message) -> bool {
     matches!(message.subtype, Some("channel_join" | "group_join"))
 }
 
+/// The addresses of who is in a conversation.
+pub(crate) fn members(world: &World, conversation: &str) -> Vec<String> {
+    let bindings = world.twilio.participants(conversation).into_iter();
+    bindings.filter_map(|one| Some(one.binding?.address)).collect()
+}
+
+/// Waits until these are in a conversation and nobody else.
+pub(crate) async fn wait_for_members(world: &World, conversation: &str, expected: &[&str]) {
+    let there = world
+        .twilio
+        .wait_until(PATIENCE, |_| {
+            let (mut is, mut wanted) = (members(world, conversation), expected.to_vec());
+            is.sort();
+            wanted.sort_unstable();
+            is == wanted
+        })
+        .await;
+    assert!(there.is_ok(), "{:?}\n{}", members(world, conversation), world.daemon.log());
+}
+
 /// The texts on a phone, in order.
 pub(crate) fn inbox(phone: &twilio::Phone) -> Vec<String> {
     phone.inbox().into_iter().map(|item| item.body).collect()

@@ -1,6 +1,6 @@
 //! Templates: which may be sent, in whose language, and what is shown before.
 
-use partyline_twilio::simulator::{Phone, Template, seeded_templates};
+use partyline_twilio::simulator::{Fault, FaultKind, Phone, Template, seeded_templates};
 
 use crate::support::{World, inbox};
 
@@ -64,4 +64,46 @@ async fn only_the_templates_that_are_allowed_are_shown_and_sent() {
     }
     world.daemon.wait_until_settled().await;
     assert_eq!(group.phones[0].inbox_len(), 0);
+}
+
+/// Variables go by name as well as by number; one that WhatsApp has paused is refused with the reason; and
+/// Twilio is not asked for each look at the list.
+#[tokio::test(flavor = "multi_thread")]
+async fn variables_have_names_and_what_is_paused_is_refused() {
+    let mut world = World::new().await;
+    let seeded = seeded_templates().remove(0);
+    world.twilio.add_template(Template {
+        sid: "HXffffffffffffffffffffffffffffffff".into(),
+        friendly_name: "greeting".to_owned(),
+        body: "Hello {{name}}, we meet {{when}}.".to_owned(),
+        variables: [("name", "Maya"), ("when", "at ten")]
+            .map(|(name, example)| (name.to_owned(), example.to_owned()))
+            .into(),
+        ..seeded.clone()
+    });
+    world.twilio.add_template(Template {
+        sid: "HX99999999999999999999999999999999".into(),
+        friendly_name: "old_offer".to_owned(),
+        approval: "paused".to_owned(),
+        ..seeded
+    });
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    world.daemon.start().await;
+    let admin = world.admin.clone();
+    for (line, expected) in [
+        ("notify greeting name=Ben --yes", "when=\"at ten\""),
+        ("notify greeting name=Ben when=\"at two\" 1=x --yes", "has no variable 1"),
+        ("notify old_offer 1=x --yes", "has not approved the template \"old_offer\": it is paused"),
+    ] {
+        let answer = world.command(&group.channel, &admin, line).await;
+        assert!(answer.contains(expected), "{line}: {answer}");
+    }
+    assert_eq!(group.phones[0].inbox_len(), 0);
+    world.twilio.fault(Fault::always(FaultKind::Error500).on("ContentAndApprovals"));
+    let line = "notify greeting name=Ben when=\"at two\" --yes";
+    world.command(&group.channel, &admin, line).await;
+    world.wait_for_inbox(&group.phones[0], 1).await;
+    assert_eq!(inbox(&group.phones[0]), ["Hello Ben, we meet at two."]);
+    let listed = world.command(&group.channel, &admin, "template list").await;
+    assert!(listed.contains("greeting (en): approved, variables name, when"), "{listed}");
 }

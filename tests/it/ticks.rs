@@ -1,6 +1,7 @@
 //! What the people in a room learn of how far their messages came.
 
 use partyline_slack::simulator as slack;
+use partyline_twilio::simulator as twilio;
 
 use crate::support::{PATIENCE, World};
 
@@ -107,4 +108,43 @@ async fn what_is_known_when_it_is_killed_is_told_after_the_start() {
     let told = beside(&world.slack, &group.channel, "are you there");
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("switched off or out of reach"), "{told:?}");
+}
+
+/// Five thousand receipts, as fast as Twilio tells them, are a few changes of what each message shows.
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_receipts_are_a_few_ticks() {
+    const PHONES: usize = 50;
+    const MESSAGES: usize = 50;
+    let mut world = World::new().await;
+    let numbers: Vec<String> = (0..PHONES).map(|one| format!("+1415556{one:04}")).collect();
+    let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    let group = world.group("spring-launch", &numbers).await;
+    world.daemon.start().await;
+    group.phones.iter().for_each(|phone| phone.switch(false));
+    for number in 0..MESSAGES {
+        world.slack.user_says(&group.channel, &world.admin, &format!("point {number}")).unwrap();
+    }
+    let all_show = async |emoji: &str| {
+        let shown = |slack: &slack::Simulator| {
+            let messages = slack.messages(&group.channel);
+            let said = messages.iter().filter(|one| one.text.starts_with("point "));
+            let so = said.filter(|one| matches!(&one.reactions[..], [tick] if tick.name == emoji));
+            (so.count() == MESSAGES).then_some(())
+        };
+        if let Err(error) = world.slack.wait_for(emoji, 3 * PATIENCE, shown).await {
+            panic!("{error}\n{}", world.daemon.log())
+        }
+    };
+    all_show("heavy_check_mark").await;
+    let before = world.slack.counters().requests;
+    group.phones.iter().for_each(|phone| phone.switch(true));
+    group.phones.iter().for_each(twilio::Phone::read_all);
+    all_show("eyes").await;
+    world.daemon.wait_until_settled().await;
+    let receipts = "partyline_twilio_webhooks_total{event=\"onDeliveryUpdated\",outcome=\"event\"}";
+    let came = world.daemon.metric(receipts).await.unwrap_or_default();
+    assert!(came >= 5000.0, "{came}");
+    // A tick is put on, and the one before is taken away.
+    let calls = world.slack.counters().requests - before;
+    assert!(calls <= 6 * MESSAGES as u64, "{calls} calls of Slack for {came} receipts");
 }

@@ -3,16 +3,20 @@
 use std::time::Duration;
 
 use partyline_slack::simulator as slack;
-use partyline_twilio::simulator::Phone;
+use partyline_twilio::simulator::{Fault, FaultKind, NewMember, Phone};
 
-use crate::support::{Group, PATIENCE, World, inbox};
+use crate::support::{Group, PATIENCE, SENDER, World, inbox, wait_for_members};
 
 const INVITATION: &str = "spring-launch has news for you. Answer this message to join in.";
 
 /// Slack and two phones, of which the first is Maya's; with an invitation in the configuration.
 async fn scene() -> (World, Group) {
+    scene_with(&["+14155550101", "+14155550102"]).await
+}
+
+async fn scene_with(phones: &[&str]) -> (World, Group) {
     let mut world = World::new().await;
-    let group = world.group("spring-launch", &["+14155550101", "+14155550102"]).await;
+    let group = world.group("spring-launch", phones).await;
     world.daemon.configure(|config| {
         config.push_str(
             "[whatsapp]\nreengagement_template = \"HXaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\nreengagement_variables = [\"1={group}\"]\ndigest_after = 4\n",
@@ -122,6 +126,96 @@ async fn what_did_not_come_unexpectedly_is_held_after_the_fact() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_room_is_told_how_many_of_all_once_for_what_is_said_together() {
+    let phones = [1, 2, 3, 4, 5].map(|number| format!("+1415555010{number}"));
+    let (mut world, group) = scene_with(&phones.each_ref().map(String::as_str)).await;
+    let admin = world.admin.clone();
+    for (phones, hours) in [(&group.phones[..2], 20), (&group.phones[2..], 5)] {
+        for phone in phones {
+            phone.say(&group.conversation, "here").await.unwrap();
+        }
+        world.daemon.wait_until_settled().await;
+        world.daemon.stop().await;
+        world.move_time(Duration::from_secs(hours * 3600));
+        world.daemon.start().await;
+    }
+    let said = ["see you at ten", "at the harbour", "bring cake"];
+    for text in said {
+        world.slack.user_says(&group.channel, &admin, text).unwrap();
+    }
+    let told = wait_for_remark(&world, &group.channel, said[0]).await;
+    assert_eq!(
+        told,
+        format!(
+            "2 of 5 will get this when they answer the invitation: Maya Lopez, Ben.\nThe invitation says: {INVITATION}"
+        )
+    );
+    world.daemon.wait_until_settled().await;
+    for text in &said[1..] {
+        assert!(beside(&world.slack, &group.channel, text).is_empty(), "{text}");
+    }
+    let invited = group
+        .phones
+        .iter()
+        .map(|phone| inbox(phone).iter().filter(|text| *text == INVITATION).count());
+    assert_eq!(invited.collect::<Vec<_>>(), [1, 1, 0, 0, 0]);
+}
+
+/// Somebody was added elsewhere without a word to the bridge: what the receipt says is not taken for a
+/// failure, but waits until it is known whose phone it is of.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_come_to_somebody_who_is_not_known_yet_is_held_as_well() {
+    let (world, group) = scene().await;
+    let member = NewMember::new("whatsapp:+14155550103", SENDER).window_closed();
+    let nora = world.twilio.add_phone(&group.conversation, member).await.expect("a member");
+    world.slack.user_says(&group.channel, &world.admin, "see you at ten").unwrap();
+    let told = wait_for_remark(&world, &group.channel, "see you at ten").await;
+    assert!(told.starts_with("1 of 3 will get this when they answer the invitation: "), "{told}");
+    wait_for_inbox(&world, &nora, &[INVITATION]).await;
+    nora.say(&group.conversation, "yes").await.unwrap();
+    wait_for_inbox(&world, &nora, &[INVITATION, "*Ada Admin*: see you at ten"]).await;
+    world.daemon.wait_until_settled().await;
+    assert_eq!(beside(&world.slack, &group.channel, "see you at ten").len(), 1);
+}
+
+/// Twilio does not call: it is asked what became of messages, in the group and on one phone alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_public_address_windows_and_opt_outs_are_known_as_well() {
+    let (mut world, group) = scene().await;
+    let [maya, ben] = &group.phones[..] else { panic!("two phones") };
+    let admin = world.admin.clone();
+    world.daemon.stop().await;
+    world.twilio.set_webhook_url(None);
+    world.daemon.without_public_address();
+    world.daemon.start().await;
+    maya.close_window();
+    world.slack.user_says(&group.channel, &admin, "see you at ten").unwrap();
+    let told = wait_for_remark(&world, &group.channel, "see you at ten").await;
+    assert!(told.starts_with("1 of 2 will get this when they answer the invitation: "), "{told}");
+    wait_for_inbox(&world, maya, &[INVITATION]).await;
+    maya.say(&group.conversation, "yes").await.unwrap();
+    let ten = "*Ada Admin*: see you at ten";
+    wait_for_inbox(&world, maya, &[INVITATION, ten]).await;
+
+    // Of what Ben does not get, he himself is the reason.
+    ben.set_unreachable(Some(63014));
+    world.slack.user_says(&group.channel, &admin, "who is there").unwrap();
+    wait_for_members(&world, &group.conversation, &[maya.address()]).await;
+    // So it is with what goes to Maya's phone alone.
+    maya.close_window();
+    world.slack.user_says(&group.channel, &admin, "and bring cake").unwrap();
+    let there = "*Ada Admin*: who is there";
+    wait_for_inbox(&world, maya, &[INVITATION, ten, there, INVITATION]).await;
+    maya.set_unreachable(Some(63014));
+    // Twilio's lists tell times in whole seconds: what she says next is to be later than her last word.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    maya.say(&group.conversation, "which").await.unwrap();
+    wait_for_members(&world, &group.conversation, &[]).await;
+    let list = world.command(&group.channel, &admin, "optout list").await;
+    assert!(list.contains("Maya Lopez") && list.contains("Ben"), "{list}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_an_invitation_it_is_told_how_one_is_set_and_a_group_sets_its_own() {
     let (world, group) = scene().await;
     let admin = world.admin.clone();
@@ -172,6 +266,85 @@ async fn much_that_was_held_comes_as_a_digest() {
         assert!(line.ends_with(&format!(" UTC] Ada Admin: point {number}")), "{digest}");
     }
     assert_eq!((lines.next(), inbox(&group.phones[0]).len()), (None, 2));
+}
+
+/// However much it is, all of it comes, in order.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_of_much_is_whole_in_several_messages() {
+    let (world, group) = scene().await;
+    let admin = world.admin.clone();
+    group.phones[0].close_window();
+    let points: Vec<String> =
+        (1..=40).map(|number| format!("point {number}: {}", "we go on ".repeat(12))).collect();
+    for point in &points {
+        world.slack.user_says(&group.channel, &admin, point).unwrap();
+    }
+    world.wait_for_inbox(&group.phones[1], points.len()).await;
+    world.daemon.wait_until_settled().await;
+    group.phones[0].say(&group.conversation, "what did I miss").await.unwrap();
+    world.wait_for_inbox(&group.phones[0], 2).await;
+    world.daemon.wait_until_settled().await;
+    let digest = inbox(&group.phones[0]).split_off(1);
+    let count = digest.len();
+    assert!(count > 3, "{digest:?}");
+    for (number, part) in (1..).zip(&digest) {
+        assert!(part.starts_with(&format!("({number}/{count}) ")), "{part}");
+        assert!(part.chars().count() <= 1600, "{}", part.chars().count());
+    }
+    let bare = digest.iter().filter_map(|part| Some(part.split_once(") ")?.1));
+    let whole = bare.collect::<Vec<_>>().join(" ");
+    let numbers = whole.split("point ").skip(1).filter_map(|rest| rest.split(':').next());
+    let expected: Vec<String> = (1..=40).map(|number| number.to_string()).collect();
+    assert_eq!(numbers.collect::<Vec<_>>(), expected);
+    assert_eq!(whole.matches("we go on").count(), 40 * 12);
+}
+
+/// Of a message that went in parts, only those come that did not come before.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_message_in_parts_only_what_did_not_come_is_sent_again() {
+    let (world, group) = scene().await;
+    let maya = &group.phones[0];
+    // The second part waits until it is looked up what became of the first.
+    world.twilio.fault(Fault::next(FaultKind::Error500After, 1).method("POST").on("/Messages"));
+    world.twilio.fault(Fault::always(FaultKind::Error500).method("GET").on("/Messages"));
+    let long = format!("{} and {}", "first ".repeat(250), "second ".repeat(100));
+    world.slack.user_says(&group.channel, &world.admin, &long).unwrap();
+    world.wait_for_inbox(maya, 1).await;
+    maya.close_window();
+    world.twilio.clear_faults();
+    world.wait_for_inbox(&group.phones[1], 2).await;
+    world.wait_for_inbox(maya, 2).await;
+    world.daemon.wait_until_settled().await;
+    maya.say(&group.conversation, "go on").await.unwrap();
+    world.wait_for_inbox(maya, 3).await;
+    world.daemon.wait_until_settled().await;
+    let (hers, his) = (inbox(maya), inbox(&group.phones[1]));
+    assert_eq!((hers.len(), &hers[1][..]), (3, INVITATION));
+    assert_eq!((&hers[0], &hers[2]), (&his[0], &his[1]));
+}
+
+/// The window closed while what was held was on its way: it is held again, and not told as failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_once_more_is_held_once_more() {
+    let (world, group) = scene().await;
+    let maya = &group.phones[0];
+    maya.close_window();
+    world.slack.user_says(&group.channel, &world.admin, "see you at ten").unwrap();
+    wait_for_inbox(&world, maya, &[INVITATION]).await;
+    world.daemon.wait_until_settled().await;
+    world.twilio.fault(Fault::always(FaultKind::Error500).method("POST").on("Messages.json"));
+    maya.say(&group.conversation, "yes").await.unwrap();
+    world.wait_for_inbox(&group.phones[1], 2).await;
+    maya.close_window();
+    world.twilio.clear_faults();
+    // She is invited again.
+    wait_for_inbox(&world, maya, &[INVITATION, INVITATION]).await;
+    world.daemon.wait_until_settled().await;
+    maya.say(&group.conversation, "yes again").await.unwrap();
+    wait_for_inbox(&world, maya, &[INVITATION, INVITATION, "*Ada Admin*: see you at ten"]).await;
+    world.daemon.wait_until_settled().await;
+    let told = beside(&world.slack, &group.channel, "see you at ten");
+    assert!(told.iter().all(|one| one.starts_with("1 of 2 will get this")), "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,11 +63,11 @@ pub trait Groups: Send + Sync {
     /// With a verdict.
     async fn members(&self, conversation: &Place) -> Result<Vec<MemberInfo>, Failure>;
 
-    /// What became of a message in a conversation on each phone.
+    /// What became of a message in a conversation on each phone, or of one that went to one phone alone.
     ///
     /// # Errors
     /// With a verdict.
-    async fn fates(&self, conversation: &Place, message: &MessageId) -> Result<Vec<Fate>, Failure>;
+    async fn fates(&self, place: &Place, message: &MessageId) -> Result<Vec<Fate>, Failure>;
 
     /// A page of all conversations: the one that `after` names, or the first.
     ///
@@ -79,7 +79,7 @@ pub trait Groups: Send + Sync {
 /// What became of a message on one phone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fate {
-    /// The participant (`MB…`).
+    /// The participant (`MB…`); the address, where it went to that phone alone.
     pub participant: String,
     /// What became of it.
     pub status: ReceiptStatus,

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use partyline_core::{
     Address, ConversationChange, ConversationInfo, ConversationPage, ConversationState, Failure,
     Fate, Groups, Manage, MemberInfo, Membership, MessageId, NewConversation, Place, Reason,
-    Template,
+    ReceiptStatus, Template,
 };
 use serde_json::Value;
 
@@ -12,6 +12,7 @@ use crate::client::{self, NewParticipant};
 use crate::error::{ALREADY_IN, NAME_TAKEN, conversation_in};
 use crate::inbound::{member_address, word};
 use crate::wire::attributes::{CONVERSATION_LIMIT, CREATED_BY, DESCRIPTION};
+use crate::wire::messaging::DirectMessage;
 use crate::wire::{Attributes, content, rest};
 use crate::{Twilio, sid_of};
 
@@ -39,8 +40,12 @@ impl Groups for Twilio {
         Ok(pages.all(MOST_PARTICIPANTS).await?.into_iter().map(member).collect())
     }
 
-    async fn fates(&self, conversation: &Place, message: &MessageId) -> Result<Vec<Fate>, Failure> {
-        let pages = self.client.receipts(sid_of(conversation)?, message.as_str())?;
+    async fn fates(&self, place: &Place, message: &MessageId) -> Result<Vec<Fate>, Failure> {
+        if let Some((_, address)) = place.as_phone() {
+            let sent = self.client.direct(message.as_str()).await?;
+            return Ok(sent_directly(&address, &sent).into_iter().collect());
+        }
+        let pages = self.client.receipts(sid_of(place)?, message.as_str())?;
         let all = pages.all(MOST_RECEIPTS).await?;
         Ok(all.into_iter().filter_map(fate).collect())
     }
@@ -193,6 +198,21 @@ fn fate(receipt: rest::Receipt) -> Option<Fate> {
     Some(Fate {
         participant: receipt.participant_sid?,
         status: receipt.status.as_deref().and_then(word)?,
+        error: error.and_then(|code| u32::try_from(code).ok()),
+    })
+}
+
+/// What became of a message to one phone alone; `None` where it has not left yet.
+fn sent_directly(address: &Address, sent: &DirectMessage) -> Option<Fate> {
+    let status = match sent.status.as_deref()? {
+        // It will not be tried any more.
+        "canceled" => ReceiptStatus::Failed,
+        status => word(status)?,
+    };
+    let error = sent.error_code.filter(|code| *code != 0);
+    Some(Fate {
+        participant: address.to_string(),
+        status,
         error: error.and_then(|code| u32::try_from(code).ok()),
     })
 }

@@ -101,7 +101,7 @@ fn event(connection: &Connection, id: i64, erased: &mut Erased) -> Sql<()> {
     let given_up = connection
         .prepare_cached(
             "UPDATE deliveries SET state = 3, owed = NULL, sentence = NULL
-             WHERE event = ?1 AND state IN (2, 4)",
+             WHERE event = ?1 AND state IN (2, 4, 5)",
         )?
         .execute([id])?;
     // What is held of it for others has no words any more.

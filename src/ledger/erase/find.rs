@@ -36,7 +36,10 @@ impl Person {
         let mut participants = Vec::new();
         for form in traces.address.forms() {
             let sids = connection
-                .prepare_cached("SELECT sid FROM participants WHERE address = ?1")?
+                .prepare_cached(
+                    "SELECT sid FROM participants WHERE address = ?1
+                     UNION ALL SELECT sid FROM departed WHERE address = ?1",
+                )?
                 .query_map([form.as_str()], |row| row.get(0))?
                 .collect::<Sql<Vec<String>>>()?;
             participants.extend(sids);

@@ -80,6 +80,22 @@ pub(super) const TABLES: &[Table] = &[
         fate: Fate::Gone,
     },
     Table {
+        name: "strays",
+        what: "stray",
+        key: &["id"],
+        columns: &[("participant", By::Participant), ("participant", By::Address)],
+        shown: concat!("conversation AS \"group\", message, answer", time!("at")),
+        fate: Fate::Gone,
+    },
+    Table {
+        name: "departed",
+        what: "left",
+        key: &["conversation", "sid"],
+        columns: &[("address", By::Address)],
+        shown: concat!("conversation AS \"group\", address, sender, name", time!("at")),
+        fate: Fate::Gone,
+    },
+    Table {
         name: "participants",
         what: "member",
         key: &["conversation", "sid"],

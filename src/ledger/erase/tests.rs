@@ -35,6 +35,8 @@ const OTHERS: &[(&str, &[&str], &str)] = &[
     ("unnamed", &["conversation"], "a group"),
     ("receipts", &["message"], "ids of the platforms"),
     ("participants", &["conversation", "sid", "sender", "name", "status"], "the row goes"),
+    ("departed", &["conversation", "sid", "sender", "name"], "the row goes"),
+    ("strays", &["conversation", "message", "answer"], "the row goes"),
     ("profiles", &["name", "folded"], "the row goes"),
     ("windows", &["sender"], "the row goes"),
     ("held", &["sender", "conversation"], "the row goes"),

@@ -158,6 +158,46 @@ pub(super) const CHECKS: &[Check] = &[
                      (SELECT 1 FROM events WHERE events.id = ticks.event)"],
     },
     Check {
+        since: 13,
+        count: "SELECT count(*) FROM removals WHERE NOT EXISTS
+                    (SELECT 1 FROM suppressions WHERE suppressions.id = removals.id)",
+        what: "members are to be taken out of groups, though they have not opted out",
+        mend: "leaves them there",
+        with: &["DELETE FROM removals WHERE NOT EXISTS
+                     (SELECT 1 FROM suppressions WHERE suppressions.id = removals.id)"],
+    },
+    Check {
+        since: 17,
+        count: "SELECT count(*) FROM held WHERE NOT EXISTS
+                    (SELECT 1 FROM events WHERE events.id = held.event)",
+        what: "messages are held for somebody, and are no messages",
+        mend: "forgets them",
+        with: &["DELETE FROM held WHERE NOT EXISTS
+                     (SELECT 1 FROM events WHERE events.id = held.event)"],
+    },
+    Check {
+        since: 17,
+        count: "SELECT count(*) FROM windows WHERE
+                    max(coalesce(heard, 0), coalesce(refused, 0)) > (unixepoch() + 600) * 1000",
+        what: "members are said to have been heard or refused at a time that has not come",
+        mend: "forgets when: it is seen with the next message",
+        with: &["UPDATE windows SET heard = NULL, refused = NULL WHERE
+                     max(coalesce(heard, 0), coalesce(refused, 0)) > (unixepoch() + 600) * 1000"],
+    },
+    Check {
+        since: 22,
+        count: "SELECT count(*) FROM deliveries WHERE state = 5 AND NOT EXISTS
+                    (SELECT 1 FROM held WHERE held.event = deliveries.event AND held.state = 1
+                         AND deliveries.lane = 'twilio:' || held.sender || '/' || held.address)",
+        what: "deliveries wait for a window that nobody looks at",
+        mend: "parks them: look at `queue list`",
+        with: &["UPDATE deliveries SET state = 2, reason = 'refused',
+                     sentence = 'WhatsApp refused it outside of the window.'
+                 WHERE state = 5 AND NOT EXISTS
+                     (SELECT 1 FROM held WHERE held.event = deliveries.event AND held.state = 1
+                          AND deliveries.lane = 'twilio:' || held.sender || '/' || held.address)"],
+    },
+    Check {
         since: 18,
         count: "SELECT count(*) FROM threads WHERE NOT EXISTS
                     (SELECT 1 FROM places WHERE places.id = threads.place)",

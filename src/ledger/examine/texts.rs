@@ -1,11 +1,12 @@
 //! Rows whose text this program cannot read.
 
 use jiff::Timestamp;
-use partyline_core::{Event, PersonId, Place};
+use partyline_core::{Address, Event, PersonId, Place};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::{Finding, Sql};
+use crate::invitations::GroupInvitation;
 use crate::ledger::groups::state_of;
 use crate::ledger::{AuditEntry, Lane, Owed, Role};
 
@@ -131,6 +132,69 @@ pub(super) const TEXTS: &[Readable] = &[
         with: "DELETE FROM begun WHERE id = ?1",
     },
     Readable {
+        since: 13,
+        rows: "SELECT id, address FROM suppressions WHERE address IS NOT NULL",
+        fails: |text| text.parse::<Address>().is_err(),
+        what: "people who opted out have an address that cannot be read",
+        mend: "takes it away; that they opted out stays",
+        with: "UPDATE suppressions SET address = NULL WHERE id = ?1",
+    },
+    Readable {
+        since: 13,
+        rows: "SELECT id || ' ' || conversation || ' ' || address, conversation || ' ' || address
+               FROM removals",
+        fails: |text| {
+            text.split_once(' ').is_none_or(|(conversation, address)| {
+                is_conversation(conversation) != Some(true) || address.parse::<Address>().is_err()
+            })
+        },
+        what: "members who opted out are in no group",
+        mend: "forgets that they are to be taken out of it",
+        with: "DELETE FROM removals WHERE id || ' ' || conversation || ' ' || address = ?1",
+    },
+    Readable {
+        since: 17,
+        rows: "SELECT address || ' ' || sender, address || ' ' || sender FROM windows",
+        fails: |text| are_no_addresses(text),
+        what: "windows are of nobody",
+        mend: "forgets them",
+        with: "DELETE FROM windows WHERE address || ' ' || sender = ?1",
+    },
+    Readable {
+        since: 17,
+        rows: "SELECT event || ' ' || address || ' ' || sender,
+                   conversation || ' ' || address || ' ' || sender FROM held",
+        fails: |text| {
+            text.split_once(' ').is_none_or(|(conversation, phone)| {
+                is_conversation(conversation) != Some(true) || are_no_addresses(phone)
+            })
+        },
+        what: "messages are held for nobody, or in no group",
+        mend: "forgets them",
+        with: "DELETE FROM held WHERE event || ' ' || address || ' ' || sender = ?1",
+    },
+    Readable {
+        since: 17,
+        rows: "SELECT conversation, conversation || ' ' || template FROM invitations",
+        fails: |text| {
+            text.split_once(' ').is_none_or(|(conversation, template)| {
+                is_conversation(conversation) != Some(true)
+                    || serde_json::from_str::<GroupInvitation>(template).is_err()
+            })
+        },
+        what: "invitations of groups cannot be read",
+        mend: "forgets them: whatsapp.reengagement_template serves",
+        with: "DELETE FROM invitations WHERE conversation = ?1",
+    },
+    Readable {
+        since: 22,
+        rows: "SELECT id, conversation FROM strays",
+        fails: |text| is_conversation(text) != Some(true),
+        what: "receipts of people whom nobody knows are of no group",
+        mend: "forgets them",
+        with: "DELETE FROM strays WHERE id = ?1",
+    },
+    Readable {
         since: 19,
         rows: "SELECT conversation || ' ' || member, conversation FROM mutes",
         fails: |text| is_conversation(text) != Some(true),
@@ -143,6 +207,11 @@ pub(super) const TEXTS: &[Readable] = &[
 /// Whether a place is a conversation and no room, if it is a place.
 fn is_conversation(text: &str) -> Option<bool> {
     text.parse::<Place>().ok().map(|place| place.is_conversation())
+}
+
+/// Whether this is not an address and a sender.
+fn are_no_addresses(text: &str) -> bool {
+    text.split(' ').any(|one| one.parse::<Address>().is_err())
 }
 
 impl Readable {

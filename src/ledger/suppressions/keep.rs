@@ -10,7 +10,7 @@ use super::{
 use crate::crash::{Point, point};
 use crate::ledger::cursors::place_id;
 use crate::ledger::threads::Writing;
-use crate::ledger::{Accepted, Ledger, LedgerError, own, timestamp};
+use crate::ledger::{Accepted, Ledger, LedgerError, members, own, strays, timestamp};
 
 fn read(row: &rusqlite::Row<'_>) -> Sql<Suppression> {
     let address: Option<String> = row.get(1)?;
@@ -132,19 +132,27 @@ impl Ledger {
     ///
     /// # Errors
     /// Nothing was noted.
-    pub async fn swept(&self, id: &str, found: Vec<Removal>) -> Result<(), LedgerError> {
-        let id = id.to_owned();
+    pub async fn swept(&self, id: &str, found: Vec<Removal>) -> Result<Accepted, LedgerError> {
+        let (id, now) = (id.to_owned(), self.now_ms());
         self.threads
             .write(move |writing| {
+                let mut accepted = Accepted::default();
                 if !in_force(writing.connection, &id)? {
-                    return Ok(());
+                    return Ok(accepted);
                 }
-                found.iter().try_for_each(|removal| remove(writing, &id, removal))?;
+                for removal in &found {
+                    remove(writing, &id, removal)?;
+                    if let Some(sender) = &removal.sender {
+                        let to = (sender, &removal.address);
+                        let group = &removal.conversation;
+                        strays::answer_from(writing, group, to, now, &mut accepted)?;
+                    }
+                }
                 writing
                     .connection
                     .prepare_cached("UPDATE suppressions SET sweep = 0 WHERE id = ?1")?
-                    .execute([&id])
-                    .map(drop)
+                    .execute([&id])?;
+                Ok(accepted)
             })
             .await
     }
@@ -160,7 +168,7 @@ impl Ledger {
         removal: &Removal,
         told: Vec<(Place, String)>,
     ) -> Result<Accepted, LedgerError> {
-        self.settle_removal(id, removal, told, |writing, id, removal| {
+        self.settle_removal(id, removal, told, |writing, id, removal, now| {
             let (place, address) = (removal.conversation.to_string(), removal.address.as_str());
             let changed = writing
                 .connection
@@ -170,12 +178,14 @@ impl Ledger {
                 )?
                 .execute(params![id, place, address, OUT, LEAVING])?;
             if changed > 0 {
-                writing
+                let here: Vec<String> = writing
                     .connection
                     .prepare_cached(
-                        "DELETE FROM participants WHERE conversation = ?1 AND address = ?2",
+                        "SELECT sid FROM participants WHERE conversation = ?1 AND address = ?2",
                     )?
-                    .execute([place.as_str(), address])?;
+                    .query_map([place.as_str(), address], |row| row.get(0))?
+                    .collect::<Sql<_>>()?;
+                here.iter().try_for_each(|sid| members::depart(writing, &place, sid, now))?;
             }
             Ok((changed > 0).then_some(Settled { key: "optout", then: Point::OptoutRemoving }))
         })
@@ -192,7 +202,7 @@ impl Ledger {
         removal: &Removal,
         told: Vec<(Place, String)>,
     ) -> Result<Accepted, LedgerError> {
-        self.settle_removal(id, removal, told, |writing, id, removal| {
+        self.settle_removal(id, removal, told, |writing, id, removal, _| {
             let (place, address) = (removal.conversation.to_string(), removal.address.as_str());
             let changed = writing
                 .connection
@@ -212,13 +222,13 @@ impl Ledger {
         id: &str,
         removal: &Removal,
         told: Vec<(Place, String)>,
-        note: fn(&Writing<'_>, &str, &Removal) -> Sql<Option<Settled>>,
+        note: fn(&Writing<'_>, &str, &Removal, i64) -> Sql<Option<Settled>>,
     ) -> Result<Accepted, LedgerError> {
         let (id, removal, now) = (id.to_owned(), removal.clone(), self.now_ms());
         self.threads
             .write(move |writing| {
                 let mut accepted = Accepted::default();
-                if let Some(Settled { key, then }) = note(writing, &id, &removal)? {
+                if let Some(Settled { key, then }) = note(writing, &id, &removal, now)? {
                     let key = format!("{key}:{id}:{}:{now}", removal.conversation.id());
                     tell(writing, &removal.conversation, key, &told, now, &mut accepted)?;
                     point(then);

@@ -1,6 +1,6 @@
 //! Who wants messages: what is said in whatever order, and what is to be done then.
 
-use partyline_core::{EventKey, MessageId, Network, Speaker};
+use partyline_core::{EventKey, Happening, MessageId, Network, ReceiptStatus, Speaker};
 use proptest::prelude::*;
 
 use super::super::StoredParticipant;
@@ -100,6 +100,38 @@ async fn a_receipt_tells_it_only_by_the_codes_that_say_so() {
         ledger.accept(vec![receipt]).await.unwrap();
         let found = ledger.suppressions(0, 10).await.unwrap();
         assert_eq!(found.first().map(|one| one.how), how, "{code}");
+    }
+}
+
+/// The same where it comes before anybody knows whose phone it is, and after they have left.
+#[tokio::test]
+async fn a_receipt_tells_it_of_whoever_is_not_known_yet_or_no_more() {
+    for known_later in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = open(&folder);
+        if !known_later {
+            member(&ledger).await;
+            ledger.keep_participants(&conversation(), Vec::new()).await.unwrap();
+        }
+        let mut receipt = word(Wish::Stop, 1);
+        receipt.plea = None;
+        receipt.event.happening = Happening::Receipt {
+            message: MessageId::new("IM1"),
+            participant: Some("MB1".into()),
+            status: ReceiptStatus::Undelivered,
+            error: Some(21610),
+        };
+        let mut learned = ledger.accept(vec![receipt]).await.unwrap();
+        if known_later {
+            assert!(learned.optouts.is_empty());
+            member(&ledger).await;
+            let newest = ledger.newest_stray(&conversation()).await.unwrap().unwrap();
+            learned = ledger.settle_strays(&conversation(), newest).await.unwrap();
+        }
+        assert_eq!(learned.optouts.len(), 1, "{known_later}");
+        assert!(holds(&ledger).await);
+        let since = ledger.suppressions(0, 10).await.unwrap()[0].since;
+        assert_eq!(since, Timestamp::from_second(1).unwrap(), "since it failed");
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is held for members whose window is closed.
 
-use partyline_core::{Address, ReceiptStatus};
+use partyline_core::ReceiptStatus;
 
 use super::*;
 use crate::policy::Window;
@@ -12,18 +12,20 @@ fn phone() -> Place {
     format!("twilio:{SENDER}/{MAYA}").parse().unwrap()
 }
 
+fn maya() -> StoredParticipant {
+    StoredParticipant {
+        conversation: conversation(),
+        sid: "MB1".into(),
+        address: MAYA.parse().ok(),
+        sender: SENDER.parse().ok(),
+        name: None,
+    }
+}
+
 /// A ledger in which Maya is a member of the conversation, and was last heard then.
 async fn scene(folder: &tempfile::TempDir, heard: Option<Timestamp>) -> Ledger {
     let ledger = open(folder);
-    let address: Address = MAYA.parse().unwrap();
-    let maya = StoredParticipant {
-        conversation: conversation(),
-        sid: "MB1".into(),
-        address: Some(address.clone()),
-        sender: SENDER.parse().ok(),
-        name: None,
-    };
-    ledger.note_participants(vec![maya]).await.unwrap();
+    ledger.note_participants(vec![maya()]).await.unwrap();
     if let Some(at) = heard {
         wrote(&ledger, at).await;
     }
@@ -69,7 +71,7 @@ async fn receipt(ledger: &Ledger, status: ReceiptStatus, error: Option<u32>) -> 
 async fn held(ledger: &Ledger) -> Option<(bool, Window)> {
     let held = ledger.held_for(&phone(), 10).await.unwrap()?;
     assert_eq!(held.messages.len(), 1);
-    assert_eq!(held.messages[0].messages, [MessageId::new("IM9")]);
+    assert_eq!(held.messages[0].parts[0].message, MessageId::new("IM9"));
     assert_eq!(held.conversation, conversation());
     Some((held.messages[0].sure, held.window))
 }
@@ -120,6 +122,111 @@ async fn what_a_receipt_refuses_is_held_once_and_not_again_once_it_is_released()
     assert_eq!(wrote(&ledger, after).await.phones, [phone()]);
     ledger.release_held(&phone(), vec![number], Vec::new()).await.unwrap();
     receipt(&ledger, ReceiptStatus::Undelivered, Some(63016)).await;
+    assert_eq!(held(&ledger).await, None);
+}
+
+/// What was held was sent to the phone alone, and the window had closed: it waits as it was sent.
+#[tokio::test]
+async fn what_is_refused_at_the_phone_is_held_again_and_sent_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = scene(&folder, None).await;
+    said(&ledger).await;
+    receipt(&ledger, ReceiptStatus::Failed, Some(63016)).await;
+    wrote(&ledger, ledger.now()).await;
+    let number = ledger.held_for(&phone(), 10).await.unwrap().unwrap().messages[0].number;
+    let action = Action::Notice { text: "what you missed".into() };
+    let from = conversation();
+    let owed = Owed { to: phone(), from, speaker: None, at: ledger.now(), action };
+    let lane = Lane::of(phone());
+    for (again, id) in [(false, "SM1"), (true, "SM2")] {
+        let what = if again { Vec::new() } else { vec![(number, owed.clone())] };
+        let released = ledger.release_held(&phone(), vec![number], what).await.unwrap();
+        assert_eq!(released.wake, std::slice::from_ref(&lane));
+        assert_eq!(ledger.held_for(&phone(), 10).await.unwrap(), None);
+        let waiting = ledger.waiting(&lane, 10).await.unwrap();
+        assert_eq!((waiting.len(), &*waiting[0].owed), (1, &owed));
+        let sent = Sent { id: Some(MessageId::new(id)), ordinal: None };
+        ledger.settle(&waiting[0], sent).await.unwrap();
+        let mut refused = entry(&phone(), 0, &room(), Order::Arrival);
+        refused.owed.clear();
+        refused.event.happening = Happening::Receipt {
+            message: MessageId::new(id),
+            participant: None,
+            status: ReceiptStatus::Failed,
+            error: Some(63016),
+        };
+        let refused = ledger.accept(vec![refused]).await.unwrap();
+        assert_eq!(refused.phones, [phone()]);
+        let held = ledger.held_for(&phone(), 10).await.unwrap().unwrap();
+        assert!(held.messages[0].sure && held.messages[0].again);
+        let open = held.window.openness(partyline_core::Channel::WhatsApp, ledger.now());
+        assert_eq!(open, crate::policy::Openness::Closed);
+        assert_eq!(ledger.sent_to(&phone(), 10).await.unwrap(), [], "it reached nobody");
+    }
+    // Given up, it is sent no more.
+    let later = ledger.now() + jiff::SignedDuration::from_secs(60);
+    let expired = ledger.held_since(later, 10).await.unwrap().remove(0);
+    ledger.give_up_held(&expired, later, Vec::new()).await.unwrap();
+    let released = ledger.release_held(&phone(), vec![number], Vec::new()).await.unwrap();
+    assert_eq!((released.wake, ledger.waiting(&lane, 10).await.unwrap()), (vec![], vec![]));
+}
+
+/// A receipt that comes before anybody knows whose it is, or after they have left, means what it
+/// would have meant.
+#[tokio::test]
+async fn whoever_is_not_known_yet_or_no_more_has_it_held_as_well() {
+    for known_later in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = open(&folder);
+        if !known_later {
+            ledger.note_participants(vec![maya()]).await.unwrap();
+            ledger.keep_participants(&conversation(), Vec::new()).await.unwrap();
+        }
+        said(&ledger).await;
+        let mut learned = receipt(&ledger, ReceiptStatus::Failed, Some(63016)).await;
+        if known_later {
+            assert_eq!((&learned.strays[..], learned.ticks), (&[conversation()][..], false));
+            assert_eq!(ledger.conversations_with_strays().await.unwrap(), [conversation()]);
+            ledger.note_participants(vec![maya()]).await.unwrap();
+            let newest = ledger.newest_stray(&conversation()).await.unwrap().unwrap();
+            learned = ledger.settle_strays(&conversation(), newest).await.unwrap();
+        }
+        assert_eq!((&learned.phones[..], learned.ticks), (&[phone()][..], true));
+        assert!(held(&ledger).await.is_some_and(|(sure, _)| sure), "{known_later}");
+        assert_eq!(ledger.newest_stray(&conversation()).await.unwrap(), None);
+    }
+}
+
+/// Nobody knows whose it was: people are told that it failed, and not before it was asked.
+#[tokio::test]
+async fn what_failed_for_somebody_whom_nobody_will_know_is_told_once_that_is_clear() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    said(&ledger).await;
+    receipt(&ledger, ReceiptStatus::Failed, Some(63016)).await;
+    let newest = ledger.newest_stray(&conversation()).await.unwrap().unwrap();
+    let settled = ledger.settle_strays(&conversation(), newest).await.unwrap();
+    assert!(settled.ticks && settled.phones.is_empty());
+    assert_eq!(held(&ledger).await, None);
+}
+
+/// What waits for somebody who wants no more messages is not sent once they write.
+#[tokio::test]
+async fn who_opts_out_has_nothing_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = scene(&folder, None).await;
+    said(&ledger).await;
+    receipt(&ledger, ReceiptStatus::Failed, Some(63016)).await;
+    assert!(held(&ledger).await.is_some());
+    let mut other = entry(&conversation(), 0, &room(), Order::Arrival);
+    other.owed.clear();
+    other.event.happening = Happening::Receipt {
+        message: MessageId::new("IM8"),
+        participant: Some("MB1".into()),
+        status: ReceiptStatus::Failed,
+        error: Some(63014),
+    };
+    ledger.accept(vec![other]).await.unwrap();
     assert_eq!(held(&ledger).await, None);
 }
 

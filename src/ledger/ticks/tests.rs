@@ -4,7 +4,7 @@ use partyline_core::{Action, Event, EventKey, Happening, Sent};
 use proptest::prelude::*;
 
 use super::super::tests::{conversation, entry, open, room};
-use super::super::{Entry, Lane, Order};
+use super::super::{Entry, Lane, Order, StoredParticipant};
 use super::*;
 
 fn receipt(message: &str, status: ReceiptStatus) -> Entry {
@@ -114,6 +114,14 @@ async fn what_went_to_a_phone_alone_has_its_receipts_by_the_address() {
 async fn what_is_told_is_not_told_again() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open(&folder);
+    let maya = StoredParticipant {
+        conversation: conversation(),
+        sid: "MB1".into(),
+        address: "whatsapp:+14155550101".parse().ok(),
+        sender: None,
+        name: None,
+    };
+    ledger.note_participants(vec![maya]).await.unwrap();
     said(&ledger, &[ReceiptStatus::Failed]).await;
     let looked_at = news(&ledger).await.remove(0);
     assert!(!looked_at.receipts[0].told);

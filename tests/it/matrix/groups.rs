@@ -118,3 +118,23 @@ async fn whoever_is_in_a_room_sees_its_group_though_they_never_spoke() {
     let listed = hall.command(&office, &eve, "group list").await;
     assert!(!listed.contains("Spring launch"), "{listed}");
 }
+
+/// What goes to the members as a template stands in the group's rooms, on both networks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_that_was_sent_stands_in_the_room() {
+    let mut hall = Hall::new().await;
+    let (group, room) = hall.group("spring-launch", &["+14155550101"]).await;
+    hall.world.daemon.start().await;
+    hall.world.wait_until_listed(&group.channel, "spring-launch").await;
+    let answer = hall.command(&room, &hall.ravi, "notify team_notice 1=\"The team\" --yes").await;
+    assert!(!answer.contains("cannot"), "{answer}");
+    let said = "The team has news for you. Answer this message to join in.";
+    hall.world.wait_for_inbox(&group.phones[0], 1).await;
+    assert_eq!(inbox(&group.phones[0]), [said]);
+    hall.world.daemon.wait_until_settled().await;
+    let shown = hall.said_by_the_bot(&room, 2).await;
+    let mirrored = shown.iter().filter(|text| text.contains(said) && text.contains("template"));
+    assert!(mirrored.count() >= 1, "{shown:?}");
+    let posts = hall.world.channel(&group.channel);
+    assert_eq!(posts.iter().filter(|(_, text)| text.contains(said)).count(), 1, "{posts:?}");
+}

@@ -1,4 +1,5 @@
-//! Numbers and WhatsApp senders (Twilio's documentation of IncomingPhoneNumber and of the Senders API).
+//! Numbers and WhatsApp senders (twilio.com/docs/phone-numbers/api/incomingphonenumber-resource and
+//! twilio.com/docs/whatsapp/api/senders; every field can be null).
 
 use serde::Deserialize;
 
@@ -8,7 +9,8 @@ use super::lenient;
 #[derive(Clone, Deserialize)]
 pub struct OwnNumber {
     /// `PN…`.
-    pub sid: String,
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub sid: Option<String>,
     /// In E.164.
     #[serde(default, deserialize_with = "lenient::text")]
     pub phone_number: Option<String>,
@@ -29,11 +31,13 @@ pub struct Capabilities {
 #[derive(Clone, Deserialize)]
 pub struct WhatsAppSender {
     /// `XE…`.
-    pub sid: String,
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub sid: Option<String>,
     /// `whatsapp:+1…`.
     #[serde(default, deserialize_with = "lenient::text")]
     pub sender_id: Option<String>,
-    /// `ONLINE`, `OFFLINE`, `PENDING_VERIFICATION` …
+    /// `CREATING`, `ONLINE`, `ONLINE:UPDATING`, `OFFLINE`, `PENDING_VERIFICATION`, `VERIFYING`,
+    /// `TWILIO_REVIEW`, `DRAFT`, `STUBBED`.
     #[serde(default, deserialize_with = "lenient::text")]
     pub status: Option<String>,
 }

@@ -1,0 +1,59 @@
+//! Invitations to open a window.
+
+use partyline_core::Place;
+use rusqlite::params;
+
+use super::key;
+use crate::crash::{Point, point};
+use crate::ledger::cursors::place_id;
+use crate::ledger::intake::insert_owed;
+use crate::ledger::mark::Key;
+use crate::ledger::{Accepted, Ledger, LedgerError, Owed};
+
+impl Ledger {
+    /// Invites the owner of a phone to open the window, by this; once for each time that it is
+    /// closed. The invitation is an event of its own, in the conversation for whose sake it goes.
+    ///
+    /// # Errors
+    /// Nothing was noted.
+    pub async fn invite(
+        &self,
+        phone: &Place,
+        conversation: &Place,
+        owed: Owed,
+    ) -> Result<Accepted, LedgerError> {
+        let (now, (address, sender)) = (self.now_ms(), key(phone));
+        let (phone, conversation) = (phone.clone(), conversation.clone());
+        self.threads
+            .write(move |writing| {
+                let mut accepted = Accepted::default();
+                let first = writing
+                    .connection
+                    .prepare_cached(
+                        "INSERT INTO windows (address, sender, invited) VALUES (?1, ?2, ?3)
+                         ON CONFLICT (address, sender) DO UPDATE SET invited = excluded.invited
+                         WHERE invited IS NULL",
+                    )?
+                    .execute(params![address, sender, now])?;
+                if first == 0 {
+                    return Ok(accepted);
+                }
+                let place = place_id(writing, &conversation)?;
+                let key = Key::own(&phone, format!("invitation:{}:{now}", phone.id()));
+                writing
+                    .connection
+                    .prepare_cached(
+                        "INSERT INTO events (network, key, place, at, received, via, kind, state, raw)
+                         VALUES (?1, ?2, ?3, ?4, ?4, 'own', 'invitation', 0, x'')",
+                    )?
+                    .execute(params![key.network(), key.key(), place, now])?;
+                let event = writing.connection.last_insert_rowid();
+                let position = Some(writing.next_position());
+                insert_owed(writing, event, &key, &owed, position, now)?;
+                accepted.wake(owed.lane());
+                point(Point::HeldInviting);
+                Ok(accepted)
+            })
+            .await
+    }
+}

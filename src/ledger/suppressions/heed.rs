@@ -1,0 +1,137 @@
+//! By what it is known that somebody wants no more messages, or wants them again: their own words, what
+//! Twilio says of a message to them, and that somebody put them into a group all the same.
+
+use jiff::Timestamp;
+use partyline_core::{Action, Address, Channel, Failure, Happening, MemberChange, Place, Text};
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{How, Removal, Sql, id_of, in_force, remove, restore, suppress};
+use crate::ledger::members::{Whose, is_member, sender_of};
+use crate::ledger::receipts::Fate;
+use crate::ledger::threads::Writing;
+use crate::ledger::{Accepted, Entry, Owed, strays};
+use crate::policy::Wish;
+
+/// Obeys what an event says of who wants messages, and gives what the person is answered.
+pub(in crate::ledger) fn heed(
+    writing: &Writing<'_>,
+    entry: &Entry,
+    accepted: &mut Accepted,
+) -> Sql<Option<Owed>> {
+    let (connection, event) = (writing.connection, &entry.event);
+    match (&event.happening, &entry.plea) {
+        (Happening::Message { id, speaker, .. }, Some(plea)) => {
+            let Some(address) = speaker.address() else { return Ok(None) };
+            let participant = speaker.participant.as_deref().unwrap_or(address.as_str());
+            let sender = sender_of(connection, &event.place, participant)?;
+            let (at, source) = (event.at.as_millisecond(), event.place.id());
+            let heeded = obey(writing, &address, plea.what, (at, source), accepted)?;
+            let Some(text) = plea.answer.clone().filter(|_| heeded) else { return Ok(None) };
+            let Some(sender) = sender else {
+                let of = (&address, id);
+                strays::owe_answer(writing, &event.place, of, event.at, &text, accepted)?;
+                return Ok(None);
+            };
+            Ok(Some(answer(&sender, &address, event.at, text)))
+        }
+        // Who is in a conversation behind that sender is heard there. Elsewhere it comes after what
+        // came before it, whatever our clock says.
+        (Happening::Wrote { address, sender: Some(sender), .. }, Some(plea))
+            if !is_member(connection, address, sender)? =>
+        {
+            let at = latest(connection, address)?.max(event.at.as_millisecond());
+            let heeded = obey(writing, address, plea.what, (at, sender.as_str()), accepted)?;
+            let text = plea.answer.clone().filter(|_| heeded);
+            Ok(text.map(|text| answer(sender, address, event.at, text)))
+        }
+        // Somebody put them into a group, in Twilio's console for example.
+        (
+            Happening::Member {
+                change: MemberChange::Added, address: Some(address), sender, ..
+            },
+            _,
+        ) if address.channel() != Channel::Client => {
+            let id = id_of(connection, address)?;
+            if in_force(connection, &id)? {
+                let removal = Removal {
+                    conversation: event.place.clone(),
+                    address: address.clone(),
+                    sender: sender.clone(),
+                };
+                remove(writing, &id, &removal)?;
+                accepted.opted(id, vec![event.place.clone()]);
+            }
+            Ok(None)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Does what somebody asks for; whether there is something to answer.
+fn obey(
+    writing: &Writing<'_>,
+    address: &Address,
+    what: Wish,
+    (at, source): (i64, &str),
+    accepted: &mut Accepted,
+) -> Sql<bool> {
+    match what {
+        Wish::Stop => suppress(writing, address, (How::Said, source), at, accepted),
+        Wish::Start => restore(writing, address, at, accepted),
+        Wish::Help => Ok(true),
+    }
+}
+
+/// The answer, from the sender that was written to. It comes from nowhere but their own phone: by
+/// that it is known as what may be sent to somebody who wants no messages.
+pub(in crate::ledger) fn answer(
+    sender: &Address,
+    address: &Address,
+    at: Timestamp,
+    text: String,
+) -> Owed {
+    let phone = Place::phone(sender, address);
+    let action = Action::Notice { text: Text::plain(text) };
+    Owed { to: phone.clone(), from: phone, speaker: None, at, action }
+}
+
+/// Learns from a receipt that somebody wants no more messages.
+pub(in crate::ledger) fn learn(
+    writing: &Writing<'_>,
+    fate: &Fate<'_>,
+    whose: &Whose,
+    at: Timestamp,
+    accepted: &mut Accepted,
+) -> Sql<()> {
+    let how = fate.error.filter(|_| fate.failed()).and_then(How::of_error);
+    let (Some(how), Ok(address)) = (how, whose.address.parse::<Address>()) else { return Ok(()) };
+    suppress(writing, &address, (how, fate.place.id()), at.as_millisecond(), accepted).map(drop)
+}
+
+/// Learns from a refusal to send to one phone that its owner wants no more messages.
+pub(in crate::ledger) fn refused(
+    writing: &Writing<'_>,
+    to: &Place,
+    failure: &Failure,
+    now: i64,
+    accepted: &mut Accepted,
+) -> Sql<()> {
+    let code = failure.code.as_deref().and_then(|code| code.parse().ok());
+    match (to.as_phone(), code.and_then(How::of_error)) {
+        (Some((sender, address)), Some(how)) => {
+            suppress(writing, &address, (how, sender.as_str()), now, accepted).map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// When somebody can say the next thing about it, in milliseconds: after the last.
+fn latest(connection: &Connection, address: &Address) -> Sql<i64> {
+    connection
+        .prepare_cached(
+            "SELECT max(since, coalesce(lifted + 1, since)) FROM suppressions WHERE id = ?1",
+        )?
+        .query_row([id_of(connection, address)?], |row| row.get(0))
+        .optional()
+        .map(Option::unwrap_or_default)
+}
