@@ -204,7 +204,7 @@ pub async fn run(
         catchup::Rules {
             guard: guard.clone(),
             gap_wait: config.relay.gap_wait,
-            inbox: config.inbox.room.is_some(),
+            inbox: config.inbox.room.clone(),
         },
     );
     catch_up.start().await?;

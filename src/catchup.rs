@@ -50,7 +50,7 @@ pub struct CatchUp {
     wakers: Wakers,
     stop: CancellationToken,
     gap_wait: Duration,
-    inbox: bool,
+    inbox: Option<Place>,
     guard: Arc<Guard>,
     /// For each network, so that one that is slow holds up no other.
     turns: HashMap<Network, Semaphore>,
@@ -66,9 +66,9 @@ pub struct Rules {
     pub guard: Arc<Guard>,
     /// How long a missing message may still come by itself before it is read.
     pub gap_wait: Duration,
-    /// Whether there is an inbox: then it counts, too, what is said in conversations that are tied to
-    /// nothing.
-    pub inbox: bool,
+    /// The inbox's room. Where there is one it counts, too, what is said in conversations that are tied
+    /// to nothing; and a Matrix room is read itself, for its threads.
+    pub inbox: Option<Place>,
 }
 
 enum Trouble {
@@ -121,16 +121,19 @@ impl CatchUp {
             let catch_up = Arc::clone(&catch_up);
             async move { catch_up.run(&place).await }
         });
-        let (links, inbox) = (Arc::clone(&self.links), self.inbox);
-        let followed =
-            move |place: &Place| links.knows(place) || (inbox && place.is_conversation());
+        let (links, inbox) = (Arc::clone(&self.links), self.inbox.clone());
+        let followed = move |place: &Place| {
+            let of_the_inbox = |room| room == place || place.is_conversation();
+            links.knows(place) || inbox.as_ref().is_some_and(of_the_inbox)
+        };
         self.ledger.forget_cursors(followed).await?;
         self.ledger.note_tied(self.links.places(Network::Twilio)).await?;
         let held = self.ledger.places_held().await?;
         for place in self.links.places(Network::Twilio).into_iter().chain(held) {
             self.wakers.reads.wake(place);
         }
-        for room in self.links.places(Network::Matrix) {
+        let inbox = self.inbox.iter().filter(|room| room.network() == Network::Matrix);
+        for room in self.links.places(Network::Matrix).into_iter().chain(inbox.cloned()) {
             if self.ledger.cursor(&room).await?.is_none() {
                 self.wakers.reads.wake(room);
             }

@@ -289,7 +289,7 @@ impl Reader {
         let optout = self.section("optout", Optout::read);
         let inbox = self.section("inbox", |section| {
             let inbox = Inbox::read(section)?;
-            inbox.check(on.contains(&(Network::Slack, true)), section);
+            inbox.check(|network| on.contains(&(network, true)), section);
             Ok(inbox)
         });
         let whatsapp = self.section("whatsapp", WhatsApp::read);

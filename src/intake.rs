@@ -188,6 +188,18 @@ impl Door {
         Ok(said.into_iter().filter(|(key, _)| unknown.contains(key)).map(|(_, p)| p).collect())
     }
 
+    /// The threads that are tied by themselves among what was read back of a room, each with the newest
+    /// message in it.
+    fn threads_in(&self, pieces: &[Incoming], room: &Place) -> HashMap<Place, MessageId> {
+        let events = pieces.iter().flat_map(|piece| &piece.events);
+        let newest = events.filter_map(|event| {
+            let place = linked_place(event, &self.links);
+            (place != *room).then_some(())?;
+            Some((place, event.happening.message()?.clone()))
+        });
+        newest.collect()
+    }
+
     async fn keep_unread(&self, incoming: Incoming) -> Result<(), NotStored> {
         metrics::counter!("partyline_unparsed_total",
             "network" => incoming.network.as_str(), "via" => incoming.via)
@@ -289,7 +301,12 @@ impl Intake for Door {
             Some(last) => Through::Message(last),
             None => Through::Hold(self.ledger.hold_on(place).await.map_err(not_stored)?),
         };
+        let threads = self.threads_in(&pieces, place);
         self.accept_read_back(pieces).await?;
+        for (thread, last) in threads {
+            let released = self.release(&thread, Through::Message(last), None).await;
+            released.map_err(not_stored)?;
+        }
         self.release(place, through, lost).await.map_err(not_stored)
     }
 

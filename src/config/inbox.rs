@@ -49,10 +49,10 @@ impl Inbox {
     pub(super) fn read(section: &mut Section<'_>) -> Result<Self, Noted> {
         let room = section.optional(
             "room",
-            "Write a Slack channel: slack:C0123ABC (channel details, at the bottom)",
+            "Write a Slack channel (slack:C0123ABC: channel details, at the bottom) or a Matrix room (matrix:!abc:example.org: room settings, Advanced)",
             |text| match text.parse::<Place>() {
-                Ok(place) if place.network() != Network::Slack => {
-                    Err("threads of an inbox stand in a Slack channel".to_owned())
+                Ok(place) if !place.is_room() => {
+                    Err("threads of an inbox stand in a Slack channel or a Matrix room".to_owned())
                 }
                 Ok(place) if place.id().contains('/') => {
                     Err("this is a thread: there are none in it".to_owned())
@@ -80,14 +80,20 @@ impl Inbox {
     }
 
     /// Notes a room that is on a network which is off.
-    pub(super) fn check(&self, slack_is_on: bool, section: &mut Section<'_>) {
-        if self.room.is_some() && !slack_is_on {
+    pub(super) fn check(&self, is_on: impl Fn(Network) -> bool, section: &mut Section<'_>) {
+        if let Some(network) = self.room.as_ref().map(Place::network).filter(|one| !is_on(*one)) {
             section.fault(
                 "room",
-                "it is on slack, which is off",
-                "Fill in the section [slack], or take the room out",
+                format!("it is on {network}, which is off"),
+                format!("Fill in the section [{network}], or take the room out"),
             );
         }
+    }
+
+    /// The room, where it is on this network.
+    #[must_use]
+    pub fn room_on(&self, network: Network) -> Option<&Place> {
+        self.room.as_ref().filter(|room| room.network() == network)
     }
 
     /// Whether a place is one of the inbox's threads.

@@ -17,9 +17,18 @@ impl Door {
         let Incoming { network, via, raw, events } = incoming;
         events
             .into_iter()
+            .flat_map(|event| {
+                let room = self.room_too(&event).filter(|_| !read_back);
+                room.into_iter().chain([event])
+            })
             .filter_map(|mut event| {
+                let followed = self.is_the_inbox(&event.place);
                 event.place = linked_place(&event, &self.links);
                 match route(&event, &self.links, &self.limits) {
+                    // What is said in the inbox's room itself is not ours; how far it was read is.
+                    Route::Pass(_) if followed && event.happening.message().is_some() => {
+                        (!read_back).then(|| only_read(event, via))
+                    }
                     Route::Pass(why) => {
                         // By kind, not by the platform's name of it: on Matrix, strangers choose that.
                         metrics::counter!("partyline_events_passed_total",
@@ -64,22 +73,24 @@ impl Door {
                     }
                     // What is read back moves the cursor when it is released.
                     Route::Cursor if read_back => None,
-                    Route::Cursor => Some(Entry {
-                        event,
-                        raw: Bytes::new(),
-                        via,
-                        owed: Vec::new(),
-                        order: Order::CursorOnly,
-                        unlinked: false,
-                        group: None,
-                        tell: Vec::new(),
-                        plea: None,
-                        inbox: false,
-                        owner: None,
-                    }),
+                    Route::Cursor => Some(only_read(event, via)),
                 }
             })
             .collect()
+    }
+
+    /// Whether it is the inbox's room where a network reads back rooms only, and not their threads.
+    fn is_the_inbox(&self, place: &Place) -> bool {
+        self.inbox.room_on(Network::Matrix) == Some(place)
+    }
+
+    /// A message in a thread of that room, as one of the room: the room has been read as far as it.
+    fn room_too(&self, event: &Event) -> Option<Event> {
+        let in_thread =
+            self.is_the_inbox(&event.place) && linked_place(event, &self.links) != event.place;
+        let id = event.happening.message().filter(|_| in_thread)?.clone();
+        let happening = Happening::Echo { id, delivery: None };
+        Some(Event { happening, ..event.clone() })
     }
 
     /// What somebody wrote who is blocked: it is kept, and goes nowhere. That they want no messages is
@@ -192,6 +203,23 @@ impl Door {
             }
             _ => (None, Vec::new()),
         }
+    }
+}
+
+/// Nothing of it is kept, but its place has been read as far as this.
+fn only_read(event: Event, via: &'static str) -> Entry {
+    Entry {
+        event,
+        raw: Bytes::new(),
+        via,
+        owed: Vec::new(),
+        order: Order::CursorOnly,
+        unlinked: false,
+        group: None,
+        tell: Vec::new(),
+        plea: None,
+        inbox: false,
+        owner: None,
     }
 }
 

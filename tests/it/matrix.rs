@@ -3,6 +3,7 @@
 mod damaged;
 mod groups;
 pub(crate) mod hall;
+mod inbox;
 mod missed;
 mod ticks;
 

@@ -200,13 +200,7 @@ impl FromStr for Place {
                 "a conversation: CH and 32 hexadecimal digits",
             ),
             Network::Slack => (slack_form(id), "a Slack channel: slack:C0123ABC"),
-            Network::Matrix => (
-                id.len() > 1
-                    && id.len() <= 255
-                    && id.starts_with('!')
-                    && !id.contains(char::is_whitespace),
-                "a Matrix room id: matrix:!abc:example.org",
-            ),
+            Network::Matrix => (matrix_form(id), "a Matrix room id: matrix:!abc:example.org"),
             Network::Operator => (
                 !id.is_empty() && id.len() <= 255 && !id.contains(char::is_whitespace),
                 "what the operator works on: operator:contacts",
@@ -218,6 +212,17 @@ impl FromStr for Place {
             Err(PlaceError::WrongForm { id: id.to_owned(), expected })
         }
     }
+}
+
+/// A room's id; behind it, for a thread, the id of the event that began it (`!abc:example.org/$def`).
+fn matrix_form(id: &str) -> bool {
+    let (room, thread) = match id.split_once("/$") {
+        Some((room, thread)) => (room, Some(thread)),
+        None => (id, None),
+    };
+    let plain =
+        |part: &str| !part.is_empty() && part.len() <= 255 && !part.contains(char::is_whitespace);
+    plain(room) && room.len() > 1 && room.starts_with('!') && thread.is_none_or(plain)
 }
 
 fn slack_form(id: &str) -> bool {

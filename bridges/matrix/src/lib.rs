@@ -201,7 +201,7 @@ impl Matrix {
                 "The Matrix bot is not logged in yet; it is tried again by itself.",
             ));
         };
-        let room = match <&RoomId>::try_from(place.id()) {
+        let room = match <&RoomId>::try_from(parts(place).0) {
             Ok(id) if place.network() == Network::Matrix => client.get_room(id),
             _ => return Err(error::not_joined()),
         };
@@ -400,6 +400,14 @@ impl Watch for Matrix {
 
     async fn probe(&self) -> Result<(), Failure> {
         self.log_in().await.map(|_| ())
+    }
+}
+
+/// A place's room and, where it is a thread's, the event that began it.
+pub(crate) fn parts(place: &Place) -> (&str, Option<&str>) {
+    match place.id().find("/$") {
+        Some(end) => (&place.id()[..end], Some(&place.id()[end + 1..])),
+        None => (place.id(), None),
     }
 }
 

@@ -8,12 +8,12 @@
 //! room mentions").
 
 use partyline_core::{
-    Action, AnswerTo, Content, MessageId, NAME_LIMIT, Network, Outgoing, PersonId, Text,
+    Action, AnswerTo, Content, MessageId, NAME_LIMIT, Network, Outgoing, PersonId, Place, Text,
 };
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::{LIMIT, text};
+use crate::{LIMIT, parts, text};
 
 /// The key of a message's content that holds the delivery's id, so that history shows it too (the
 /// transaction id comes back to the sending device only, and not for ever).
@@ -68,6 +68,9 @@ pub(crate) fn contents(outgoing: &[Outgoing]) -> Value {
     });
     let (bodies, html): (Vec<_>, Vec<_>) = lines.map(|line| (line.body, line.html)).unzip();
     let mut message = written(&bodies.join("\n"), &html.join("<br>"));
+    if let Some(first) = outgoing.first() {
+        in_thread(&mut message, &first.to);
+    }
     let ids: Vec<&str> = outgoing.iter().map(|outgoing| outgoing.id.as_str()).collect();
     message[DELIVERY_KEY] = json!(ids.first());
     message[DELIVERIES_KEY] = json!(ids);
@@ -99,8 +102,22 @@ pub(crate) fn content(outgoing: &Outgoing) -> Value {
         // Templates go to phones; what a room is to see of one is a notice of its own.
         Action::Template { sid, .. } => notice(&Text::plain(format!("[template {sid}]"))),
     };
+    in_thread(&mut content, &outgoing.to);
     content[DELIVERY_KEY] = json!(outgoing.id.as_str());
     content
+}
+
+/// Puts it into the thread that its place is. What answers nothing names the thread's beginning for
+/// clients that know no threads (client-server API, "Threading").
+fn in_thread(content: &mut Value, place: &Place) {
+    let Some(began) = parts(place).1 else { return };
+    let answered = content["m.relates_to"]["m.in_reply_to"]["event_id"].as_str();
+    let falling_back = answered.is_none();
+    let answered = answered.unwrap_or(began).to_owned();
+    content["m.relates_to"] = json!({
+        "rel_type": "m.thread", "event_id": began, "is_falling_back": falling_back,
+        "m.in_reply_to": { "event_id": answered },
+    });
 }
 
 fn notice(text: &Text) -> Value {
@@ -224,7 +241,7 @@ fn reply(message: &mut Value, event: &str) {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use partyline_core::{DeliveryId, Late, Part, Place};
+    use partyline_core::{DeliveryId, Late, Part};
     use proptest::prelude::*;
 
     use super::*;
@@ -388,6 +405,26 @@ mod tests {
         let said = content(&Outgoing { late, ..outgoing(action) });
         assert_eq!(said["body"], "Maya: [14:05 UTC] hello");
         assert_eq!(said["com.beeper.per_message_profile"]["displayname"], "Maya");
+    }
+
+    #[test]
+    fn what_goes_into_a_thread_relates_to_its_beginning() {
+        let thread: Place = "matrix:!room:hs.test/$card/1".parse().unwrap();
+        let of = |reply_to: Option<&str>| {
+            let content = Content { reply_to: reply_to.map(MessageId::new), ..Content::plain("x") };
+            let (name, picture, part) = ("Maya".to_owned(), None, None);
+            let action = Action::Post { origin: Network::Twilio, name, picture, content, part };
+            let one = Outgoing { to: thread.clone(), ..outgoing(action) };
+            contents(&[one])["m.relates_to"].clone()
+        };
+        assert_eq!(
+            of(None),
+            json!({ "rel_type": "m.thread", "event_id": "$card/1", "is_falling_back": true,
+                "m.in_reply_to": { "event_id": "$card/1" } })
+        );
+        let reply = of(Some("$asked"));
+        assert_eq!(reply["is_falling_back"], false);
+        assert_eq!(reply["m.in_reply_to"]["event_id"], "$asked");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use partyline_core::{
 };
 use tokio::time::timeout;
 
-use crate::{Matrix, error, outbound, place_of, text};
+use crate::{Matrix, error, outbound, parts, place_of, text};
 
 /// What stands behind the name of a room that is put away.
 const ARCHIVED: &str = " (archived)";
@@ -76,20 +76,23 @@ impl Rooms for Matrix {
     }
 
     async fn rename(&self, room: &Place, name: &str) -> Result<(), Failure> {
-        self.named(&self.room(room)?, name, "").await
+        let Some(room) = self.whole(room)? else { return Ok(()) };
+        self.named(&room, name, "").await
     }
 
     async fn set_topic(&self, room: &Place, topic: &str) -> Result<(), Failure> {
-        let room = self.room(room)?;
+        let Some(room) = self.whole(room)? else { return Ok(()) };
         self.done(room.set_room_topic(topic), "set the room's topic").await
     }
 
     async fn archive(&self, room: &Place, name: &str) -> Result<(), Failure> {
-        self.named(&self.room(room)?, name, ARCHIVED).await
+        let Some(room) = self.whole(room)? else { return Ok(()) };
+        self.named(&room, name, ARCHIVED).await
     }
 
     async fn unarchive(&self, room: &Place, name: &str) -> Result<(), Failure> {
-        self.named(&self.room(room)?, name, "").await
+        let Some(room) = self.whole(room)? else { return Ok(()) };
+        self.named(&room, name, "").await
     }
 
     /// From the member events that sync brought, which are those of people who were seen to do
@@ -144,6 +147,14 @@ impl Revise for Matrix {
 }
 
 impl Matrix {
+    /// The room, where the place is all of it. A thread is neither named nor put away.
+    fn whole(&self, place: &Place) -> Result<Option<Room>, Failure> {
+        match parts(place) {
+            (_, None) => self.room(place).map(Some),
+            (_, Some(_)) => Ok(None),
+        }
+    }
+
     fn client(&self) -> Result<Client, Failure> {
         self.current().map(|(_, client)| client).ok_or_else(|| {
             Failure::later(
