@@ -78,7 +78,8 @@ async fn unblock(call: Call) -> Result<Outcome, LedgerError> {
     let name = named(&call.desk, &who).await;
     if !call.desk.blocks.has(&who) {
         return Ok(Outcome::Refused(format!(
-            "{name} is not blocked. `inbox blocked` shows who is."
+            "{name} is not blocked. `{} inbox blocked` shows who is.",
+            call.prefix()
         )));
     }
     let answer = format!("{name} is not blocked any more: what they write from now on is shown.");

@@ -42,8 +42,9 @@ pub(super) async fn run(work: &mut Work<'_>, who: &Address) -> Result<Done, Stop
         count => format!(" They were taken out of {count} groups."),
     };
     let key = who.contact_key();
+    let prefix = work.desk().prefix(work.command.event.place.network());
     let answer = format!(
-        "{name} is blocked: nothing that they write is shown, and nothing is sent to them.{out} `inbox unblock {key}` takes it back."
+        "{name} is blocked: nothing that they write is shown, and nothing is sent to them.{out} `{prefix} inbox unblock {key}` takes it back."
     );
     let block = BlockChange::Block { address: who.clone(), by: work.line.by.to_string() };
     let done = Done::changed(answer, vec![Change::Block(Box::new(block))]);
