@@ -142,7 +142,76 @@ pub fn in_language<'a>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use async_trait::async_trait;
+    use partyline_core::{
+        Address, ConversationChange, ConversationInfo, Membership, NewConversation, Place,
+    };
+
     use super::*;
+
+    /// An account of which only the templates are asked: the first time one is not approved yet.
+    #[derive(Default)]
+    struct Account {
+        asked: AtomicUsize,
+    }
+
+    fn not_asked<T>() -> Result<T, Failure> {
+        Err(Failure::never(Reason::Unavailable, "Only templates are asked for here."))
+    }
+
+    #[async_trait]
+    impl Manage for Account {
+        async fn create(&self, _: &NewConversation) -> Result<ConversationInfo, Failure> {
+            not_asked()
+        }
+        async fn change(
+            &self,
+            _: &Place,
+            _: &ConversationChange,
+        ) -> Result<ConversationInfo, Failure> {
+            not_asked()
+        }
+        async fn delete(&self, _: &Place) -> Result<(), Failure> {
+            not_asked()
+        }
+        async fn add_member(
+            &self,
+            _: &Place,
+            _: &Address,
+            _: Option<&Address>,
+        ) -> Result<(), Failure> {
+            not_asked()
+        }
+        async fn remove_member(&self, _: &Place, _: &str) -> Result<(), Failure> {
+            not_asked()
+        }
+        async fn memberships(&self, _: &Address) -> Result<Vec<Membership>, Failure> {
+            not_asked()
+        }
+        async fn templates(&self) -> Result<Vec<Template>, Failure> {
+            let status = match self.asked.fetch_add(1, Ordering::Relaxed) {
+                0 => "pending",
+                _ => "approved",
+            };
+            Ok(vec![template("notice", "en", status)])
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_twilio_told_is_good_for_a_minute() {
+        let account = Arc::new(Account::default());
+        let templates = Templates::new(Some(account.clone()), &[]);
+        for (wait, status, asked) in
+            [(0, "pending", 1), (59, "pending", 1), (2, "approved", 2), (0, "approved", 2)]
+        {
+            tokio::time::advance(Duration::from_secs(wait)).await;
+            let all = templates.all().await.expect("templates");
+            assert_eq!(all[0].status, status, "after {wait} s more");
+            assert_eq!(account.asked.load(Ordering::Relaxed), asked, "after {wait} s more");
+        }
+    }
 
     fn template(name: &str, language: &str, status: &str) -> Template {
         Template {

@@ -24,7 +24,7 @@ pub(super) async fn form(forms: &CommandForms, request: &FormRequest) -> Form {
     let speaker = Speaker::new(Network::Twilio, who);
     let name = forms.desk.contacts.names().resolve(&speaker, &Place::conversation("")).await.name;
     let intro = format!(
-        "{name} gets what is said in the group from then on, and is heard there. This conversation goes on beside it."
+        "{name} gets what is said in the group from then on, and is heard there. Where another sender is free, this conversation goes on beside it; otherwise they can be moved out of it."
     );
     let group = Field {
         hint: Some("Type the beginning of its name.".into()),

@@ -91,7 +91,7 @@ pub(super) async fn plan(
             format!("{who}: there is no sender for {kind} in the pool (twilio.senders)")
         } else if let [only] = groups.as_slice() {
             format!(
-                "{who} is in \"{}\" behind this sender; {} senders are needed for one more group. {}",
+                "{who} is in {} behind this sender; {} senders are needed for one more group. {}",
                 only.name,
                 one.needed,
                 moving(work, group, only, &one.address)
@@ -144,6 +144,7 @@ fn over_the_limit(members: &[MemberInfo], new: &[Address]) -> Option<String> {
 /// Another open conversation that somebody is in.
 pub(super) struct Held {
     pub(super) group: Place,
+    /// What it is called in a sentence, in quotes where people named it.
     name: String,
 }
 
@@ -183,15 +184,23 @@ async fn held_by(
 ) -> Result<(Address, HashMap<Address, Held>), Stop> {
     let manage = work.manage()?;
     let found = work.attempt(|| manage.memberships(&address)).await?;
-    let held = found
-        .into_iter()
-        .filter(|one| Some(&one.conversation) != group.as_ref())
-        .filter(|one| !matches!(one.state, ConversationState::Closed | ConversationState::Removed))
-        .filter_map(|one| {
-            let name = one.name.unwrap_or_else(|| one.conversation.id().to_owned());
-            Some((one.sender?, Held { group: one.conversation, name }))
-        })
-        .collect();
+    let mut held = HashMap::new();
+    for one in found {
+        let over = matches!(one.state, ConversationState::Closed | ConversationState::Removed);
+        let Some(sender) =
+            one.sender.filter(|_| !over && Some(&one.conversation) != group.as_ref())
+        else {
+            continue;
+        };
+        let name = match one.name {
+            Some(name) => format!("\"{name}\""),
+            None if work.desk().ledger.correspondent(&one.conversation).await?.is_some() => {
+                "a conversation of their own in the inbox".to_owned()
+            }
+            None => one.conversation.id().to_owned(),
+        };
+        held.insert(sender, Held { group: one.conversation, name });
+    }
     Ok((address, held))
 }
 
@@ -247,7 +256,7 @@ async fn elsewhere(
     let held = memberships(work, Some(group), std::slice::from_ref(address)).await.ok()?;
     let one = held.get(address)?.get(sender?)?;
     let moving = moving(work, Some(group), one, address);
-    Some(format!("is in \"{}\" behind this sender. {moving}", one.name))
+    Some(format!("is in {} behind this sender. {moving}", one.name))
 }
 
 /// `12 of 30 members added, 1 refused: …`

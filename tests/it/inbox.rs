@@ -312,10 +312,24 @@ async fn a_card_tells_what_was_before_and_has_buttons() {
     let office = world.slack.add_channel("office", &[&admin]);
     let made = world.command(&office, &admin, "group create \"Spring launch\" --room none").await;
     assert!(made.contains("Spring launch"), "{made}");
-    press("Add to a group").expect("pressed");
+    let mut run = press("Add to a group").expect("pressed");
     let form = view(&world, &admin, "\"block_id\":\"group\"").await;
     let found = world.slack.search(&form.id, "group", "Spring").await.expect("found");
     assert_eq!(found[0].1, "Spring launch");
+    world.slack.choose(&form.id, "group", &[&found[0].0]).expect("chosen");
+    send_off(&world.slack, &form.id).await;
+    let answer = run.answer(PATIENCE).await.expect("an answer").text;
+    assert!(
+        answer.contains("a conversation of their own in the inbox behind this sender"),
+        "{answer}"
+    );
+    // There is one sender, and a phone is in one conversation behind it: they are moved.
+    let (_, line) = answer.split_once("`/wa ").expect("the command");
+    let (line, _) = line.split_once('`').expect("the command");
+    let answer = world.command(&office, &admin, line).await;
+    let group = world.twilio.conversations().into_iter().find(|one| one.sid.as_str() == found[0].0);
+    let members = world.twilio.participants(&group.expect("the group").sid);
+    assert_eq!(members.len(), 1, "{answer}");
 
     let mut run = press("Block").expect("pressed");
     let question = run.answer(PATIENCE).await.expect("an answer").text;
