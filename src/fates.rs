@@ -3,7 +3,6 @@
 
 mod inquiries;
 
-use bytes::Bytes;
 use partyline_core::{
     Event, EventKey, Failure, Fate, Happening, MessageId, Network, Place, ReceiptStatus, Verdict,
 };
@@ -74,17 +73,5 @@ fn receipt(ledger: &Ledger, place: &Place, message: &MessageId, fate: Fate) -> E
             error: fate.error,
         },
     };
-    Entry {
-        event,
-        raw: Bytes::new(),
-        via: "list",
-        owed: Vec::new(),
-        order: Order::Arrival,
-        unlinked: false,
-        group: None,
-        tell: Vec::new(),
-        plea: None,
-        inbox: false,
-        owner: None,
-    }
+    Entry::alone(event, "list", Order::Arrival)
 }

@@ -216,6 +216,26 @@ pub struct Entry {
     pub owner: Option<PersonId>,
 }
 
+impl Entry {
+    /// An event by itself: nothing is owed because of it, nobody is told, and no bytes are kept.
+    #[must_use]
+    pub fn alone(event: Event, via: &'static str, order: Order) -> Self {
+        Self {
+            event,
+            raw: Bytes::new(),
+            via,
+            owed: Vec::new(),
+            order,
+            unlinked: false,
+            group: None,
+            tell: Vec::new(),
+            plea: None,
+            inbox: false,
+            owner: None,
+        }
+    }
+}
+
 /// How an event's turn among those of its place is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {

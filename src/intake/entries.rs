@@ -27,7 +27,7 @@ impl Door {
                 match route(&event, &self.links, &self.limits) {
                     // What is said in the inbox's room itself is not ours; how far it was read is.
                     Route::Pass(_) if followed && event.happening.message().is_some() => {
-                        (!read_back).then(|| only_read(event, via))
+                        (!read_back).then(|| Entry::alone(event, via, Order::CursorOnly))
                     }
                     Route::Pass(why) => {
                         // By kind, not by the platform's name of it: on Matrix, strangers choose that.
@@ -73,7 +73,7 @@ impl Door {
                     }
                     // What is read back moves the cursor when it is released.
                     Route::Cursor if read_back => None,
-                    Route::Cursor => Some(only_read(event, via)),
+                    Route::Cursor => Some(Entry::alone(event, via, Order::CursorOnly)),
                 }
             })
             .collect()
@@ -103,18 +103,11 @@ impl Door {
         read_back: bool,
     ) -> Entry {
         metrics::counter!("partyline_messages_blocked_total").increment(1);
+        let (plea, order) = (self.plea(&event), order(&event, read_back));
         Entry {
             raw: raw.clone(),
-            via,
-            owed: Vec::new(),
-            order: order(&event, read_back),
-            unlinked: false,
-            group: None,
-            tell: Vec::new(),
-            plea: self.plea(&event).map(|plea| Plea { answer: None, ..plea }),
-            inbox: false,
-            owner: None,
-            event,
+            plea: plea.map(|plea| Plea { answer: None, ..plea }),
+            ..Entry::alone(event, via, order)
         }
     }
 
@@ -203,23 +196,6 @@ impl Door {
             }
             _ => (None, Vec::new()),
         }
-    }
-}
-
-/// Nothing of it is kept, but its place has been read as far as this.
-fn only_read(event: Event, via: &'static str) -> Entry {
-    Entry {
-        event,
-        raw: Bytes::new(),
-        via,
-        owed: Vec::new(),
-        order: Order::CursorOnly,
-        unlinked: false,
-        group: None,
-        tell: Vec::new(),
-        plea: None,
-        inbox: false,
-        owner: None,
     }
 }
 

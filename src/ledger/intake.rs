@@ -114,19 +114,7 @@ pub(super) fn note_own(
         ordinal,
         happening: Happening::Echo { id: id.clone(), delivery: None },
     };
-    let entry = Entry {
-        event,
-        raw: bytes::Bytes::new(),
-        via: "own",
-        owed: Vec::new(),
-        order: Order::Counted,
-        unlinked: false,
-        group: None,
-        tell: Vec::new(),
-        plea: None,
-        inbox: false,
-        owner: None,
-    };
+    let entry = Entry::alone(event, "own", Order::Counted);
     accept_one(writing, &entry, now, accepted)
 }
 

@@ -27,14 +27,26 @@ pub(super) fn note(
     now: i64,
 ) -> Sql<Own> {
     let key = Key::own(place, key);
+    let event = insert(writing, &key, row, "other", now)?;
+    Ok(Own { event, key, place: place.clone() })
+}
+
+/// Writes down an event of our own: its row.
+pub(super) fn insert(
+    writing: &Writing<'_>,
+    key: &Key,
+    place: i64,
+    kind: &str,
+    now: i64,
+) -> Sql<i64> {
     writing
         .connection
         .prepare_cached(
             "INSERT INTO events (network, key, place, at, received, via, kind, state, raw)
-             VALUES (?1, ?2, ?3, ?4, ?4, 'own', 'other', 0, x'')",
+             VALUES (?1, ?2, ?3, ?4, ?4, 'own', ?5, 0, x'')",
         )?
-        .execute(params![key.network(), key.key(), row, now])?;
-    Ok(Own { event: writing.connection.last_insert_rowid(), key, place: place.clone() })
+        .execute(params![key.network(), key.key(), place, now, kind])?;
+    Ok(writing.connection.last_insert_rowid())
 }
 
 /// Owes a place the bridge's own words because of it.

@@ -108,15 +108,7 @@ impl Ledger {
     /// # Errors
     /// The ledger could not be read.
     pub async fn conversations_with_strays(&self) -> Result<Vec<Place>, LedgerError> {
-        self.threads
-            .read(|connection| {
-                let all: Vec<String> = connection
-                    .prepare_cached("SELECT DISTINCT conversation FROM strays")?
-                    .query_map([], |row| row.get(0))?
-                    .collect::<Sql<_>>()?;
-                Ok(all.iter().filter_map(|place| place.parse().ok()).collect())
-            })
-            .await
+        self.places_of("SELECT DISTINCT conversation FROM strays", ()).await
     }
 
     /// The number of the newest receipt that waits in a conversation; `None` where none does.

@@ -35,20 +35,15 @@ pub(super) fn entry(place: &Place, index: u64, to: &Place, order: Order) -> Entr
     let id = MessageId::new(format!("IM{index}"));
     let speaker = Speaker::new(place.network(), "whatsapp:+14155550100");
     let content = Content::plain(format!("{index}"));
+    let event = Event {
+        key: EventKey::new(format!("{place}/IM{index}")),
+        place: place.clone(),
+        at: Timestamp::UNIX_EPOCH,
+        ordinal: Some(index),
+        happening: Happening::Message { id, speaker: speaker.clone(), content: content.clone() },
+    };
     Entry {
-        event: Event {
-            key: EventKey::new(format!("{place}/IM{index}")),
-            place: place.clone(),
-            at: Timestamp::UNIX_EPOCH,
-            ordinal: Some(index),
-            happening: Happening::Message {
-                id,
-                speaker: speaker.clone(),
-                content: content.clone(),
-            },
-        },
         raw: Bytes::from_static(b"raw"),
-        via: "test",
         owed: vec![Owed {
             to: to.clone(),
             from: place.clone(),
@@ -62,13 +57,7 @@ pub(super) fn entry(place: &Place, index: u64, to: &Place, order: Order) -> Entr
                 part: None,
             },
         }],
-        order,
-        unlinked: false,
-        group: None,
-        tell: Vec::new(),
-        plea: None,
-        inbox: false,
-        owner: None,
+        ..Entry::alone(event, "test", order)
     }
 }
 

@@ -26,18 +26,29 @@ pub(super) async fn planned(
     if let Some(plan) = work.marked::<Plan>("plan") {
         return Ok(Ok(plan));
     }
-    let groups = work.groups()?;
-    let present = work.attempt(|| groups.members(group)).await?;
-    let named = sender.map(std::slice::from_ref);
-    let pool = named.unwrap_or(&work.desk().senders);
-    let plan = adding::plan(work, Some(group), &present, wanted, pool).await?;
+    let plan = drafted(work, group, wanted, sender).await?;
     if let Ok(plan) = &plan {
         work.mark("plan", plan, Vec::new()).await?;
     }
     Ok(plan)
 }
 
-/// Adds these to a group.
+/// The same, looked up now.
+async fn drafted(
+    work: &Work<'_>,
+    group: &Place,
+    wanted: &[Address],
+    sender: Option<&Address>,
+) -> Result<Result<Plan, String>, Stop> {
+    let groups = work.groups()?;
+    let present = work.attempt(|| groups.members(group)).await?;
+    let named = sender.map(std::slice::from_ref);
+    let pool = named.unwrap_or(&work.desk().senders);
+    adding::plan(work, Some(group), &present, wanted, pool).await
+}
+
+/// Adds these to a group. With `moves`, those of whom no sender is free leave another group for it; first
+/// it is known that nothing else keeps them out of this one.
 pub(super) async fn add(
     work: &mut Work<'_>,
     group: &Place,
@@ -47,7 +58,10 @@ pub(super) async fn add(
 ) -> Result<Done, Stop> {
     let groups = work.groups()?;
     if moves && work.marked::<Plan>("plan").is_none() {
-        moving::free(work, group, wanted, sender).await?;
+        match drafted(work, group, wanted, sender).await? {
+            Ok(plan) => moving::free(work, group, &plan.elsewhere, sender).await?,
+            Err(sentence) => return Ok(Done::said(sentence)),
+        }
     }
     let plan = match planned(work, group, wanted, sender).await? {
         Ok(plan) => plan,

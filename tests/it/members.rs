@@ -71,6 +71,12 @@ async fn who_is_in_another_group_is_moved_by_a_button() {
     world.command(&room, &admin, &format!("role grant slack:{eve} manager")).await;
     let refused = world.command(&room, &eve, "member add +14155550103 --move").await;
     assert!(refused.contains("is in \"Winter sale\" behind this sender"), "{refused}");
+    // Whom this group cannot take stays where they are.
+    let many: Vec<String> = (4..54).map(|number| format!("+141555501{number:02}")).collect();
+    let line = format!("member add {} +14155550103 --move", many.join(" "));
+    let refused = world.command(&room, &admin, &line).await;
+    assert!(refused.contains("Twilio takes 50 in a group"), "{refused}");
+    assert_eq!(world.twilio.participants(&winter).len(), 1, "{refused}");
     let moved = world.command(&room, &admin, "member add +14155550103 --move").await;
     assert!(moved.contains("1 of 1 members added."), "{moved}");
     wait_for_members(&world, &winter, &[]).await;

@@ -8,7 +8,7 @@ use crate::crash::{Point, point};
 use crate::ledger::cursors::place_id;
 use crate::ledger::intake::insert_owed;
 use crate::ledger::mark::Key;
-use crate::ledger::{Accepted, Ledger, LedgerError, Owed};
+use crate::ledger::{Accepted, Ledger, LedgerError, Owed, own};
 
 impl Ledger {
     /// Invites the owner of a phone to open the window, by this; once for each time that it is
@@ -40,14 +40,7 @@ impl Ledger {
                 }
                 let place = place_id(writing, &conversation)?;
                 let key = Key::own(&phone, format!("invitation:{}:{now}", phone.id()));
-                writing
-                    .connection
-                    .prepare_cached(
-                        "INSERT INTO events (network, key, place, at, received, via, kind, state, raw)
-                         VALUES (?1, ?2, ?3, ?4, ?4, 'own', 'invitation', 0, x'')",
-                    )?
-                    .execute(params![key.network(), key.key(), place, now])?;
-                let event = writing.connection.last_insert_rowid();
+                let event = own::insert(writing, &key, place, "invitation", now)?;
                 let position = Some(writing.next_position());
                 insert_owed(writing, event, &key, &owed, position, now)?;
                 accepted.wake(owed.lane());

@@ -96,18 +96,12 @@ impl Ledger {
     /// # Errors
     /// The ledger could not be read.
     pub async fn inbox_open(&self) -> Result<Vec<Place>, LedgerError> {
-        self.threads
-            .read(|connection| {
-                connection
-                    .prepare_cached(
-                        "SELECT conversation FROM inbox WHERE thread IS NULL AND state <> 2
-                         UNION SELECT DISTINCT conversation FROM inbox_waiting",
-                    )?
-                    .query_map([], |row| row.get::<_, String>(0))?
-                    .filter_map(|place| place.map(|place| place.parse().ok()).transpose())
-                    .collect()
-            })
-            .await
+        self.places_of(
+            "SELECT conversation FROM inbox WHERE thread IS NULL AND state <> 2
+             UNION SELECT DISTINCT conversation FROM inbox_waiting",
+            (),
+        )
+        .await
     }
 
     /// What is to be done next for a conversation of the inbox.
