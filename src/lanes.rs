@@ -29,6 +29,7 @@ use crate::ledger::{Delivery, Lane, Ledger, LedgerError};
 use crate::networks::{Networks, Powers};
 use crate::optouts::refusal;
 use crate::poison::{Guard, PANICS, Poison};
+use crate::sends::Way;
 
 /// How many deliveries of a lane are read at once: memory for each lane that is active.
 const READ_AHEAD: u32 = 32;
@@ -180,7 +181,7 @@ impl Lanes {
                 // newest pages: the first of it in a lane tells.
                 suspect |= first.owed.at < self.started && self.reached().insert(lane.clone());
                 let uncertain = suspect || first.former || first.again;
-                let end = self.work(waiting, uncertain).await;
+                let (end, _way) = self.work(waiting, uncertain).await;
                 // Where the ledger's newest pages were lost, several were sent of which it does not
                 // know: as long as one is found, the next one may have been sent too.
                 suspect &= matches!(end, End::Found(..));
@@ -194,15 +195,14 @@ impl Lanes {
     }
 
     /// Sends the first of what waits, and what goes together with it, however long it takes, unless
-    /// it can never be sent.
-    async fn work(&self, waiting: &[Delivery], mut uncertain: bool) -> End {
+    /// it can never be sent. To a phone nothing else may be done before the end is noted.
+    async fn work(&self, waiting: &[Delivery], mut uncertain: bool) -> (End, Option<Way<'_>>) {
         let delivery = &waiting[0];
         let network = delivery.owed.to.network();
         let Some(powers) = self.networks.get(network) else {
-            return End::Parked(Failure::never(
-                Reason::NoSuchPlace,
-                format!("There is no [{network}] section in the configuration any more."),
-            ));
+            let sentence =
+                format!("There is no [{network}] section in the configuration any more.");
+            return (End::Parked(Failure::never(Reason::NoSuchPlace, sentence)), None);
         };
         let mut backoff = Backoff::default();
         let mut panics = 0;
@@ -211,26 +211,27 @@ impl Lanes {
             let nobody_leaves = self.wakers.leaving.nobody(&delivery.owed.to);
             self.stop.run_until_cancelled(nobody_leaves).await;
             if self.stop.is_cancelled() {
-                return End::Stopped;
+                return (End::Stopped, None);
             }
+            let way = self.wakers.sends.one_to(&delivery.owed.to).await;
             let name = || format!("delivery {}", delivery.number);
             let attempt = self.attempt(powers, waiting, uncertain);
             let failure = match self.care.guard.attempt(name, attempt).await {
-                Ok(Ok(end)) => return end,
+                Ok(Ok(end)) => return (end, way),
                 Ok(Err(failure)) => failure,
                 Err(poison) => {
                     panics += 1;
                     if poison == Poison::Deadly || panics == PANICS {
-                        return End::Parked(poisoned(poison));
+                        return (End::Parked(poisoned(poison)), way);
                     }
                     Failure::unknown(Reason::Poisoned, "The bridge failed on it.")
                 }
             };
             let wait = match failure.verdict {
-                Verdict::Never => return End::Parked(failure),
+                Verdict::Never => return (End::Parked(failure), way),
                 Verdict::Later(wait) => wait,
                 Verdict::Unknown if failure.reason == Reason::Uncertain => {
-                    return End::Parked(failure);
+                    return (End::Parked(failure), way);
                 }
                 Verdict::Unknown => {
                     uncertain = true;
@@ -238,8 +239,9 @@ impl Lanes {
                 }
             };
             if self.too_old(delivery) {
-                return End::Parked(failure);
+                return (End::Parked(failure), way);
             }
+            drop(way);
             let pause = backoff.at_least(wait);
             tracing::warn!(delivery = %delivery.id, place = ?delivery.owed.to,
                 reason = failure.reason.as_str(), code = failure.code, wait_ms = pause.as_millis(),

@@ -39,6 +39,7 @@ pub mod roles;
 pub mod route;
 pub mod sandbox;
 pub mod schedule;
+pub mod sends;
 pub mod store;
 pub mod strays;
 pub mod telemetry;

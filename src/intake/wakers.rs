@@ -11,6 +11,7 @@ use crate::fates::Inquiries;
 use crate::keyed::Keyed;
 use crate::ledger::{Accepted, Lane};
 use crate::optouts::Leaving;
+use crate::sends::Sends;
 
 /// What is woken by what came.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub struct Wakers {
     pub optouts: Arc<Keyed<String>>,
     /// The groups that some of them are about to be taken out of.
     pub leaving: Arc<Leaving>,
+    /// What goes to phones alone, and never to somebody who is being erased.
+    pub sends: Arc<Sends>,
     /// Conversations of the inbox for which something is to be done.
     pub inbox: Arc<Keyed<Place>>,
     /// Told when somebody wrote who may be in no conversation.
@@ -56,6 +59,7 @@ impl Wakers {
             names: Keyed::new(tasks.clone()),
             optouts: Keyed::new(tasks.clone()),
             leaving: Arc::default(),
+            sends: Arc::default(),
             inbox: Keyed::new(tasks.clone()),
             strangers: Arc::default(),
             phones: Keyed::new(tasks.clone()),

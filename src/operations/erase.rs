@@ -41,10 +41,13 @@ pub(super) async fn run(work: &mut Work<'_>, who: &Address) -> Result<Done, Stop
     let groups = leave(work, who).await?;
     let desk = work.desk();
     let store = desk.contacts.store();
+    // What is on its way to them has ended, and nothing more goes until it is known that it is not owed.
+    let alone = work.operations.wakers.sends.none_to(who).await;
     let contact = store.remove(who.contact_key()).await.map_err(|error| failed(&error))?;
     desk.contacts.names().learn_profile(who, "");
     desk.moderation.forget(who.contact_key());
     let erased = desk.ledger.erase(&Traces::new(who, plan.shown), work.command).await?;
+    drop(alone);
     store.scrub().await.map_err(|error| failed(&error))?;
     point(Point::PersonErased);
     let suppressed = desk.ledger.suppressed(vec![who.clone()]).await?.into_iter().next();

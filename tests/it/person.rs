@@ -143,6 +143,34 @@ async fn an_erasure_that_is_killed_is_gone_on_with() {
     }
 }
 
+/// What is on its way to somebody as they are erased is waited for: nothing comes to them afterwards, and
+/// nothing of it is written down.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_on_its_way_to_a_person_is_waited_for() {
+    let (mut world, group) = world().await;
+    let admin = world.admin.clone();
+    let (before, refused) = (group.phones[0].inbox_len(), world.twilio.counters().refused);
+    let slow = Fault::next(FaultKind::Slow(Duration::from_secs(2)), 1);
+    world.twilio.fault(slow.method("POST").on("/Messages.json"));
+    let line = "broadcast Nightingales team_notice 1=Ada --yes";
+    let answer = world.command(&group.channel, &admin, line).await;
+    assert!(answer.contains("goes to 1 "), "{answer}");
+    let begun = Instant::now();
+    while world.twilio.counters().refused == refused {
+        assert!(begun.elapsed() < PATIENCE, "it was not tried\n{}", world.daemon.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let line = "contact erase +14155550101 --confirm";
+    let answer = world.command(&group.channel, &admin, line).await;
+    assert!(answer.contains("Erased:") && !answer.contains("are not sent"), "{answer}");
+    assert_eq!(group.phones[0].inbox_len(), before + 1, "it came before they were erased");
+    world.daemon.wait_until_settled().await;
+    world.daemon.stop().await;
+    for trace in ["4155550101", "Quetzal"] {
+        assert_eq!(stands_in(&world.daemon.store(), trace), None, "{trace}");
+    }
+}
+
 /// What waits to be sent to somebody, broadcasts that have not come to them, and commands at a later time
 /// that name them go with them; whoever else waits gets theirs.
 #[tokio::test(flavor = "multi_thread")]

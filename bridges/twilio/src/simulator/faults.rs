@@ -31,6 +31,8 @@ pub enum FaultKind {
     Truncated,
     /// 200 with a page of HTML; processed.
     NotJson,
+    /// Processed, and answered, after so long.
+    Slow(Duration),
 
     /// The hook is never sent. A lost before hook lets the action through.
     Lost,
@@ -50,7 +52,7 @@ impl FaultKind {
     }
 
     /// The fault of a name, with its number (seconds of `rate_limited`, milliseconds of
-    /// `delayed`) where it has one.
+    /// `slow` and `delayed`) where it has one.
     #[must_use]
     pub fn named(name: &str, number: u64) -> Option<Self> {
         Some(match name {
@@ -64,6 +66,7 @@ impl FaultKind {
             "reset_after" => Self::ResetAfter,
             "truncated" => Self::Truncated,
             "not_json" => Self::NotJson,
+            "slow" => Self::Slow(Duration::from_millis(number)),
             "lost" => Self::Lost,
             "doubled" => Self::Doubled,
             "delayed" => Self::Delayed(Duration::from_millis(number)),

@@ -117,6 +117,7 @@ async fn answer(
         Some(FaultKind::Error500) => return Ok(broken()),
         Some(FaultKind::Hang) => return std::future::pending().await,
         Some(FaultKind::ResetBefore) => return Err(Reset),
+        Some(FaultKind::Slow(time)) => tokio::time::sleep(time).await,
         _ => {}
     }
     match Scope::enter(inner, &mut request) {
@@ -128,7 +129,7 @@ async fn answer(
         inner.count.refused.fetch_add(1, Ordering::Relaxed);
     }
     match fault {
-        None => Ok(answer),
+        None | Some(FaultKind::Slow(_)) => Ok(answer),
         Some(FaultKind::Error500After) => Ok(broken()),
         Some(FaultKind::HangAfter) => std::future::pending().await,
         Some(FaultKind::Truncated) => Ok(truncate(answer).await),
