@@ -39,6 +39,7 @@ use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
 use crate::links::Links;
 use crate::members;
+use crate::message_log::{self, LogReader};
 use crate::moderation::{Moderation, Moderator};
 use crate::naming::Naming;
 use crate::networks::Networks;
@@ -160,6 +161,12 @@ pub async fn run(
     .start()
     .await?;
     point(Point::StartLanes);
+    let log = LogReader::new(
+        (door.clone(), ledger.clone()),
+        (bridges.twilio.clone(), bridges.twilio.clone()),
+        config.twilio.senders.clone(),
+        log_pace(config),
+    );
     if let Some(room) = config.inbox.room.clone() {
         let inbox = Inbox::new(
             ledger.clone(),
@@ -171,7 +178,7 @@ pub async fn run(
             stop.clone(),
         );
         inbox.start().await?;
-        tasks.spawn(inbox.admit());
+        tasks.spawn(inbox.admit(log.caught_up()));
     }
     let alerts = Arc::new(Board::default());
     let known = (&links, &moderation, &blocks);
@@ -210,6 +217,7 @@ pub async fn run(
     catch_up.start().await?;
     point(Point::StartCatchUp);
     tasks.spawn(catch_up.tend());
+    tasks.spawn(until(stop.clone(), log.keep()));
     let making_up = door.make_up();
     let forgetting = (links.clone(), wakers.clone());
     let inbox = config.inbox.room.as_ref().map(|_| wakers.clone());
@@ -337,6 +345,18 @@ fn inquiries(config: &Config) -> Option<Arc<Inquiries>> {
     let twilio = &config.twilio;
     (twilio.ingest == config::Ingest::Poll)
         .then(|| Inquiries::new(twilio.poll_interval, between_questions(config)))
+}
+
+/// When the logs of messages are read: as often as conversations, where Twilio does not call.
+fn log_pace(config: &Config) -> message_log::Pace {
+    let twilio = &config.twilio;
+    let every = match twilio.ingest {
+        config::Ingest::Poll => twilio.poll_interval,
+        config::Ingest::Webhook => twilio.groups_interval,
+    };
+    // A tenth of the calls that an account may make.
+    let between = Duration::from_secs(1) / (twilio.actions_per_second / 10).max(1);
+    message_log::Pace { every, between }
 }
 
 /// The pause between two questions of a kind: a third of the calls that an account may make is for

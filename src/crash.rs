@@ -118,6 +118,12 @@ points! {
     ReadReleasing = "read.releasing",
     /// What was held is let go; its lanes are not woken.
     ReadReleased = "read.released",
+    /// A sender's log was read; nothing of it is stored.
+    LogRead = "log.read",
+    /// A part of what was found in it is stored.
+    LogChunk = "log.chunk",
+    /// All of it is stored; that it was read is not noted.
+    LogStored = "log.stored",
     /// Somebody who opted out is taken out of a group; that is not written down.
     OptoutLeft = "optout.left",
     /// It is written, not committed.

@@ -9,8 +9,10 @@ mod card;
 mod strangers;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use partyline_core::{Channel, Groups, Lateness, Link, Manage, MemberInfo, Network, Place};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Mention;
@@ -22,6 +24,9 @@ use crate::ledger::{InboxStep, Ledger, LedgerError};
 use crate::links::Links;
 use crate::members;
 use crate::networks::Networks;
+
+/// How long strangers wait at the most for that what others wrote before them is read back.
+const CATCHING_UP: Duration = Duration::from_secs(30);
 
 /// Opens threads for whoever writes alone.
 pub struct Inbox {
@@ -73,8 +78,14 @@ impl Inbox {
         Ok(())
     }
 
-    /// Lets strangers in, until the stop.
-    pub async fn admit(self: Arc<Self>) {
+    /// Lets strangers in, until the stop: once it was read what they wrote while the bridge was down, so
+    /// that the order holds.
+    pub async fn admit(self: Arc<Self>, mut caught_up: watch::Receiver<bool>) {
+        let caught_up = caught_up.wait_for(|caught_up| *caught_up);
+        tokio::select! {
+            _ = tokio::time::timeout(CATCHING_UP, caught_up) => {}
+            () = self.stop.cancelled() => {}
+        }
         while !self.stop.is_cancelled() {
             let what = "somebody who wrote is not let in yet";
             work_off(&self.stop, what, || self.next_strangers()).await;

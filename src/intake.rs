@@ -2,6 +2,7 @@
 //! [`Door::accept`].
 
 mod entries;
+mod logged;
 mod notes;
 mod refused;
 mod wakers;
@@ -26,6 +27,7 @@ use crate::ledger::{Entry, Ledger, LedgerError, Limit, Skipped, Telling, Through
 use crate::links::Links;
 use crate::moderation::Moderation;
 use crate::route::{Limits, linked_place};
+pub use logged::Logged;
 use notes::{Note, note};
 use refused::Refused;
 pub use wakers::Wakers;

@@ -39,6 +39,7 @@ mod intake;
 mod journal;
 mod links;
 mod lively;
+mod logs;
 mod mark;
 mod members;
 mod missed;
@@ -95,6 +96,7 @@ pub use inbox::{Correspondence, InboxChange, InboxStep, Stranger, Untied};
 pub use intake::Accepted;
 pub use links::{LinkChange, StoredLink, StoredParticipant};
 pub use lively::{LIVELY, LivelyThread};
+pub use logs::LogPosition;
 pub use members::Member;
 pub use missed::{Limit, Skipped, Telling, Through};
 pub use mutes::{MuteChange, Muted};
@@ -217,6 +219,12 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether it was read from a list of the platform's, and its time is the platform's own.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        self.via == "list"
+    }
+
     /// An event by itself: nothing is owed because of it, nobody is told, and no bytes are kept.
     #[must_use]
     pub fn alone(event: Event, via: &'static str, order: Order) -> Self {

@@ -26,6 +26,7 @@ pub mod ledger;
 pub mod lifecycle;
 pub mod links;
 pub mod members;
+pub mod message_log;
 pub mod moderation;
 pub mod naming;
 pub mod networks;

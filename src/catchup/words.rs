@@ -14,12 +14,7 @@ pub(crate) fn skipped(
     now: Timestamp,
 ) -> String {
     let Skipped { messages, people, first, last, follow } = *skipped;
-    let (first, last) = (lateness.words(first, now), lateness.words(last, now));
-    let when = if first == last {
-        format!("said at {first}")
-    } else {
-        format!("said between {first} and {last}")
-    };
+    let when = said(first, last, lateness, now);
     let verb = if messages == 1 { "was" } else { "were" };
     let rest = match follow {
         0 => String::new(),
@@ -38,6 +33,27 @@ pub(crate) fn skipped(
         counted(people, "person", "people"),
         network(from),
     )
+}
+
+/// What the inbox is told of what strangers wrote that was found too late to be shown.
+pub(crate) fn unshown(skipped: &Skipped, lateness: &Lateness, now: Timestamp) -> String {
+    let Skipped { messages, people, first, last, .. } = *skipped;
+    let verb = if messages == 1 { "is" } else { "are" };
+    format!(
+        "{} from {} who wrote to our numbers, {}, came too late and {verb} not shown. Twilio's console has the words (Monitor, Logs, Messaging).",
+        counted(messages, "message", "messages"),
+        counted(people, "person", "people"),
+        said(first, last, lateness, now),
+    )
+}
+
+fn said(first: Timestamp, last: Timestamp, lateness: &Lateness, now: Timestamp) -> String {
+    let (first, last) = (lateness.words(first, now), lateness.words(last, now));
+    if first == last {
+        format!("said at {first}")
+    } else {
+        format!("said between {first} and {last}")
+    }
 }
 
 /// What is said where something could not be read.

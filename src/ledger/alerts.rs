@@ -213,7 +213,8 @@ impl Ledger {
     }
 }
 
-fn tell(
+/// Part of a write: see [`Ledger::tell`].
+pub(super) fn tell(
     writing: &Writing<'_>,
     told: &Told,
     kind: &str,

@@ -12,6 +12,7 @@ use super::held;
 use super::holds::drain;
 use super::inbox::{self, Concern};
 use super::lively;
+use super::logs;
 use super::mark::{Key, key_of, mark};
 use super::members::is_member;
 use super::receipts;
@@ -118,7 +119,13 @@ pub(super) fn note_own(
     accept_one(writing, &entry, now, accepted)
 }
 
-fn accept_one(writing: &Writing<'_>, entry: &Entry, now: i64, accepted: &mut Accepted) -> Sql<()> {
+/// Stores one event. Part of a write.
+pub(super) fn accept_one(
+    writing: &Writing<'_>,
+    entry: &Entry,
+    now: i64,
+    accepted: &mut Accepted,
+) -> Sql<()> {
     let event = &entry.event;
     if receipts::take(writing, event, now, accepted)? {
         return Ok(());
@@ -173,6 +180,7 @@ fn accept_one(writing: &Writing<'_>, entry: &Entry, now: i64, accepted: &mut Acc
         map_message(writing, place.id, id, row, None)?;
     }
     lively::note_reply(writing, &place, entry)?;
+    logs::note_sender(writing, event, now)?;
     inbox::knock(writing, entry, row, heard_elsewhere, now, accepted)?;
     let Concern { aside, mentions } = inbox::concern(writing, entry, row, now, accepted)?;
     if entry.unlinked && !aside {

@@ -40,6 +40,10 @@ const COUNTERS: &[Described] = &[
     ("partyline_matrix_logins_total", "Logins with the password"),
     ("partyline_matrix_passed_by_total", "Matrix events of no consequence by type"),
     ("partyline_matrix_sync_failures_total", "Syncs with the homeserver that failed"),
+    (
+        "partyline_message_log_total",
+        "Messages of the senders' logs that nobody told before, by outcome",
+    ),
     ("partyline_messages_blocked_total", "What people wrote who are blocked"),
     (
         "partyline_messages_skipped_total",

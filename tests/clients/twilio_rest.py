@@ -10,6 +10,7 @@ import json
 import os
 import threading
 import urllib.request
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -194,6 +195,33 @@ def signatures():
         print(json.dumps({"url": url, "params": params, "signature": signature}))
 
 
+def log(twilio):
+    """What phones write stands in the account's log, newest first, whether or not it is told."""
+    stranger, sender = "+14155550170", "+14155550001"
+    for number in range(5):
+        control("say", {"address": stranger, "sender": sender, "text": f"knock {number}"})
+    told = twilio.messages.list(to=sender, from_=stranger)
+    assert [one.body for one in told] == [f"knock {number}" for number in reversed(range(5))]
+    one = told[0]
+    assert (one.direction, one.status, one.num_media) == ("inbound", "received", "0"), one.status
+    assert one.date_sent.tzinfo is not None and one.date_created <= one.date_sent
+    assert one.sid == twilio.messages(one.sid).fetch().sid
+    page = twilio.messages.page(to=sender, from_=stranger, page_size=2)
+    assert [one.body for one in page] == ["knock 4", "knock 3"]
+    page = page.next_page()
+    assert [one.body for one in page] == ["knock 2", "knock 1"]
+    assert [one.body for one in page.next_page()] == ["knock 0"]
+    assert [one.body for one in page.previous_page()] == ["knock 4", "knock 3"]
+    day = timedelta(days=1)
+    between = {"to": sender, "from_": stranger}
+    assert len(twilio.messages.list(date_sent_after=one.date_sent - day, **between)) == 5
+    assert len(twilio.messages.list(date_sent_after=one.date_sent, **between)) >= 1
+    assert twilio.messages.list(date_sent_after=one.date_sent + day, **between) == []
+    assert twilio.messages.list(date_sent_before=one.date_sent - day, **between) == []
+    assert len(twilio.messages.list(date_sent=one.date_sent.date(), **between)) == 5
+    assert twilio.messages(told[0].sid).media.list() == []
+
+
 def codes(twilio):
     verify = twilio.verify.v2.services(os.environ["VERIFY_SID"])
     refused(60200, 400, lambda: verify.verifications.create(to="12", channel="sms"))
@@ -228,6 +256,7 @@ def main():
     messages(service)
     others(service)
     hooks(service)
+    log(client())
     codes(client())
     signatures()
 

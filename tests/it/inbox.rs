@@ -8,14 +8,14 @@ use partyline_twilio::simulator::{Attachment, NewMember, Phone, Saying};
 use crate::forms::{send_off, view};
 use crate::support::{PAGE, PATIENCE, SECOND_SENDER, SENDER, SMS, World, inbox};
 
-const MAYA: &str = "whatsapp:+14155550101";
+pub(crate) const MAYA: &str = "whatsapp:+14155550101";
 
 /// She has not written: WhatsApp takes a template.
 const DM: &str =
     "dm +14155550101 --template appointment_reminder --set 1=Maya --set 2=\"Monday at nine\" --yes";
 
 /// A channel for the inbox, which the daemon is told of, and the address of the Messaging webhook.
-fn configure(world: &mut World) -> String {
+pub(crate) fn configure(world: &mut World) -> String {
     let channel = world.room("inbox");
     let room = format!("\n[inbox]\nroom = \"slack:{channel}\"\n");
     world.daemon.configure(|config| config.push_str(&room));
@@ -25,7 +25,7 @@ fn configure(world: &mut World) -> String {
 }
 
 /// Has Twilio make a conversation for whoever writes to a sender.
-async fn autocreate(world: &World, kind: &str, sender: &str) {
+pub(crate) async fn autocreate(world: &World, kind: &str, sender: &str) {
     let options = partyline_twilio::simulator::Options::default();
     let set = [("Type", kind), ("Address", sender), ("AutoCreation.Enabled", "true")];
     let url = format!("{}/v1/Configuration/Addresses", world.twilio.base_url());
@@ -35,7 +35,7 @@ async fn autocreate(world: &World, kind: &str, sender: &str) {
 }
 
 /// A world with an inbox, its channel, and Maya's phone, which is in no group.
-async fn world(autocreation: bool) -> (World, String, Phone) {
+pub(crate) async fn world(autocreation: bool) -> (World, String, Phone) {
     let mut world = World::new().await;
     let channel = configure(&mut world);
     if autocreation {
@@ -51,19 +51,23 @@ fn is_card(message: &slack::Message) -> bool {
     message.text.contains("has written.") || message.text.contains("is written to.")
 }
 
-fn cards(world: &World, channel: &str) -> usize {
+pub(crate) fn cards(world: &World, channel: &str) -> usize {
     world.slack.messages(channel).iter().filter(|one| is_card(one)).count()
 }
 
 /// The message that begins the thread with Maya, and what stands in the thread.
-fn thread(slack: &slack::Simulator, channel: &str) -> Option<(slack::Ts, Vec<String>)> {
+pub(crate) fn thread(slack: &slack::Simulator, channel: &str) -> Option<(slack::Ts, Vec<String>)> {
     let messages = slack.messages(channel);
     let card = messages.iter().find(|one| is_card(one))?.ts;
     let replies = messages.iter().filter(|one| one.thread_ts == Some(card) && one.ts != card);
     Some((card, replies.map(|one| one.text.clone()).collect()))
 }
 
-async fn wait_for_thread(world: &World, channel: &str, count: usize) -> (slack::Ts, Vec<String>) {
+pub(crate) async fn wait_for_thread(
+    world: &World,
+    channel: &str,
+    count: usize,
+) -> (slack::Ts, Vec<String>) {
     let there = |slack: &slack::Simulator| {
         thread(slack, channel).filter(|(_, replies)| replies.len() >= count)
     };

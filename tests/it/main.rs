@@ -19,6 +19,7 @@ mod inbox;
 mod kill;
 mod matrix;
 mod members;
+mod message_log;
 mod moderation;
 mod optout;
 mod partition;

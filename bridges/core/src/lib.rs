@@ -67,8 +67,8 @@ pub use seldom::Seldom;
 pub use text::{Mark, MarkKind, Text, split_words};
 pub use ticks::{Tick, Ticked, Ticks};
 pub use traits::{
-    Again, Cursor, Deliver, Incoming, Intake, Lost, NotStored, Profile, Profiles, Proof, Ranks,
-    ReadBack, Stored, Watch, WatchState,
+    Again, Cursor, Deliver, Incoming, Intake, Lost, MessageLog, NotStored, Profile, Profiles,
+    Proof, Ranks, ReadBack, Stored, Watch, WatchState, Written,
 };
 pub use verdict::{Failure, Reason, Verdict};
 pub use verify::{SentCode, Told, Verify};

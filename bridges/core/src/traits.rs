@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Event, Failure, MessageId, Network, Outgoing, PersonId, Place, Sent};
+use crate::{Address, Event, Failure, MessageId, Network, Outgoing, PersonId, Place, Sent};
 
 /// Sends to a platform.
 #[async_trait]
@@ -99,6 +99,33 @@ pub trait ReadBack: Send + Sync {
     async fn glance(&self, place: &Place, after: &Cursor) -> Result<Vec<Incoming>, Failure> {
         self.read_back(place, Some(after)).await
     }
+}
+
+/// Tells what was written to a sender, whether or not a hook told of it at the time.
+#[async_trait]
+pub trait MessageLog: Send + Sync {
+    /// What phones have written to this sender since then (in whole seconds), oldest first, as
+    /// [`Happening::Wrote`](crate::Happening::Wrote) under the keys of the hooks that tell of it; of
+    /// files, how many there are.
+    ///
+    /// # Errors
+    /// With a verdict; nothing half-read is returned.
+    async fn written(&self, sender: &Address, since: Timestamp) -> Result<Written, Failure>;
+
+    /// One of these with what only a call of its own tells: its files.
+    ///
+    /// # Errors
+    /// With a verdict.
+    async fn complete(&self, piece: Incoming) -> Result<Incoming, Failure>;
+}
+
+/// What was written to a sender.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// The oldest of it, a bounded number.
+    pub pieces: Vec<Incoming>,
+    /// Whether more was written after these.
+    pub more: bool,
 }
 
 /// A person as a platform shows them.

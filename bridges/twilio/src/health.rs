@@ -17,7 +17,7 @@ pub(crate) struct Health {
 #[derive(Debug)]
 struct Seen {
     outbound: Proof,
-    /// A conversation could be read, where lists are the way in.
+    /// A conversation, or a log of messages, could be read, where lists are the way in.
     read: bool,
     /// Twilio called, rightly signed.
     called: bool,
@@ -100,7 +100,7 @@ impl Health {
         };
     }
 
-    /// A conversation could be read.
+    /// A conversation, or a log of messages, could be read.
     pub(crate) fn list(&self) {
         self.lock().read = true;
     }

@@ -19,6 +19,9 @@ use crate::wire::hooks::{
 use crate::wire::messaging::MessagingHook;
 use crate::wire::{Attributes, rest};
 
+/// The end of the key of what somebody wrote, behind the message's SID.
+pub(crate) const WROTE: &str = ":wrote";
+
 /// What is known of a webhook beside its fields.
 pub(crate) struct Envelope<'a> {
     /// Twilio's name of the event.
@@ -311,7 +314,7 @@ pub(crate) fn messaging(hook: MessagingHook, envelope: &Envelope<'_>) -> Option<
             };
             let (sender, name) = (to, hook.profile_name);
             let wrote = Happening::Wrote { address, sender, name, content };
-            (format!("{sid}:wrote"), service(), wrote)
+            (format!("{sid}{WROTE}"), service(), wrote)
         }
         _ => return Some(envelope.other(service())),
     };

@@ -11,6 +11,7 @@
 //! | `direct` | what goes to one phone alone |
 //! | `canary` | calls of the bridge's own public address |
 //! | [`client`] | the only I/O |
+//! | `message_log` | what phones wrote to a sender, by the account's log |
 //! | `senders` | whether the senders of the configuration are the account's |
 //! | [`setup`] | the webhooks that are set at Twilio, compared and set |
 //! | [`error`] | Twilio's refusal → verdict and sentence (pure) |
@@ -29,6 +30,7 @@ mod groups;
 mod health;
 pub mod hook;
 mod inbound;
+mod message_log;
 mod outbound;
 mod readback;
 mod receive;

@@ -170,7 +170,7 @@ impl Twilio {
         Ok(())
     }
 
-    fn envelope<'a>(&'a self, name: &'a str, token: &'a str) -> Envelope<'a> {
+    pub(crate) fn envelope<'a>(&'a self, name: &'a str, token: &'a str) -> Envelope<'a> {
         Envelope {
             name,
             token,

@@ -1,6 +1,7 @@
 //! Tests: the bridge and the simulated Twilio, over HTTP both ways.
 
 mod direct;
+mod log;
 
 use std::sync::Arc;
 use std::time::Duration;

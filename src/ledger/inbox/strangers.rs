@@ -20,8 +20,11 @@ use crate::ledger::{Accepted, Entry, Ledger, LedgerError, Owed, from_json, times
 /// How far apart two tellings of the same may be: the webhook's time is when it came.
 const APART: SignedDuration = SignedDuration::from_mins(2);
 
-/// How long it is remembered who told what.
+/// How long it is remembered who told what, where the senders' logs are read meanwhile.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long where they cannot be: what a conversation told, the log may tell once it can be read.
+const REMEMBERED_AT_MOST: SignedDuration = SignedDuration::from_hours(24);
 
 /// By which way something was told.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,8 +63,13 @@ fn tell(
     now: i64,
 ) -> Sql<Option<i64>> {
     let connection = writing.connection;
-    let old = now - i64::try_from(REMEMBERED.as_millis()).unwrap_or(i64::MAX);
-    connection.prepare_cached("DELETE FROM told WHERE noted < ?1")?.execute([old])?;
+    let ago = |span: SignedDuration| now - i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(
+            "DELETE FROM told WHERE noted <
+                 max(?1, min(?2, (SELECT coalesce(min(looked), ?2) FROM logs)))",
+        )?
+        .execute([ago(REMEMBERED_AT_MOST), ago(REMEMBERED)])?;
     let (words, at) = (fingerprint(content), at.as_millisecond());
     let apart = i64::try_from(APART.as_millis()).unwrap_or(i64::MAX);
     let twin: Option<i64> = connection
@@ -109,7 +117,8 @@ pub(in crate::ledger) fn knock(
             .prepare_cached("UPDATE told SET stranger = 1 WHERE event = ?1")?
             .execute([row])?;
     }
-    // A member is heard in the conversation. But who became one of late may have written this before;
+    // What the webhook tells comes behind what it told before, whatever our clock says; what the log tells
+    // has its own time. A member is heard in the conversation. But who became one of late may have written this before;
     // or what the conversation told of it was taken for the twin of something else.
     if twin.is_some() || (member && !was_stranger(writing, address)?) {
         return Ok(());
@@ -118,10 +127,19 @@ pub(in crate::ledger) fn knock(
     writing
         .connection
         .prepare_cached(
-            "INSERT INTO strangers (event, address, sender, at, owed)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO strangers (event, address, sender, at, owed, said)
+             VALUES (?1, ?2, ?3, ?4, ?5, max(?6, CASE WHEN ?7 THEN 0 ELSE
+                 coalesce((SELECT max(said) FROM strangers WHERE address = ?2), 0) END))",
         )?
-        .execute(params![row, address.as_str(), sender.as_str(), now, to_json(&owed)?])?;
+        .execute(params![
+            row,
+            address.as_str(),
+            sender.as_str(),
+            now,
+            to_json(&owed)?,
+            entry.event.at.as_millisecond(),
+            entry.is_listed(),
+        ])?;
     accepted.strangers = true;
     Ok(())
 }
@@ -162,7 +180,7 @@ pub(super) fn is_waiting(writing: &Writing<'_>, address: &Address) -> Sql<bool> 
 }
 
 impl Ledger {
-    /// Those who wrote and may be in no conversation, in the order in which they came, at most
+    /// Those who wrote and may be in no conversation, in the order in which they wrote, at most
     /// `limit`.
     ///
     /// # Errors
@@ -172,7 +190,7 @@ impl Ledger {
             .read(move |connection| {
                 connection
                     .prepare_cached(
-                        "SELECT event, address, sender, at FROM strangers ORDER BY event LIMIT ?1",
+                        "SELECT event, address, sender, at FROM strangers ORDER BY said, event LIMIT ?1",
                     )?
                     .query_map([limit], |row| {
                         let (address, sender): (String, String) = (row.get(1)?, row.get(2)?);

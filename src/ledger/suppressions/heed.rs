@@ -35,11 +35,12 @@ pub(in crate::ledger) fn heed(
             Ok(Some(answer(&sender, &address, event.at, text)))
         }
         // Who is in a conversation behind that sender is heard there. Elsewhere it comes after what
-        // came before it, whatever our clock says.
+        // came before it, whatever our clock says; but for what is read back, which has its own time.
         (Happening::Wrote { address, sender: Some(sender), .. }, Some(plea))
             if !is_member(connection, address, sender)? =>
         {
-            let at = latest(connection, address)?.max(event.at.as_millisecond());
+            let (said, last) = (event.at.as_millisecond(), latest(connection, address)?);
+            let at = if entry.is_listed() { said } else { last.max(said) };
             let heeded = obey(writing, address, plea.what, (at, sender.as_str()), accepted)?;
             let text = plea.answer.clone().filter(|_| heeded);
             Ok(text.map(|text| answer(sender, address, event.at, text)))

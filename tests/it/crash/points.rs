@@ -14,6 +14,7 @@ fn armed_in(point: &str) -> Option<&'static str> {
         "broadcast" => include_str!("../broadcast.rs"),
         "held" => include_str!("../windows.rs"),
         "optout" => include_str!("../optout.rs"),
+        "log" => include_str!("../message_log.rs"),
         "inbox" => include_str!("../inbox.rs"),
         "contacts" | "person" => include_str!("../person.rs"),
         _ => return None,

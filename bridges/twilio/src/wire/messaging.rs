@@ -97,5 +97,71 @@ pub struct DirectMessage {
     pub error_code: Option<u64>,
 }
 
+/// A message of the account's log.
+///
+/// `Debug` shows no body and no number.
+#[derive(Clone, Deserialize)]
+pub struct LoggedMessage {
+    /// `SM…` or `MM…`.
+    pub sid: String,
+    /// Who wrote it.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub from: Option<String>,
+    /// To whom.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub to: Option<String>,
+    /// What was written.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub body: Option<String>,
+    /// `inbound`, `outbound-api` …
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub direction: Option<String>,
+    /// How many files came with it; Twilio writes the number as a text.
+    #[serde(default, deserialize_with = "lenient::number")]
+    pub num_media: Option<u64>,
+    /// When Twilio took it.
+    #[serde(default, deserialize_with = "lenient::mail_date")]
+    pub date_created: Option<Timestamp>,
+    /// When it was sent; of one from a phone, when the webhook was called.
+    #[serde(default, deserialize_with = "lenient::mail_date")]
+    pub date_sent: Option<Timestamp>,
+}
+
+/// What stands for a message of which the log shows neither words nor files, a place on the map for
+/// example.
+const UNSHOWN: &str = "[something that Twilio's log of messages does not show]";
+
+impl From<LoggedMessage> for MessagingHook {
+    /// As the webhook would have told it, but for the name in WhatsApp, the message that it answers and
+    /// a place on the map, which the log does not have; of files, how many there are.
+    fn from(logged: LoggedMessage) -> Self {
+        let count = usize::try_from(logged.num_media.unwrap_or_default()).unwrap_or(FILES);
+        let words = logged.body.filter(|body| !body.trim().is_empty());
+        let shown = words.or_else(|| (count == 0).then(|| UNSHOWN.to_owned()));
+        Self {
+            message_sid: Some(logged.sid),
+            from: logged.from,
+            to: logged.to,
+            body: shown,
+            files: vec![File::default(); count.min(FILES)],
+            ..Self::default()
+        }
+    }
+}
+
+/// A file of a message of the log.
+#[derive(Clone, Debug, Deserialize)]
+pub struct LoggedFile {
+    /// `ME…`.
+    pub sid: String,
+    /// Its media type.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub content_type: Option<String>,
+    /// Where it is described; without the end `.json`, where it is.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub uri: Option<String>,
+}
+
+super::sids_only!(LoggedMessage: sid, direction, num_media);
 super::sids_only!(MessagingHook: message_sid, status, error_code);
 super::sids_only!(DirectMessage: sid, status, error_code);

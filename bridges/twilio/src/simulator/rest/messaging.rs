@@ -11,7 +11,7 @@ use super::{Answer, Call, Refusal, Result};
 use crate::simulator::events::Params;
 use crate::simulator::happening::Happening;
 use crate::simulator::inner::Inner;
-use crate::simulator::model::{Binding, Sid, channel};
+use crate::simulator::model::{Binding, MediaItem, Sid, channel};
 use crate::simulator::world::World;
 use crate::simulator::world::participants::is_address;
 use crate::simulator::world::settings::DirectMessage;
@@ -20,6 +20,7 @@ pub(super) fn router() -> Router<Arc<Inner>> {
     Router::new()
         .route("/2010-04-01/Accounts/{account}/Messages.json", get(list).post(create))
         .route("/2010-04-01/Accounts/{account}/Messages/{message}", get(fetch))
+        .route("/2010-04-01/Accounts/{account}/Messages/{message}/Media.json", get(media))
         .route("/v2/Indicators/Typing.json", post(typing))
 }
 
@@ -39,7 +40,7 @@ fn shape(world: &World, one: &DirectMessage) -> Value {
         "body": one.body,
         "status": one.status,
         "direction": if one.inbound { "inbound" } else { "outbound-api" },
-        "num_media": one.media.to_string(),
+        "num_media": one.num_media.to_string(),
         "num_segments": "1",
         "price": null,
         "price_unit": "USD",
@@ -116,7 +117,8 @@ async fn create(call: Call) -> Result {
             from,
             to,
             body,
-            media: call.all("MediaUrl").len(),
+            num_media: call.all("MediaUrl").len(),
+            files: Vec::new(),
             status: "queued",
             error_code: 0,
             inbound: false,
@@ -205,46 +207,105 @@ async fn fetch(call: Call) -> Result {
     })
 }
 
-/// The messages of the account, newest first, by `To`, `From` and the time of their sending
-/// (`DateSent>`, the earliest).
+/// The messages of the account, newest first, by `To`, `From` and the time of their sending: on a
+/// day (`DateSent`), since (`DateSent>`) or until then (`DateSent<`), both included.
 async fn list(call: Call) -> Result {
     own_account(&call)?;
     let size = call.number("PageSize")?.unwrap_or(50).clamp(1, 1000);
-    let number = call.number("Page")?.unwrap_or(0);
-    let since: Option<Timestamp> = call
-        .field("DateSent>")
-        .map(|since| since.parse().map_err(|_| Refusal::bad(20001, "Invalid DateSent")))
-        .transpose()?;
-    let is_wanted = |one: &&DirectMessage| {
-        call.field("To").is_none_or(|to| to == one.to)
-            && call.field("From").is_none_or(|from| from == one.from)
-            && since.is_none_or(|since| since <= one.created)
-    };
+    let (since, until) = sent(&call)?;
     call.inner.look(|world| {
-        let mut wanted = world.settings.direct_newest().filter(is_wanted).peekable();
-        // A page is known by the message that it begins behind.
-        if let Some(token) = call.field("PageToken") {
-            while wanted.next().is_some_and(|one| &*one.sid != token) {}
+        let wanted: Vec<&DirectMessage> = world
+            .settings
+            .direct_newest()
+            .filter(|one| call.field("To").is_none_or(|to| to == one.to))
+            .filter(|one| call.field("From").is_none_or(|from| from == one.from))
+            .filter(|one| (since..=until).contains(&one.created.as_second()))
+            .collect();
+        let shapes = |one: &&DirectMessage| (one.sid.clone(), shape(world, one));
+        Ok(paged(&call, "messages", size, wanted.iter().map(shapes).collect()))
+    })
+}
+
+/// From which second to which a list is asked for. A time is given in full, or as a day (UTC).
+fn sent(call: &Call) -> Result<(i64, i64)> {
+    const DAY: i64 = 24 * 3600;
+    let given = |name: &str| -> Result<Option<(i64, i64)>> {
+        let Some(text) = call.field(name).filter(|text| !text.is_empty()) else { return Ok(None) };
+        let wrong = |_| Refusal::bad(20001, format!("Invalid parameter {name}"));
+        if let Ok(at) = text.parse::<Timestamp>() {
+            return Ok(Some((at.as_second(), at.as_second())));
         }
-        let page: Vec<&DirectMessage> =
-            wanted.by_ref().take(usize::try_from(size).unwrap_or(usize::MAX)).collect();
-        let next = page.last().filter(|_| wanted.peek().is_some()).map(|last| {
-            let mut query = form_urlencoded::Serializer::new(String::new());
-            query.extend_pairs(call.filters());
-            query.append_pair("PageSize", &size.to_string());
-            query.append_pair("Page", &(number + 1).to_string());
-            query.append_pair("PageToken", &last.sid);
-            format!("{}?{}", call.scope.path, query.finish())
-        });
-        let messages: Vec<Value> = page.into_iter().map(|one| shape(world, one)).collect();
-        Ok(Answer::Found(json!({
-            "messages": messages,
-            "page": number,
-            "page_size": size,
-            "start": number * size,
-            "uri": call.scope.path,
-            "next_page_uri": next,
-        })))
+        let day = text.parse::<jiff::civil::Date>().map_err(wrong)?;
+        let first = day.to_zoned(jiff::tz::TimeZone::UTC).map_err(wrong)?.timestamp().as_second();
+        Ok(Some((first, first + DAY - 1)))
+    };
+    if let Some((from, _)) = given("DateSent")? {
+        let first = from - from.rem_euclid(DAY);
+        return Ok((first, first + DAY - 1));
+    }
+    let since = given("DateSent>")?.map_or(i64::MIN, |(first, _)| first);
+    let until = given("DateSent<")?.map_or(i64::MAX, |(_, last)| last);
+    Ok((since, until))
+}
+
+/// A page of a list of this older API: its addresses stand beside the items. A page is known by the
+/// item that it begins behind.
+fn paged(call: &Call, key: &str, size: u64, items: Vec<(Sid, Value)>) -> Answer {
+    let number = call.number("Page").ok().flatten().unwrap_or(0);
+    let at_once = usize::try_from(size).unwrap_or(usize::MAX);
+    let begin = call.field("PageToken").map_or(0, |token| {
+        items.iter().position(|(sid, _)| &**sid == token).map_or(items.len(), |at| at + 1)
+    });
+    let end = begin.saturating_add(at_once).min(items.len());
+    let uri = |number: u64, begin: usize| {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(call.filters());
+        query.append_pair("PageSize", &size.to_string());
+        query.append_pair("Page", &number.to_string());
+        let token = begin.checked_sub(1).and_then(|before| items.get(before));
+        token.map(|(sid, _)| query.append_pair("PageToken", sid));
+        format!("{}?{}", call.scope.path, query.finish())
+    };
+    let next = (end < items.len()).then(|| uri(number + 1, end));
+    let previous =
+        (begin > 0).then(|| uri(number.saturating_sub(1), begin.saturating_sub(at_once)));
+    let first = number.saturating_mul(size);
+    let mut page = json!({
+        "page": number,
+        "page_size": size,
+        "start": first,
+        "end": first + (end - begin).saturating_sub(1) as u64,
+        "uri": uri(number, begin),
+        "first_page_uri": uri(0, 0),
+        "previous_page_uri": previous,
+        "next_page_uri": next,
+    });
+    let items = items.into_iter().skip(begin).take(at_once);
+    page[key] = items.map(|(_, item)| item).collect::<Vec<_>>().into();
+    Answer::Found(page)
+}
+
+/// The files of a message.
+async fn media(call: Call) -> Result {
+    own_account(&call)?;
+    let size = call.number("PageSize")?.unwrap_or(50).clamp(1, 1000);
+    call.inner.look(|world| {
+        let found = world.settings.direct.get(call.id("message"));
+        let one = found.ok_or_else(|| Refusal::no_resource(&call.scope.path))?;
+        let front = call.scope.path.trim_end_matches(".json");
+        let shape = |file: &MediaItem| {
+            let shape = json!({
+                "sid": file.sid,
+                "account_sid": world.account_sid,
+                "parent_sid": one.sid,
+                "content_type": file.content_type,
+                "date_created": date(one.created),
+                "date_updated": date(one.created),
+                "uri": format!("{front}/{}.json", file.sid),
+            });
+            (file.sid.clone(), shape)
+        };
+        Ok(paged(&call, "media_list", size, one.files.iter().map(shape).collect()))
     })
 }
 

@@ -5,12 +5,12 @@ use super::super::events::{Effects, Hook, Params};
 use super::super::model::{Binding, InboxItem, MediaItem, Sid, channel};
 use super::super::saying::Saying;
 use super::phones::Waiting;
-use super::settings::StoredMedia;
+use super::settings::{DirectMessage, StoredMedia};
 use super::{MESSAGING, World};
 
 impl World {
-    /// A message came from a phone: its window opens, STOP and START are noted, the Messaging
-    /// webhook is told. The phone's own SID of the message.
+    /// A message came from a phone: its window opens, STOP and START are noted, it stands in the
+    /// account's log, the Messaging webhook is told. The phone's own SID of the message.
     pub(in super::super) fn hear(
         &mut self,
         binding: &Binding,
@@ -24,7 +24,22 @@ impl World {
         if let Some(answer) = answer {
             self.answer_keyword(binding, answer, effects);
         }
-        let params = self.messaging_params(binding, saying, &sid, media.unwrap_or_default());
+        let files = media.unwrap_or_default();
+        let created = self.now();
+        self.settings.keep_direct(DirectMessage {
+            sid: sid.clone(),
+            from: binding.address.clone(),
+            to: binding.proxy_address.clone(),
+            body: saying.text.clone(),
+            num_media: files.len(),
+            files: files.to_vec(),
+            status: "received",
+            error_code: 0,
+            inbound: true,
+            messaging_service_sid: None,
+            created,
+        });
+        let params = self.messaging_params(binding, saying, &sid, files);
         let lane = binding.address.as_str().into();
         effects.hooks.push(Hook { event: MESSAGING, conversation: None, lane, params });
         sid

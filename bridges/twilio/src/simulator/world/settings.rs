@@ -113,7 +113,9 @@ pub(in super::super) struct DirectMessage {
     pub(in super::super) from: String,
     pub(in super::super) to: String,
     pub(in super::super) body: String,
-    pub(in super::super) media: usize,
+    pub(in super::super) num_media: usize,
+    /// What a phone sent with it; of what goes to phones, only the number is kept.
+    pub(in super::super) files: Vec<MediaItem>,
     pub(in super::super) status: &'static str,
     pub(in super::super) error_code: u32,
     pub(in super::super) inbound: bool,

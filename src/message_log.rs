@@ -1,0 +1,271 @@
+//! Reads each sender's log of messages: what phones wrote while nobody answered the Messaging webhook,
+//! which is never called twice.
+//!
+//! A log is read at the start, when the way in or out works again after it did not, and now and then;
+//! where Twilio does not call, as often as conversations are. What it tells goes through intake under
+//! the webhook's keys, so that what was told already is known. How far it was read stands in the
+//! ledger, and is moved once all of it is stored; the last of it is read again each time, since a list
+//! can lag.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use partyline_core::{
+    Address, Failure, Incoming, MessageLog, NotStored, Proof, Verdict, Watch, Written, mask,
+};
+use tokio::sync::watch;
+
+use crate::crash::{Point, point};
+use crate::intake::{Door, Logged};
+use crate::ledger::{Ledger, LedgerError};
+
+/// How much of a log is read again: what a list may show late, or in another order.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(1);
+
+/// How often it is looked whether the network works again.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The pauses after a log that could not be read.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// How often logs are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// The pause between two readings of all.
+    pub every: Duration,
+    /// The pause between two senders.
+    pub between: Duration,
+}
+
+/// Reads the senders' logs.
+pub struct LogReader {
+    door: Door,
+    ledger: Ledger,
+    log: Arc<dyn MessageLog>,
+    watch: Arc<dyn Watch>,
+    pool: Vec<Address>,
+    pace: Pace,
+    /// Senders whose log the platform does not give, until the next start.
+    refused: Mutex<HashSet<Address>>,
+    caught_up: watch::Sender<bool>,
+}
+
+/// Why a log was not read to its end.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Platform(#[from] Failure),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("{0}")]
+    NotStored(NotStored),
+}
+
+impl LogReader {
+    /// A reader of the logs of these senders, and of those that somebody wrote to. Nothing is read
+    /// before [`LogReader::keep`].
+    #[must_use]
+    pub fn new(
+        (door, ledger): (Door, Ledger),
+        (log, watch): (Arc<dyn MessageLog>, Arc<dyn Watch>),
+        pool: Vec<Address>,
+        pace: Pace,
+    ) -> Self {
+        let (refused, caught_up) = (Mutex::default(), watch::Sender::new(false));
+        Self { door, ledger, log, watch, pool, pace, refused, caught_up }
+    }
+
+    /// True once all logs were read, or tried, since the start.
+    #[must_use]
+    pub fn caught_up(&self) -> watch::Receiver<bool> {
+        self.caught_up.subscribe()
+    }
+
+    /// Reads all of them now, and whenever there is a reason. Never returns.
+    pub async fn keep(self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let failed = self.round().await;
+            self.caught_up.send_replace(true);
+            let wait = match failed {
+                None => {
+                    pause = FIRST_PAUSE;
+                    self.pace.every
+                }
+                Some(asked) => {
+                    let wait = pause.max(asked);
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    wait
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = works_again(self.watch.as_ref()) => {}
+            }
+        }
+    }
+
+    /// Reads all logs once. Where one could not be read, how long the platform asked to wait.
+    async fn round(&self) -> Option<Duration> {
+        let senders = match self.ledger.senders_with_logs(self.pool.clone()).await {
+            Ok(senders) => senders,
+            Err(error) => {
+                tracing::error!(%error, "it is not known which logs of messages are to be read");
+                return Some(Duration::ZERO);
+            }
+        };
+        let mut failed = None;
+        for sender in senders.iter().filter(|sender| !self.is_refused(sender)) {
+            if let Err(trouble) = self.read(sender).await {
+                let wait = self.give_up(sender, &trouble).await;
+                failed = failed.max(wait);
+            }
+            tokio::time::sleep(self.pace.between).await;
+        }
+        failed
+    }
+
+    /// Notes that a log could not be read; how long to wait before it is read again, if it is to be.
+    async fn give_up(&self, sender: &Address, trouble: &Trouble) -> Option<Duration> {
+        count("failed", 1);
+        let sent_to = mask(sender.as_str());
+        let Trouble::Platform(Failure { verdict, .. }) = trouble else {
+            tracing::error!(sender = %sent_to, "what was written to this sender could not be stored; it is read again: {trouble}");
+            return Some(Duration::ZERO);
+        };
+        if *verdict == Verdict::Never {
+            tracing::warn!(sender = %sent_to,
+                "Twilio does not list what is written to this sender, so that what its Messaging webhook \
+                 could not tell is lost; it is asked again after the next start: {trouble}");
+            self.refused().insert(sender.clone());
+            // Nothing is to be remembered for its sake.
+            if let Err(error) = self.ledger.log_read(sender, None, Some(Timestamp::MAX)).await {
+                tracing::error!(%error, "that a sender has no log could not be noted");
+            }
+            return None;
+        }
+        tracing::warn!(sender = %sent_to, "what was written to this sender is read later: {trouble}");
+        match verdict {
+            Verdict::Later(wait) => Some(wait.unwrap_or_default()),
+            _ => Some(Duration::ZERO),
+        }
+    }
+
+    async fn read(&self, sender: &Address) -> Result<(), Trouble> {
+        let position = self.ledger.log_position(sender).await?;
+        let overlapped = position.read_to.saturating_sub(OVERLAP).unwrap_or_default();
+        let mut since = overlapped.max(position.began);
+        loop {
+            let looked = self.ledger.now();
+            let Written { pieces, more } = self.log.written(sender, since).await?;
+            point(Point::LogRead);
+            let newest = pieces.iter().rev().flat_map(|piece| &piece.events).next();
+            // A time to come would hide what is written until then.
+            let newest = newest.map(|event| event.at.min(looked));
+            let unread = pieces.iter().filter(|piece| piece.events.is_empty()).count();
+            count("unread", unread);
+            let found = self.take_in(pieces).await.map_err(Trouble::NotStored)?;
+            count("found", found.found - found.late);
+            count("late", found.late);
+            point(Point::LogStored);
+            self.ledger.log_read(sender, newest, (!more).then_some(looked)).await?;
+            let Some(newest) = newest.filter(|_| more) else { return Ok(()) };
+            // In any case on: so much in one second that it is not read to its end is too much.
+            let next = since.saturating_add(SignedDuration::from_secs(1)).unwrap_or(since);
+            since = newest.max(next);
+        }
+    }
+
+    async fn take_in(&self, pieces: Vec<Incoming>) -> Result<Logged, NotStored> {
+        let mut whole = Vec::new();
+        for piece in self.door.untold(pieces).await? {
+            // Without it, what its files are is not known; that they came, is.
+            let complete = self.log.complete(piece.clone()).await;
+            whole.push(complete.unwrap_or_else(|failure| {
+                tracing::warn!("of what files somebody sent only the number is known: {failure}");
+                piece
+            }));
+        }
+        self.door.accept_logged(whole).await
+    }
+
+    fn is_refused(&self, sender: &Address) -> bool {
+        self.refused().contains(sender)
+    }
+
+    fn refused(&self) -> std::sync::MutexGuard<'_, HashSet<Address>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits until the network was seen not to work, and then to work again: what was told meanwhile may have
+/// met nobody.
+async fn works_again(watch: &dyn Watch) {
+    let mut lost = false;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let state = watch.state();
+        let works = state.inbound == Proof::Proved && state.outbound == Proof::Proved;
+        if works && lost {
+            return;
+        }
+        lost = !works;
+    }
+}
+
+fn count(outcome: &'static str, messages: usize) {
+    if messages > 0 {
+        metrics::counter!("partyline_message_log_total", "outcome" => outcome)
+            .increment(messages as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use partyline_core::WatchState;
+
+    use super::*;
+
+    struct Seen(Mutex<WatchState>);
+
+    impl Seen {
+        fn says(&self, inbound: Proof, outbound: Proof) {
+            *self.0.lock().unwrap() = WatchState { inbound, outbound };
+        }
+    }
+
+    #[async_trait]
+    impl Watch for Seen {
+        fn state(&self) -> WatchState {
+            self.0.lock().unwrap().clone()
+        }
+
+        async fn probe(&self) -> Result<(), Failure> {
+            Ok(())
+        }
+    }
+
+    /// As long as a way was not seen to fail, or still does, nothing is to be made up for.
+    #[tokio::test(start_paused = true)]
+    async fn a_way_that_works_again_is_a_reason_to_read() {
+        let works = WatchState { inbound: Proof::Proved, outbound: Proof::Proved };
+        let lost = || Proof::Unproved("the public address leads nowhere".into());
+        let down = || Proof::Failed("out of reach".into());
+        for (inbound, outbound) in [(lost(), Proof::Proved), (Proof::Proved, down())] {
+            let seen = Arc::new(Seen(Mutex::new(works.clone())));
+            let watched = Arc::clone(&seen);
+            let waits = tokio::spawn(async move { works_again(watched.as_ref()).await });
+            tokio::time::sleep(10 * LOOK).await;
+            assert!(!waits.is_finished());
+            seen.says(inbound, outbound);
+            tokio::time::sleep(10 * LOOK).await;
+            assert!(!waits.is_finished());
+            seen.says(Proof::Proved, Proof::Proved);
+            tokio::time::timeout(2 * LOOK, waits).await.expect("at once").expect("it ends");
+        }
+    }
+}
