@@ -1,4 +1,4 @@
-//! Who is in the sandbox: three people with phones and three in a Slack workspace.
+//! Who is in the sandbox: three people with phones in a group, one in none, and three in a Slack workspace.
 //!
 //! The numbers are of the range that is kept free for fiction (+1 415 555 01XX).
 
@@ -6,12 +6,14 @@
 pub(super) const GROUP: &str = "Spring launch";
 /// The Slack channel.
 pub(super) const CHANNEL: &str = "spring-launch";
+/// The channel of the inbox.
+pub(super) const INBOX: &str = "inbox";
 /// The number that the members write to.
 pub(super) const SENDER: &str = "whatsapp:+14155550100";
 /// Another number of the same account, which no conversation uses.
 pub(super) const OTHER_SENDER: &str = "whatsapp:+14155550109";
 
-/// Somebody with a phone, in the group.
+/// Somebody with a phone.
 #[derive(Debug)]
 pub(super) struct Member {
     /// The full name, as a contact.
@@ -68,6 +70,28 @@ pub(super) static MEMBERS: [Member; 3] = [
     },
 ];
 
+/// Somebody who is in no group, and writes to the number all the same.
+pub(super) static STRANGER: Member = Member {
+    name: "Leo Brandt",
+    short: "Leo",
+    number: "+14155550104",
+    profile: "Leo B.",
+    is_contact: false,
+};
+
+/// How many have a phone; the last one is the stranger's.
+pub(super) const PHONES: usize = MEMBERS.len() + 1;
+
+/// Everybody with a phone, the members first.
+pub(super) fn everybody() -> impl Iterator<Item = &'static Member> {
+    MEMBERS.iter().chain(std::iter::once(&STRANGER))
+}
+
+/// Whose phone has this number.
+pub(super) fn owner(phone: usize) -> &'static Member {
+    MEMBERS.get(phone).unwrap_or(&STRANGER)
+}
+
 /// Somebody in the Slack workspace.
 #[derive(Debug)]
 pub(super) struct Colleague {
@@ -106,8 +130,8 @@ pub(super) fn spaced(number: &str) -> String {
     }
 }
 
-/// The member whose phone has this address.
+/// Whose phone has this address.
 pub(super) fn member_at(address: &str) -> Option<(usize, &'static Member)> {
     let number = address.strip_prefix("whatsapp:")?;
-    MEMBERS.iter().enumerate().find(|(_, member)| member.number == number)
+    everybody().enumerate().find(|(_, member)| member.number == number)
 }

@@ -84,7 +84,8 @@ fn regions(stage: &Stage, reader: &mut Reader) -> Vec<Region> {
     let board = view::board(stage, &reader.read());
     let mut regions = vec![
         region("bridge", &draw::Bridge { state: &board.bridge }),
-        region("channel-log", &draw::Channel { posts: &board.posts }),
+        region("channel-log", &draw::Channel { lines: &board.posts, room: "/api/channel" }),
+        region("inbox-log", &draw::Channel { lines: &board.inbox, room: "/api/inbox" }),
         region("forms", &draw::Forms { forms: &board.forms }),
     ];
     for phone in &board.phones {

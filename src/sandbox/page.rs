@@ -7,8 +7,8 @@
 //! | `POST /api/phones/{n}/say` `{text}` | somebody writes on a phone |
 //! | `POST /api/phones/{n}/power` `{on}` | a phone is switched |
 //! | `POST /api/phones/{n}/close-window` `{}` | its 24-hour window closes |
-//! | `POST /api/channel/say` `{by, text}` | somebody writes in the channel, `/wa …` too |
-//! | `POST /api/channel/press` `{by, ts, action}` | a button is pressed under what only one person sees |
+//! | `POST /api/{room}/say` `{by, text, thread?}` | somebody writes in `channel` or `inbox`, `/wa …` too |
+//! | `POST /api/{room}/press` `{by, ts, action}` | a button is pressed there |
 //! | `POST /api/forms/{id}/fill` `{values, send}` | a form is filled in, and sent off |
 //! | `POST /api/forms/{id}/search` `{field, text}` | what can be chosen from a menu |
 //! | `POST /api/forms/{id}/close` `{}` | a form is closed |
@@ -33,6 +33,7 @@ use axum::response::sse::{KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use partyline_slack::simulator::Ts;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
@@ -42,6 +43,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::live::{self, Region, Regions};
 use super::stage::Stage;
+use super::world::Room;
 
 /// The largest body of a request, in bytes.
 const BODY: usize = 64 * 1024;
@@ -102,8 +104,8 @@ fn router(page: Page) -> Router {
         .route("/api/phones/{number}/say", post(phone_says))
         .route("/api/phones/{number}/power", post(power))
         .route("/api/phones/{number}/close-window", post(close_window))
-        .route("/api/channel/say", post(channel_says))
-        .route("/api/channel/press", post(channel_presses))
+        .route("/api/{room}/say", post(said))
+        .route("/api/{room}/press", post(pressed))
         .route("/api/forms/{id}/fill", post(forms::fill))
         .route("/api/forms/{id}/search", post(forms::search))
         .route("/api/forms/{id}/close", post(forms::close))
@@ -169,9 +171,11 @@ struct Say {
     text: String,
     #[serde(default)]
     by: usize,
+    /// The thread that it is said in.
+    thread: Option<String>,
 }
 
-/// A button under what only one person sees.
+/// A button under something that was said.
 #[derive(Deserialize)]
 struct Press {
     by: usize,
@@ -200,7 +204,7 @@ impl Say {
 
 async fn phone_says(State(page): State<Page>, Path(number): Path<usize>, say: Body<Say>) -> Done {
     let Json(say) = say?;
-    page.stage.say_on_phone(number, say.text()?)?;
+    page.stage.write_on_phone(number, say.text()?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -220,22 +224,26 @@ async fn close_window(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn channel_says(State(page): State<Page>, say: Body<Say>) -> Done {
+async fn said(State(page): State<Page>, Path(room): Path<Room>, say: Body<Say>) -> Done {
     let Json(say) = say?;
     let text = say.text()?;
     match text.strip_prefix("/wa") {
         Some(line) if line.is_empty() || line.starts_with(' ') => {
-            page.stage.give(say.by, line.trim()).await?;
+            page.stage.give(say.by, room, line.trim()).await?;
         }
-        _ => page.stage.say_in_channel(say.by, text)?,
+        _ => page.stage.say_in(say.by, room, thread(say.thread.as_deref())?, text)?,
     }
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn channel_presses(State(page): State<Page>, press: Body<Press>) -> Done {
+fn thread(ts: Option<&str>) -> anyhow::Result<Option<Ts>> {
+    Ok(ts.map(str::parse).transpose()?)
+}
+
+async fn pressed(State(page): State<Page>, Path(room): Path<Room>, press: Body<Press>) -> Done {
     let Json(Press { by, ts, action }) = press?;
     let ts = ts.parse().map_err(anyhow::Error::from)?;
-    page.stage.press(by, ts, &action).await?;
+    page.stage.press(by, room, ts, &action).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -67,6 +67,9 @@ pub(super) fn config(
         },
         "access": { "admins": [format!("slack:{}", world.colleagues[0])] },
     });
+    if let Some(inbox) = &world.inbox {
+        file["inbox"] = json!({ "room": format!("slack:{inbox}") });
+    }
     if let Some(matrix) = matrix {
         file["matrix"] = section(matrix);
         let room = format!("matrix:{}", matrix.room);

@@ -11,13 +11,14 @@ use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
 use partyline_core::{Clock, SystemClock};
 use partyline_slack::simulator::{Answer, Ts};
+use partyline_twilio::simulator::Phone;
 use tempfile::TempDir;
 use tokio::sync::Notify;
 
-use super::cast::{COLLEAGUES, MEMBERS, OTHER_SENDER};
+use super::cast::{COLLEAGUES, MEMBERS, OTHER_SENDER, SENDER, owner};
 use super::keeper::{Keeper, Wiring};
 use super::settings::{self, MatrixRoom};
-use super::world::{self, World};
+use super::world::{self, Room, World};
 
 /// How long the bridge has for the answer to a command.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -25,6 +26,8 @@ const ANSWER: Duration = Duration::from_secs(20);
 const STORE: &str = "store";
 /// Command lines that are remembered, to be shown above their answers.
 const TYPED: usize = 100;
+/// What phones wrote outside of any conversation, of which as much is remembered.
+const ALONE: usize = 100;
 
 /// The sandbox, set up and running.
 pub struct Stage {
@@ -42,13 +45,30 @@ struct Remembered {
     /// Phones (by number in the cast) whose 24-hour window was closed here.
     closed: HashSet<usize>,
     typed: VecDeque<Typed>,
+    alone: VecDeque<Alone>,
 }
 
-/// A command that somebody typed in the channel.
+/// Something that a phone wrote to a number while it was in no conversation behind it: Twilio tells of
+/// it, and keeps no conversation.
+#[derive(Clone, Debug)]
+pub(super) struct Alone {
+    /// Whose phone, by number in the cast.
+    pub(super) phone: usize,
+    /// To which number, as Twilio writes it.
+    pub(super) to: String,
+    /// When.
+    pub(super) at: Timestamp,
+    /// The words.
+    pub(super) text: String,
+}
+
+/// A command that somebody typed.
 #[derive(Clone, Debug)]
 pub(super) struct Typed {
     /// Who, by number in the cast.
     pub(super) by: usize,
+    /// Where.
+    pub(super) room: Room,
     /// When.
     pub(super) at: Timestamp,
     /// The whole line: `/wa status`.
@@ -97,11 +117,16 @@ impl Stage {
 
     /// Ties and names what is there from the start.
     pub(super) async fn set(&self, pictures: Option<&str>) -> anyhow::Result<()> {
-        self.command(0, &format!("group link {}", self.world.group)).await?;
+        self.command(0, Room::Channel, &format!("group link {}", self.world.group)).await?;
         for member in MEMBERS.iter().filter(|member| member.is_contact) {
-            self.command(0, &contact_line(member.number, member.name, pictures)).await?;
+            self.command(0, Room::Channel, &contact_line(member.number, member.name, pictures))
+                .await?;
         }
-        self.introduce().await
+        match self.world.inbox {
+            // What they write there would stand in the inbox.
+            Some(_) => Ok(()),
+            None => self.introduce().await,
+        }
     }
 
     /// Those who are no contacts write to another number of the account: it is in no
@@ -120,19 +145,42 @@ impl Stage {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Somebody types on a phone, having read what is on it.
+    /// A member types in the group, having read what is on the phone.
     ///
     /// # Errors
     /// The phone is off, or there is no such phone.
     pub(super) fn say_on_phone(&self, phone: usize, text: &str) -> anyhow::Result<()> {
-        let device = self.world.phones.get(phone).context("there is no such phone")?;
-        if !device.is_on() {
-            return Err(anyhow!("{}'s phone is off: switch it on first", MEMBERS[phone].short));
-        }
-        device.read_all();
-        device.say_at_once(&self.world.group, text)?;
+        self.in_hand(phone)?.say_at_once(&self.world.group, text)?;
         self.remembered().closed.remove(&phone);
         Ok(())
+    }
+
+    /// Somebody types on a phone, having read what is on it: to the number that wrote last, at first
+    /// to the group's.
+    ///
+    /// # Errors
+    /// The phone is off, there is no such phone, or the bridge did not let the message through.
+    pub(super) async fn write_on_phone(&self, phone: usize, text: &str) -> anyhow::Result<()> {
+        let device = self.in_hand(phone)?;
+        let to = device.inbox().pop().map_or_else(|| SENDER.to_owned(), |item| item.from);
+        self.remembered().closed.remove(&phone);
+        let said = device.write_to(&to, text).await?;
+        if said.message.is_none() {
+            let alone = Alone { phone, to, at: SystemClock.now(), text: text.to_owned() };
+            keep(&mut self.remembered().alone, alone, ALONE);
+            self.changed.notify_one();
+        }
+        Ok(())
+    }
+
+    /// A phone that somebody types on: they have read what is on it.
+    fn in_hand(&self, phone: usize) -> anyhow::Result<&Phone> {
+        let device = self.world.phones.get(phone).context("there is no such phone")?;
+        if !device.is_on() {
+            return Err(anyhow!("{}'s phone is off: switch it on first", owner(phone).short));
+        }
+        device.read_all();
+        Ok(device)
     }
 
     /// Closes a phone's 24-hour window: nothing but templates reaches it until it writes again.
@@ -165,24 +213,47 @@ impl Stage {
         self.remembered().closed.contains(&phone)
     }
 
-    /// Somebody writes in the channel.
+    /// Somebody writes in a channel, or in a thread of it.
     ///
     /// # Errors
-    /// There is no such person.
-    pub(super) fn say_in_channel(&self, by: usize, text: &str) -> anyhow::Result<()> {
-        let user = self.world.colleagues.get(by).context("there is no such person")?;
-        self.world.slack.user_says(&self.world.channel, user, text)?;
+    /// There is no such person, channel or thread.
+    pub(super) fn say_in(
+        &self,
+        by: usize,
+        room: Room,
+        thread: Option<Ts>,
+        text: &str,
+    ) -> anyhow::Result<()> {
+        let (user, channel, slack) = (self.user(by)?, self.channel(room)?, &self.world.slack);
+        match thread {
+            None => slack.user_says(channel, user, text)?,
+            Some(head) => slack.user_replies(channel, user, head, text, false)?,
+        };
         Ok(())
     }
 
-    /// Somebody gives a `/wa` command in the channel; its answer.
+    fn user(&self, by: usize) -> anyhow::Result<&str> {
+        let user = self.world.colleagues.get(by).context("there is no such person")?;
+        Ok(user)
+    }
+
+    fn channel(&self, room: Room) -> anyhow::Result<&str> {
+        self.world.room(room).context("there is no such channel here")
+    }
+
+    /// Somebody gives a `/wa` command in a channel; its answer.
     ///
     /// # Errors
     /// The bridge does not answer: it is off, most likely.
-    pub(super) async fn command(&self, by: usize, line: &str) -> anyhow::Result<Answer> {
-        let user = self.world.colleagues.get(by).context("there is no such person")?;
-        self.note_typed(by, line);
-        let mut run = self.world.slack.command(&self.world.channel, user, "/wa", line)?;
+    pub(super) async fn command(
+        &self,
+        by: usize,
+        room: Room,
+        line: &str,
+    ) -> anyhow::Result<Answer> {
+        let (user, channel) = (self.user(by)?, self.channel(room)?);
+        self.note_typed(by, room, line);
+        let mut run = self.world.slack.command(channel, user, "/wa", line)?;
         let answer = run.answer(ANSWER).await;
         answer.with_context(|| format!("/wa {line} got no answer"))
     }
@@ -191,39 +262,43 @@ impl Stage {
     ///
     /// # Errors
     /// Likewise.
-    pub(super) async fn give(&self, by: usize, line: &str) -> anyhow::Result<()> {
-        let slack = &self.world.slack;
-        let user = self.world.colleagues.get(by).context("there is no such person")?;
+    pub(super) async fn give(&self, by: usize, room: Room, line: &str) -> anyhow::Result<()> {
+        let (slack, user) = (&self.world.slack, self.user(by)?);
         let before = slack.on_screen(user).map(|form| form.id);
         let opened = slack.wait_for("a form", ANSWER, |slack| {
             slack.on_screen(user).filter(|form| before.as_ref() != Some(&form.id))
         });
         tokio::select! {
-            answered = self.command(by, line) => answered.map(drop),
+            answered = self.command(by, room, line) => answered.map(drop),
             Ok(_) = opened => Ok(()),
         }
     }
 
-    /// Somebody presses a button under what only they see; how that ends stands in its place.
+    /// Somebody presses a button; how that ends is shown in its place, or to them.
     ///
     /// # Errors
     /// There is no such button, or the bridge does not answer.
-    pub(super) async fn press(&self, by: usize, ts: Ts, action: &str) -> anyhow::Result<()> {
-        let user = self.world.colleagues.get(by).context("there is no such person")?;
-        let (slack, channel) = (&self.world.slack, &self.world.channel);
-        let mut run = slack.press_whispered(channel, user, ts, action)?;
+    pub(super) async fn press(
+        &self,
+        by: usize,
+        room: Room,
+        ts: Ts,
+        action: &str,
+    ) -> anyhow::Result<()> {
+        let (user, channel) = (self.user(by)?, self.channel(room)?);
+        let mut run = self.world.slack.press_button(channel, user, ts, action)?;
         run.acknowledged().await.context("the bridge does not answer: is it off?")
     }
 
-    fn note_typed(&self, by: usize, line: &str) {
-        let typed = Typed { by, at: SystemClock.now(), line: format!("/wa {line}") };
-        let mut remembered = self.remembered();
-        if remembered.typed.len() == TYPED {
-            remembered.typed.pop_front();
-        }
-        remembered.typed.push_back(typed);
-        drop(remembered);
+    fn note_typed(&self, by: usize, room: Room, line: &str) {
+        let typed = Typed { by, room, at: SystemClock.now(), line: format!("/wa {line}") };
+        keep(&mut self.remembered().typed, typed, TYPED);
         self.changed.notify_one();
+    }
+
+    /// What a phone wrote outside of any conversation, oldest first.
+    pub(super) fn alone(&self, phone: usize) -> Vec<Alone> {
+        self.remembered().alone.iter().filter(|one| one.phone == phone).cloned().collect()
     }
 
     /// The commands that were typed, oldest first.
@@ -235,6 +310,14 @@ impl Stage {
     pub async fn end(self) {
         self.keeper.end().await;
     }
+}
+
+/// Remembers something more, and forgets the oldest of too much.
+fn keep<T>(list: &mut VecDeque<T>, one: T, most: usize) {
+    if list.len() == most {
+        list.pop_front();
+    }
+    list.push_back(one);
 }
 
 /// The command that makes somebody a contact.

@@ -10,13 +10,14 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use partyline_twilio::simulator::Message;
+use partyline_twilio::simulator::{Binding, Message};
 
 use super::cast::member_at;
 use super::keeper::State;
 use super::stage::Stage;
 use super::trail::Trail;
-pub(super) use channel::Post;
+use super::world::Room;
+pub(super) use channel::Line;
 pub(super) use form::{Control, Form, Part};
 pub(super) use phone::{PhoneView, typed};
 pub(super) use ticks::{Mark, Ticks};
@@ -29,7 +30,9 @@ pub(super) struct Board {
     /// The phones, in the order of the cast.
     pub(super) phones: Vec<PhoneView>,
     /// The channel, oldest first.
-    pub(super) posts: Vec<Post>,
+    pub(super) posts: Vec<Line>,
+    /// The inbox, likewise.
+    pub(super) inbox: Vec<Line>,
     /// The forms that people have before them.
     pub(super) forms: Vec<Form>,
     /// How the daemon is.
@@ -42,7 +45,9 @@ struct Sources<'a> {
     trail: &'a Trail,
     /// The group's messages, oldest first.
     messages: &'a [Message],
-    /// The same by SID.
+    /// The messages of other conversations, with the sender of whoever wrote them.
+    elsewhere: &'a [(Message, Option<String>)],
+    /// The group's by SID.
     by_sid: HashMap<&'a str, &'a Message>,
     /// Participants of the group, `MB…`, by number in the cast.
     members: HashMap<String, usize>,
@@ -71,6 +76,7 @@ pub(super) fn board(stage: &Stage, trail: &Trail) -> Board {
     let world = &stage.world;
     let messages = world.twilio.messages(&world.group);
     let participants = world.twilio.participants(&world.group);
+    let elsewhere = elsewhere(stage);
     let sources = Sources {
         stage,
         trail,
@@ -83,14 +89,35 @@ pub(super) fn board(stage: &Stage, trail: &Trail) -> Board {
             })
             .collect(),
         messages: &messages,
+        elsewhere: &elsewhere,
         bridge: stage.keeper.watch().borrow().clone(),
     };
     Board {
         phones: (0..world.phones.len()).map(|number| phone::view(&sources, number)).collect(),
-        posts: channel::view(&sources),
+        posts: channel::view(&sources, Room::Channel),
+        inbox: channel::view(&sources, Room::Inbox),
         forms: form::view(&sources),
         bridge: sources.bridge,
     }
+}
+
+/// What was said in other conversations than the group.
+fn elsewhere(stage: &Stage) -> Vec<(Message, Option<String>)> {
+    let (twilio, group) = (&stage.world.twilio, &stage.world.group);
+    let others = twilio.conversations().into_iter().filter(|one| one.sid.as_str() != group);
+    let mut all = Vec::new();
+    for conversation in others {
+        let bindings: Vec<Binding> = twilio
+            .participants(&conversation.sid)
+            .into_iter()
+            .filter_map(|participant| participant.binding)
+            .collect();
+        for message in twilio.messages(&conversation.sid) {
+            let own = bindings.iter().find(|binding| binding.address == message.author);
+            all.push((message, own.map(|binding| binding.proxy_address.clone())));
+        }
+    }
+    all
 }
 
 /// The newest of a list.

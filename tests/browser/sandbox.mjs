@@ -158,6 +158,39 @@ async function aStoppedBridgeLosesNothing() {
   for (const phone of ["maya", "ben", "aiko"]) await line(phone, "Nora Weiss: We are!");
 }
 
+/** Somebody in no group writes: a thread in the inbox, with buttons, that answers them. */
+async function aStrangerHasAThreadInTheInbox() {
+  await say("leo", "Are you hiring?");
+  const card = await line("inbox", "has written.");
+  assert.match(await card.innerText(), /Leo B\. \(\+14155550104, WhatsApp\)/);
+  const words = await line("inbox", "Are you hiring?");
+  assert.match(await words.getAttribute("class"), /reply/);
+  assert.equal(await id("log-channel").getByText("Are you hiring?").count(), 0);
+  const thread = id("log-inbox").locator("li.answer");
+  assert.equal(await thread.count(), 1);
+  await id("as").selectOption({ label: "Tom" });
+  await thread.locator("input").fill("We are, Leo.");
+  await thread.locator("input").press("Enter");
+  const bubble = await line("leo", "We are, Leo.");
+  assert.equal(await bubble.locator("b").innerText(), "Tom Okafor");
+  assert.equal(await id("log-maya").getByText("We are, Leo.").count(), 0);
+  // The buttons: one opens a form, one asks first.
+  await id("as").selectOption({ label: "Nora" });
+  await card.getByRole("button", { name: "Reply" }).click();
+  const form = id("form");
+  await form.filter({ hasText: "Only Nora sees this" }).waitFor();
+  await id("field-text").fill("Come by tomorrow.");
+  await form.locator(".ends button:not([type=button])").click();
+  await line("leo", "Come by tomorrow.");
+  await form.waitFor({ state: "detached" });
+  await card.getByRole("button", { name: "Block" }).click();
+  const question = await line("inbox", "This blocks");
+  await question.getByRole("button", { name: "Do not block" }).click();
+  await question.waitFor({ state: "detached" });
+  await say("inbox", "/wa inbox list");
+  await line("inbox", ": answered");
+}
+
 async function aPhoneIsWideEnough() {
   for (const width of [1280, 768, 390]) {
     await page.setViewportSize({ width, height: 844 });
@@ -177,6 +210,7 @@ try {
   await aFormIsFilledIn();
   await markupStaysText();
   await aClosedWindowIsTold();
+  await aStrangerHasAThreadInTheInbox();
   await aStoppedBridgeLosesNothing();
   await aPhoneIsWideEnough();
   // The browser tells of every answer that is no success: one was meant.

@@ -269,7 +269,7 @@ async fn a_question_is_answered_by_a_button_once() {
         // No: the question goes, the group stays.
         let (yes, no) = (whisper.buttons()[0].0.clone(), whisper.buttons()[1].0.clone());
         let mut kept =
-            world.slack.press_whispered(&room, &admin, whisper.ts, &no).expect("Slack takes it");
+            world.slack.press_button(&room, &admin, whisper.ts, &no).expect("Slack takes it");
         let answer = kept.answer(PATIENCE).await.expect("an answer").text;
         assert!(answer.contains("Nothing was deleted."), "{answer}");
         assert!(world.slack.ephemerals(&room).pop().expect("Slack takes it").buttons().is_empty());
@@ -277,7 +277,7 @@ async fn a_question_is_answered_by_a_button_once() {
         // Yes, twice in a row: it is deleted once, and the answer stands in the question's place.
         world.command(&room, &admin, "group delete").await;
         let whisper = world.slack.ephemerals(&room).pop().expect("the question");
-        let press = || world.slack.press_whispered(&room, &admin, whisper.ts, &yes);
+        let press = || world.slack.press_button(&room, &admin, whisper.ts, &yes);
         let pressed = [press(), press()].map(|run| run.expect("Slack takes it"));
         let deleted = |slack: &Simulator| {
             let mut told = slack.ephemerals(&room).into_iter().filter(|one| one.ts == whisper.ts);

@@ -59,7 +59,7 @@ async fn who_is_in_another_group_is_moved_by_a_button() {
     let offer = world.slack.ephemerals(&room).pop().expect("the offer");
     let (press, label) = offer.buttons()[0].clone();
     assert_eq!(label, "Move them here");
-    world.slack.press_whispered(&room, &admin, offer.ts, &press).expect("a button");
+    world.slack.press_button(&room, &admin, offer.ts, &press).expect("a button");
     let all = world.twilio.conversations();
     let spring = all.iter().find(|one| one.sid.as_str() != winter).expect("made").sid.to_string();
     let [maya, ben, nora] = ["101", "102", "103"].map(|end| format!("whatsapp:+14155550{end}"));

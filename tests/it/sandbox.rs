@@ -115,7 +115,7 @@ async fn what_the_page_cannot_do_it_says() {
         ("phones/0/close-window", "text/plain", "{}", "Content-Type: application/json"),
         ("phones/0/say", "application/json", "{\"text\":\" \"}", "there is nothing to say"),
         ("phones/0/say", "application/json", &long, "that is 10001 characters long"),
-        ("phones/3/say", "application/json", "{\"text\":\"hi\"}", "there is no such phone"),
+        ("phones/4/say", "application/json", "{\"text\":\"hi\"}", "there is no such phone"),
         ("phones/9/power", "application/json", "{\"on\":true}", "there is no such phone"),
         ("channel/say", "application/json", "{\"text\":\"hi\",\"by\":7}", "no such person"),
         ("channel/say", "application/json", "{\"text\":\"/wa x\",\"by\":7}", "no such person"),

@@ -27,22 +27,29 @@ async function send(path, body) {
   return false;
 }
 
+// Whoever one writes as in Slack, by number.
+const writer = () => Number(document.querySelector("select[name=by]").value);
+
 document.addEventListener("submit", async (event) => {
   const form = event.target.closest("form[data-say]");
   if (!form) return;
   event.preventDefault();
-  const { text, by } = form.elements;
+  const { text } = form.elements;
   const said = text.value.trim();
   if (!said) return;
   text.value = "";
-  if (!(await send(form.dataset.say, { text: said, by: by ? Number(by.value) : 0 })) && !text.value) {
+  const body = { text: said, by: writer(), thread: form.dataset.thread };
+  if (!(await send(form.dataset.say, body)) && !text.value) {
     text.value = said;
   }
 });
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-post]");
-  if (button) send(button.dataset.post, JSON.parse(button.dataset.body));
+  if (!button) return;
+  const body = JSON.parse(button.dataset.body);
+  if ("as" in button.dataset) body.by = writer();
+  send(button.dataset.post, body);
 });
 
 // What stands in the fields of a form, by their names.

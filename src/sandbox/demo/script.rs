@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::super::cast::MEMBERS;
 use super::super::stage::{Stage, contact_line};
 use super::super::trail::Reader;
+use super::super::world::Room;
 use super::tally::{Origin, Tally};
 use super::transcript::Note;
 
@@ -163,11 +164,11 @@ impl Script<'_> {
     fn in_slack(&mut self, who: usize, text: &'static str) -> anyhow::Result<()> {
         let name = super::super::cast::COLLEAGUES[who].name;
         self.tally.expect(Origin::Channel(who), name, text);
-        self.stage.say_in_channel(who, text)
+        self.stage.say_in(who, Room::Channel, None, text)
     }
 
     async fn command(&self, by: usize, line: &str) -> anyhow::Result<()> {
-        self.stage.command(by, line).await.map(drop)
+        self.stage.command(by, Room::Channel, line).await.map(drop)
     }
 
     /// Waits until the daemon has written down how every delivery ended, those to Matrix too.

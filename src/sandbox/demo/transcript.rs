@@ -10,7 +10,7 @@ use partyline_slack::simulator::{Author, Happening as Slack, Message, Ts};
 use partyline_twilio::simulator::{Happening as Twilio, InboxItem, Receipt, ReceiptStatus};
 use tokio::sync::{broadcast, mpsc};
 
-use super::super::cast::{CHANNEL, COLLEAGUES, MEMBERS, member_at};
+use super::super::cast::{CHANNEL, COLLEAGUES, PHONES, member_at, owner};
 use super::super::markup::slack_text;
 use super::super::stage::{Stage, Typed, colleague};
 use super::super::view::typed;
@@ -28,7 +28,7 @@ pub(super) struct Transcript<'a> {
     twilio: broadcast::Receiver<Twilio>,
     slack: broadcast::Receiver<Slack>,
     /// Which phones are on.
-    on: [bool; MEMBERS.len()],
+    on: [bool; PHONES],
     /// Commands that were printed.
     typed: usize,
     /// What has arrived on a phone; its receipt follows.
@@ -84,7 +84,7 @@ impl<'a> Transcript<'a> {
             notes,
             twilio: stage.world.twilio.subscribe(),
             slack: stage.world.slack.subscribe(),
-            on: [true; MEMBERS.len()],
+            on: [true; PHONES],
             typed: 0,
             arrived: None,
         }
@@ -166,7 +166,7 @@ impl<'a> Transcript<'a> {
     }
 
     fn receipt(&mut self, number: usize, address: &str, receipt: &Receipt) -> Option<String> {
-        let short = MEMBERS[number].short;
+        let short = owner(number).short;
         match receipt.status {
             ReceiptStatus::Sent if self.on[number] => None,
             ReceiptStatus::Sent => Some(arrival(short, "✓", "(the phone is off)")),

@@ -2,11 +2,13 @@
 
 use askama::Template;
 
-use super::super::cast::{CHANNEL, COLLEAGUES, Colleague, GROUP, MEMBERS, Member, SENDER, spaced};
+use super::super::cast::{
+    CHANNEL, COLLEAGUES, Colleague, GROUP, INBOX, MEMBERS, Member, SENDER, owner, spaced,
+};
 use super::super::keeper::State;
 use super::super::live::Region;
 use super::super::markup::Style;
-use super::super::view::{Control, Form, Mark, Part, PhoneView, Post};
+use super::super::view::{Control, Form, Line, Mark, Part, PhoneView};
 use super::region;
 
 /// The page as it is first.
@@ -16,11 +18,14 @@ pub(in crate::sandbox) struct Whole<'a> {
     group: &'static str,
     channel: &'static str,
     sender: String,
+    inbox: &'static str,
     phones: Vec<Phone<'a>>,
+    stranger: Phone<'a>,
     colleagues: &'static [Colleague],
     matrix: Option<&'a str>,
     bridge: &'a str,
     posts: &'a str,
+    threads: &'a str,
     forms: &'a str,
 }
 
@@ -34,9 +39,9 @@ struct Phone<'a> {
 impl<'a> Whole<'a> {
     /// The page with these regions, and the Matrix room that is tied to the group.
     pub(super) fn new(regions: &'a [Region], matrix: Option<&'a str>) -> Self {
-        let phone = |(number, member)| Phone {
+        let phone = |number| Phone {
             number,
-            member,
+            member: owner(number),
             owner: region(regions, &format!("phone-{number}-owner")),
             log: region(regions, &format!("phone-{number}-log")),
         };
@@ -44,11 +49,14 @@ impl<'a> Whole<'a> {
             group: GROUP,
             channel: CHANNEL,
             sender: spaced(SENDER.trim_start_matches("whatsapp:")),
-            phones: MEMBERS.iter().enumerate().map(phone).collect(),
+            inbox: INBOX,
+            phones: (0..MEMBERS.len()).map(phone).collect(),
+            stranger: phone(MEMBERS.len()),
             colleagues: &COLLEAGUES,
             matrix,
             bridge: region(regions, "bridge"),
             posts: region(regions, "channel-log"),
+            threads: region(regions, "inbox-log"),
             forms: region(regions, "forms"),
         }
     }
@@ -70,7 +78,7 @@ pub(in crate::sandbox) struct Owner<'a> {
 
 impl Owner<'_> {
     fn member(&self) -> &'static Member {
-        &MEMBERS[self.phone.number]
+        owner(self.phone.number)
     }
 }
 
@@ -81,11 +89,13 @@ pub(in crate::sandbox) struct Log<'a> {
     pub(in crate::sandbox) phone: &'a PhoneView,
 }
 
-/// What stands in the channel.
+/// What stands in a channel.
 #[derive(Template)]
 #[template(path = "channel.html")]
 pub(in crate::sandbox) struct Channel<'a> {
-    pub(in crate::sandbox) posts: &'a [Post],
+    pub(in crate::sandbox) lines: &'a [Line],
+    /// Where the page says things in it: `/api/channel`.
+    pub(in crate::sandbox) room: &'static str,
 }
 
 /// The forms that people have before them.

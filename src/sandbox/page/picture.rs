@@ -4,10 +4,11 @@ use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::super::cast::{COLLEAGUES, Colleague, MEMBERS, Member};
+use super::super::cast::{COLLEAGUES, Colleague, MEMBERS, Member, STRANGER};
 
 /// Colours on which white can be read (contrast of at least 4.5), for those of the cast in turn.
-const COLOURS: [&str; 6] = ["#b04a1e", "#1d63a8", "#7b3fa0", "#1f6f54", "#a3325a", "#4a5a8a"];
+const COLOURS: [&str; 7] =
+    ["#b04a1e", "#1d63a8", "#7b3fa0", "#1f6f54", "#a3325a", "#4a5a8a", "#6d5a12"];
 /// The colour of everybody else.
 const GREY: &str = "#5c666e";
 
@@ -35,7 +36,7 @@ fn svg(name: &str) -> String {
 
 fn colour(name: &str) -> &'static str {
     let cast = MEMBERS.iter().map(Member::picture).chain(COLLEAGUES.iter().map(Colleague::picture));
-    let own = cast.zip(COLOURS).find(|(picture, _)| picture == name);
+    let own = cast.chain([STRANGER.picture()]).zip(COLOURS).find(|(picture, _)| picture == name);
     own.map_or(GREY, |(_, colour)| colour)
 }
 

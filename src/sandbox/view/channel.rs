@@ -1,17 +1,28 @@
-//! What stands in the Slack channel, and how far each message came.
+//! What stands in the Slack channels, and how far each message of the group came.
+
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use partyline_slack::simulator::{Author, Message, Ts};
+use partyline_slack::simulator::{Author, Ephemeral, Message, Ts};
 use serde_json::json;
 
 use super::{Mark, Sources, clock, newest, ticks};
-use crate::sandbox::cast::{COLLEAGUES, MEMBERS, slug};
+use crate::sandbox::cast::{COLLEAGUES, owner, slug};
 use crate::sandbox::keeper::State;
 use crate::sandbox::markup::{self, Piece};
 use crate::sandbox::stage;
 use crate::sandbox::trail::Open;
+use crate::sandbox::world::Room;
 
-/// A line of the channel.
+/// A line of a channel.
+pub(in crate::sandbox) enum Line {
+    /// Something that was said.
+    Post(Box<Post>),
+    /// The end of a thread of the inbox, where one answers; its `ts`.
+    Answer(String),
+}
+
+/// Something that was said.
 pub(in crate::sandbox) struct Post {
     /// Its id on the page.
     pub(in crate::sandbox) id: String,
@@ -23,6 +34,8 @@ pub(in crate::sandbox) struct Post {
     pub(in crate::sandbox) app: bool,
     /// Whether it is a command as it was typed: Slack shows that to nobody.
     pub(in crate::sandbox) typed: bool,
+    /// Whether it stands in a thread.
+    pub(in crate::sandbox) reply: bool,
     /// Who alone sees it.
     pub(in crate::sandbox) only: Option<&'static str>,
     /// What can be pressed under it.
@@ -37,10 +50,12 @@ pub(in crate::sandbox) struct Post {
     pub(in crate::sandbox) notes: Vec<String>,
 }
 
-/// A button under what only one person sees.
+/// A button under something that was said.
 pub(in crate::sandbox) struct Button {
     /// What stands on it.
     pub(in crate::sandbox) label: String,
+    /// Whether everybody can press it: whoever one writes as does.
+    pub(in crate::sandbox) anybody: bool,
     /// What the page sends, as JSON.
     pub(in crate::sandbox) body: String,
 }
@@ -54,35 +69,53 @@ pub(in crate::sandbox) struct Chip {
     pub(in crate::sandbox) mark: Mark,
 }
 
-pub(super) fn view(sources: &Sources<'_>) -> Vec<Post> {
+/// Where a line stands: by its thread, what was said in it, then where one answers.
+type Order = (Ts, bool, Ts);
+
+pub(super) fn view(sources: &Sources<'_>, room: Room) -> Vec<Line> {
     let world = &sources.stage.world;
-    let mut posts: Vec<(Ts, Post)> = world
-        .slack
-        .messages(&world.channel)
-        .iter()
-        .filter(|message| message.in_channel())
-        .map(|message| (message.ts, said(sources, message)))
-        .collect();
-    for whisper in world.slack.ephemerals(&world.channel) {
-        let text = markup::slack_text(&world.slack, &whisper.text);
-        let by = stage::colleague(world, &whisper.user);
-        let only = by.map(|by| COLLEAGUES[by].short);
-        let app = world.slack.options().identity.name.clone();
-        let button = |(action, label)| Button {
-            label,
-            body: json!({"by": by, "ts": whisper.ts, "action": action}).to_string(),
-        };
-        let buttons = whisper.buttons().into_iter().map(button).collect();
-        posts.push((whisper.ts, Post { app: true, only, buttons, ..line(whisper.ts, app, &text) }));
+    let Some(channel) = world.room(room) else { return Vec::new() };
+    let mut lines: Vec<(Order, Line)> = Vec::new();
+    let mut put = |order: Order, post| lines.push((order, Line::Post(Box::new(post))));
+    let mut threads = BTreeSet::new();
+    for message in world.slack.messages(channel) {
+        let head = message.thread_ts.unwrap_or(message.ts);
+        if message.thread_ts.is_some() {
+            threads.insert(head);
+        }
+        put((head, false, message.ts), said(sources, &message, room));
     }
-    for typed in sources.stage.typed() {
+    for whisper in world.slack.ephemerals(channel) {
+        put((whisper.ts, false, whisper.ts), whispered(sources, &whisper));
+    }
+    for typed in sources.stage.typed().into_iter().filter(|typed| typed.room == room) {
         let (ts, by) = (Ts::at(typed.at), &COLLEAGUES[typed.by]);
         let post = line(ts, by.name.to_owned(), &format!("`{}`", typed.line));
         let id = format!("typed-{}", post.id);
-        posts.push((ts, Post { id, typed: true, only: Some(by.short), ..post }));
+        put((ts, false, ts), Post { id, typed: true, only: Some(by.short), ..post });
     }
-    posts.sort_by_key(|(ts, _)| *ts);
-    newest(posts.into_iter().map(|(_, post)| post).collect())
+    if room == Room::Inbox {
+        let ends = threads.into_iter();
+        lines.extend(ends.map(|head| ((head, true, head), Line::Answer(head.to_string()))));
+    }
+    lines.sort_by_key(|(order, _)| *order);
+    newest(lines.into_iter().map(|(_, line)| line).collect())
+}
+
+/// What only one person sees.
+fn whispered(sources: &Sources<'_>, whisper: &Ephemeral) -> Post {
+    let world = &sources.stage.world;
+    let text = markup::slack_text(&world.slack, &whisper.text);
+    let by = stage::colleague(world, &whisper.user);
+    let only = by.map(|by| COLLEAGUES[by].short);
+    let app = world.slack.options().identity.name.clone();
+    let button = |(action, label)| Button {
+        label,
+        anybody: false,
+        body: json!({"by": by, "ts": whisper.ts, "action": action}).to_string(),
+    };
+    let buttons = whisper.buttons().into_iter().map(button).collect();
+    Post { app: true, only, buttons, ..line(whisper.ts, app, &text) }
 }
 
 fn line(ts: Ts, name: String, text: &str) -> Post {
@@ -93,6 +126,7 @@ fn line(ts: Ts, name: String, text: &str) -> Post {
         name,
         app: false,
         typed: false,
+        reply: false,
         only: None,
         buttons: Vec::new(),
         text: markup::pieces(text),
@@ -102,7 +136,7 @@ fn line(ts: Ts, name: String, text: &str) -> Post {
     }
 }
 
-fn said(sources: &Sources<'_>, message: &Message) -> Post {
+fn said(sources: &Sources<'_>, message: &Message, room: Room) -> Post {
     let slack = &sources.stage.world.slack;
     let text = markup::slack_text(slack, &message.text);
     let mut post = match &message.author {
@@ -117,8 +151,15 @@ fn said(sources: &Sources<'_>, message: &Message) -> Post {
             Post { app: true, picture, ..line(message.ts, name, &text) }
         }
     };
-    // What the bridge itself says goes nowhere else.
-    if !matches!(message.author, Author::App { username: None, .. }) {
+    post.reply = message.thread_ts.is_some_and(|head| head != message.ts);
+    let button = |(action, label)| Button {
+        label,
+        anybody: true,
+        body: json!({"ts": message.ts, "action": action}).to_string(),
+    };
+    post.buttons = message.buttons().into_iter().map(button).collect();
+    // What the bridge itself says goes nowhere else, and what is said in the inbox to one phone.
+    if room == Room::Channel && !matches!(message.author, Author::App { username: None, .. }) {
         follow(sources, &message.ts.to_string(), &mut post);
     }
     post
@@ -143,7 +184,7 @@ fn follow(sources: &Sources<'_>, ts: &str, post: &mut Post) {
     let parts: Vec<_> = parts.filter_map(|sid| sources.by_sid.get(sid).copied()).collect();
     let count = parts.len();
     for (member, ticks) in ticks::of(sources, parts.into_iter()) {
-        let short = MEMBERS[member].short;
+        let short = owner(member).short;
         post.chips.push(Chip { place: short, mark: ticks.mark });
         post.notes.extend(ticks.why.map(|why| format!("{short}: {why}")));
     }

@@ -6,7 +6,7 @@ use partyline_twilio::simulator::{Message, Receipt, ReceiptStatus};
 
 use super::Sources;
 use crate::policy;
-use crate::sandbox::cast::MEMBERS;
+use crate::sandbox::cast::owner;
 
 /// How far it came, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,7 +82,7 @@ fn why(receipt: &Receipt) -> Option<String> {
 pub(super) fn in_words(ticks: &BTreeMap<usize, Ticks>) -> String {
     let words: Vec<String> = ticks
         .iter()
-        .map(|(member, ticks)| format!("{}: {}", MEMBERS[*member].short, ticks.mark.word()))
+        .map(|(member, ticks)| format!("{}: {}", owner(*member).short, ticks.mark.word()))
         .collect();
     words.join(", ")
 }

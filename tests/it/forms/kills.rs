@@ -70,14 +70,14 @@ async fn a_button_that_was_pressed_is_done_once() {
         world.daemon.arm(point);
         world.daemon.start().await;
         let mut pressed =
-            world.slack.press_whispered(&room, &admin, question.ts, &yes).expect("a button");
+            world.slack.press_button(&room, &admin, question.ts, &yes).expect("a button");
         world.daemon.wait_for_end().await;
         world.daemon.arm("");
         world.daemon.start().await;
         let unacknowledged = pressed.acknowledged().await.is_err();
         // If it was stored, the answer may stand there already, in place of the button.
         if unacknowledged
-            && let Ok(mut again) = world.slack.press_whispered(&room, &admin, question.ts, &yes)
+            && let Ok(mut again) = world.slack.press_button(&room, &admin, question.ts, &yes)
         {
             again.acknowledged().await.expect("in time");
         }

@@ -34,6 +34,17 @@ struct Faults {
     actions: HashSet<(String, String)>,
 }
 
+/// The buttons among blocks, by action and label.
+pub(super) fn buttons(blocks: Option<&Value>) -> Vec<(String, String)> {
+    let blocks = blocks.and_then(Value::as_array).into_iter().flatten();
+    let elements = blocks.flat_map(|block| block["elements"].as_array().into_iter().flatten());
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    elements
+        .filter(|element| element["type"] == "button")
+        .map(|button| (word(&button["action_id"]), word(&button["text"]["text"])))
+        .collect()
+}
+
 /// What is wrong with a view of this kind (`modal`, `home`).
 pub(super) fn view(view: &Value, kind: &str) -> Vec<String> {
     let mut faults = Faults::default();

@@ -173,24 +173,32 @@ impl Simulator {
         Ok(respond::start(&self.shared, Request::new(Kind::Interactive, "", &user, payload)))
     }
 
-    /// Somebody presses a button under something that only they see.
+    /// Somebody presses a button that stands under something that only they see, or under a message.
     ///
     /// # Errors
     /// There is no such message, button or user.
-    pub fn press_whispered(&self, channel: &str, user: &str, ts: Ts, action_id: &str) -> Done<Run> {
+    pub fn press_button(&self, channel: &str, user: &str, ts: Ts, action_id: &str) -> Done<Run> {
         let payload = {
             let workspace = self.shared.workspace();
             let place = workspace.channels.get(channel).ok_or(Failed::Unknown("channel"))?;
             let whisper = place.ephemerals.iter().find(|one| one.ts == ts && one.user == user);
-            let whisper = whisper.ok_or(Failed::Unknown("message"))?;
-            let blocks = whisper.blocks.as_ref().unwrap_or(&Value::Null);
-            let button = super::views::button(blocks, action_id);
+            let message = place.message(ts);
+            let blocks = match (whisper, message) {
+                (Some(whisper), _) => &whisper.blocks,
+                (None, Some(message)) => &message.blocks,
+                (None, None) => return Err(Failed::Unknown("message")),
+            };
+            let button = blocks.as_ref().and_then(|all| super::views::button(all, action_id));
             let button = button.ok_or(Failed::Unknown("button"))?;
             let mut payload = respond::interaction(&workspace, "block_actions", user)?;
             payload["channel"] = json!({"id": channel, "name": place.name});
             payload["container"] = json!({
-                "type": "message", "message_ts": ts, "channel_id": channel, "is_ephemeral": true,
+                "type": "message", "message_ts": ts, "channel_id": channel,
+                "is_ephemeral": whisper.is_some(),
             });
+            if let Some(message) = message.filter(|_| whisper.is_none()) {
+                payload["message"] = message.object(&workspace.options.identity, true).into();
+            }
             payload["actions"] = json!([{
                 "type": "button", "action_id": action_id, "block_id": "b1",
                 "value": button["value"], "text": button["text"],

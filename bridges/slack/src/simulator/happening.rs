@@ -62,13 +62,7 @@ impl Ephemeral {
     /// The buttons under it, by action and label.
     #[must_use]
     pub fn buttons(&self) -> Vec<(String, String)> {
-        let blocks = self.blocks.as_ref().and_then(Value::as_array).into_iter().flatten();
-        let elements = blocks.flat_map(|block| block["elements"].as_array().into_iter().flatten());
-        let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        elements
-            .filter(|element| element["type"] == "button")
-            .map(|button| (word(&button["action_id"]), word(&button["text"]["text"])))
-            .collect()
+        super::blocks::buttons(self.blocks.as_ref())
     }
 }
 

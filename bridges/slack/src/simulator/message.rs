@@ -114,6 +114,12 @@ impl Message {
         self.broadcast || self.thread_ts.is_none_or(|head| head == self.ts)
     }
 
+    /// The buttons under it, by action and label.
+    #[must_use]
+    pub fn buttons(&self) -> Vec<(String, String)> {
+        super::blocks::buttons(self.blocks.as_ref())
+    }
+
     /// The id of the user who posted it; none for a post of the app under another name.
     pub(super) fn user<'a>(&'a self, app: &'a Identity) -> Option<&'a str> {
         match &self.author {
