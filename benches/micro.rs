@@ -257,6 +257,7 @@ fn entry(links: &Links, group: usize, number: u64) -> Entry {
         raw,
         via: "webhook",
         owed,
+        once: None,
         order: Order::Arrival,
         unlinked,
         group: None,

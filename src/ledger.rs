@@ -202,6 +202,8 @@ pub struct Entry {
     pub via: &'static str,
     /// What is owed because of it.
     pub owed: Vec<Owed>,
+    /// What is owed with it, unless the same was told before.
+    pub once: Option<Told>,
     /// How its turn is found.
     pub order: Order,
     /// Whether it came from a conversation that no room is tied to.
@@ -233,6 +235,7 @@ impl Entry {
             raw: Bytes::new(),
             via,
             owed: Vec::new(),
+            once: None,
             order,
             unlinked: false,
             group: None,

@@ -8,7 +8,8 @@
 //!
 //! Twilio does not ask where it does not call the bridge (`ingest = "poll"`), while the bridge is down,
 //! or where the hook was answered late. Of several messages of one member that were stopped for the same
-//! reason within ten minutes, the rooms are told once.
+//! reason in the same ten minutes, the rooms are told once: the ledger knows the key of what was told, so
+//! that a restart tells nothing again.
 //!
 //! The policy itself is pure (`crate::policy`). What the hook stops is in no conversation and in no
 //! list: only the notice tells of it, so that it is stored before Twilio is answered.
@@ -23,19 +24,19 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use jiff::Timestamp;
 use partyline_core::{Action, Lateness, Place, Speaker, Text};
 use quick_cache::sync::Cache;
+use sha2::{Digest, Sha256};
 
 use crate::ledger::{MuteChange, Muted, Owed};
 use crate::links::Links;
 use crate::policy::{Mute, Rules, Said, Stopped, Words};
 pub use hook::Moderator;
 use pace::Spoken;
-use relay::LastTold;
 pub use relay::Unasked;
 
 /// Members of whom it is remembered how much they said within the minute; those who spoke last.
 const SPEAKERS: usize = 10_000;
-/// Of several messages of one member that were stopped for the same reason within this, in seconds, the
-/// rooms are told once.
+/// Of several messages of one member that were stopped for the same reason in the same stretch of this, in
+/// seconds, the rooms are told once.
 const TOLD_ONCE: i64 = 600;
 
 /// A member of a conversation, by the key of a contact.
@@ -49,8 +50,6 @@ pub struct Moderation {
     lateness: Lateness,
     mutes: RwLock<HashMap<Member, Mute>>,
     spoken: Cache<Member, Arc<Mutex<Spoken>>>,
-    /// What the rooms were told last of what came by relay, by member and reason.
-    told: Cache<(Member, &'static str), LastTold>,
 }
 
 impl Moderation {
@@ -59,8 +58,8 @@ impl Moderation {
     #[must_use]
     pub fn new(rules: Rules, pleas: Words, lateness: Lateness, muted: Vec<Muted>) -> Self {
         let muted = muted.into_iter().map(|one| ((one.conversation, one.member), one.mute));
-        let (spoken, told) = (Cache::new(SPEAKERS), Cache::new(SPEAKERS));
-        Self { rules, pleas, lateness, mutes: RwLock::new(muted.collect()), spoken, told }
+        let (mutes, spoken) = (RwLock::new(muted.collect()), Cache::new(SPEAKERS));
+        Self { rules, pleas, lateness, mutes, spoken }
     }
 
     /// Takes over a change that the ledger has.
@@ -174,6 +173,22 @@ pub(crate) fn notices(
             action: Action::Notice { text: Text::plain(text) },
         })
         .collect()
+}
+
+/// The stretch of time in which the rooms are told once.
+fn stretch(at: Timestamp) -> String {
+    (at.as_second() / TOLD_ONCE).to_string()
+}
+
+/// The key of a notice. A hash: no number is kept for longer than the notice itself.
+fn told_under(pieces: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for piece in pieces {
+        hash.update(piece.len().to_be_bytes());
+        hash.update(piece);
+    }
+    let hash: String = hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("stopped/{hash}")
 }
 
 fn key(speaker: &Speaker) -> Option<String> {

@@ -6,7 +6,7 @@ use partyline_core::{Channel, Event, Happening, Incoming, Network, PersonId, Pla
 
 use super::Door;
 use crate::config::Optout;
-use crate::ledger::{Entry, Order, Owed, Plea};
+use crate::ledger::{Entry, Order, Owed, Plea, Told};
 use crate::moderation::{self, Unasked};
 use crate::policy::twilio_answers;
 use crate::route::{Route, linked_place, posts, route};
@@ -41,12 +41,11 @@ impl Door {
                         Some(self.of_somebody_blocked(event, &raw, via, read_back))
                     }
                     Route::Keep { mut owed, unlinked } => {
-                        if let Some(unasked) = self.moderation.after(&event) {
-                            if !unasked.relayed {
-                                owed.clear();
-                            }
-                            owed.extend(self.told(&event, &unasked));
+                        let unasked = self.moderation.after(&event);
+                        if unasked.as_ref().is_some_and(|unasked| !unasked.relayed) {
+                            owed.clear();
                         }
+                        let once = unasked.and_then(|unasked| self.told(&event, unasked));
                         // Behind what was refused, a room's messages wait for it.
                         let held = event.ordinal.is_some() && !event.place.is_conversation();
                         let held = held && self.refused.has(&event.place);
@@ -62,6 +61,7 @@ impl Door {
                             raw,
                             via,
                             owed,
+                            once,
                             order,
                             unlinked,
                             group,
@@ -173,16 +173,14 @@ impl Door {
     }
 
     /// What the rooms are told of something that a member said and Twilio did not ask about.
-    fn told(&self, event: &Event, unasked: &Unasked) -> Vec<Owed> {
+    fn told(&self, event: &Event, unasked: Unasked) -> Option<Told> {
         moderation::count(&unasked.why, "relay");
-        let Happening::Message { speaker, .. } = &event.happening else { return Vec::new() };
-        if !unasked.told {
-            return Vec::new();
-        }
+        let Happening::Message { speaker, .. } = &event.happening else { return None };
         let name = self.names.resolve_now(speaker, &event.place);
         let name = name.map_or_else(|| "A member".to_owned(), |named| named.name);
         let text = self.moderation.unasked_sentence(&unasked.why, &name, self.ledger.now());
-        moderation::notices(&self.links, &event.place, &text, event.at)
+        let owed = moderation::notices(&self.links, &event.place, &text, event.at);
+        Some(Told { key: unasked.key, text, owed })
     }
 
     /// The group that an event in a room concerns, and the rooms that may want to know of it.

@@ -38,7 +38,7 @@ pub struct KeptEpisode {
     pub episode: Episode,
 }
 
-/// Something to tell the administrators' rooms.
+/// Something to tell rooms once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
     /// What makes it the same when it is written down again.
@@ -213,15 +213,24 @@ impl Ledger {
     }
 }
 
-/// Part of a write: see [`Ledger::tell`].
-pub(super) fn tell(
+/// Whether this is to be told: it was not written down before, and is now. Whoever asks owes it.
+pub(super) fn is_new(
+    writing: &Writing<'_>,
+    told: &Told,
+    now: i64,
+) -> Result<bool, rusqlite::Error> {
+    Ok(noted(writing, told, "told", now)?.is_some())
+}
+
+/// Writes down that something is told, and gives its row; `None` where that was written down before, or
+/// nobody is told.
+fn noted(
     writing: &Writing<'_>,
     told: &Told,
     kind: &str,
     now: i64,
-    accepted: &mut Accepted,
-) -> Result<(), rusqlite::Error> {
-    let Some(first) = told.owed.first() else { return Ok(()) };
+) -> Result<Option<i64>, rusqlite::Error> {
+    let Some(first) = told.owed.first() else { return Ok(None) };
     let place = place_id(writing, &first.to)?;
     // The text stands where the bytes of other events do: it goes with them.
     let inserted = writing
@@ -240,10 +249,18 @@ pub(super) fn tell(
             State::Done as i64,
             told.text.as_bytes()
         ])?;
-    if inserted == 0 {
-        return Ok(());
-    }
-    let event = writing.connection.last_insert_rowid();
+    Ok((inserted > 0).then(|| writing.connection.last_insert_rowid()))
+}
+
+/// Part of a write: see [`Ledger::tell`].
+pub(super) fn tell(
+    writing: &Writing<'_>,
+    told: &Told,
+    kind: &str,
+    now: i64,
+    accepted: &mut Accepted,
+) -> Result<(), rusqlite::Error> {
+    let Some(event) = noted(writing, told, kind, now)? else { return Ok(()) };
     let key = key_of(writing, event)?;
     for owed in &told.owed {
         let position = Some(writing.next_position());

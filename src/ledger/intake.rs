@@ -5,6 +5,7 @@ use std::sync::Arc;
 use partyline_core::{Content, Event, EventKey, Happening, MessageId, Network, Place, RoomChange};
 use rusqlite::params;
 
+use super::alerts;
 use super::cursors::{BEFORE_THE_FIRST, PlaceRow, move_cursor, to_i64};
 use super::follow::follow;
 use super::heads::{News, Row};
@@ -199,7 +200,11 @@ pub(super) fn accept_one(
     // What of an untied conversation does not wait for a thread goes nowhere.
     let nowhere = aside || wrote || entry.unlinked;
     let said = inbox::mentioning(if nowhere { &[] } else { &entry.owed }, mentions.as_ref());
-    for owed in said.iter().chain(&told).chain(&answer) {
+    let once = match &entry.once {
+        Some(told) if alerts::is_new(writing, told, now)? => &told.owed[..],
+        _ => &[],
+    };
+    for owed in said.iter().chain(once).chain(&told).chain(&answer) {
         insert_owed(writing, row, &key, owed, position, now)?;
         if position.is_some() {
             accepted.wake(owed.lane());

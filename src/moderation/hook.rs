@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partyline_core::{Place, Speaker};
-use sha2::{Digest, Sha256};
 
-use super::{Moderation, TOLD_ONCE, count, notices};
+use super::{Moderation, count, notices, stretch, told_under};
 use crate::contacts::Names;
 use crate::intake::Wakers;
 use crate::ledger::{Ledger, Told};
@@ -67,7 +66,7 @@ impl Moderator {
         // In quiet hours each message is told.
         let when = match stopped {
             Stopped::Quiet(_) => said.at.as_nanosecond().to_string(),
-            _ => (said.at.as_second() / TOLD_ONCE).to_string(),
+            _ => stretch(said.at),
         };
         let key = told_under(&[conversation.id(), &speaker.id.id, stopped.as_str(), &when]);
         match self.ledger.tell(Told { key, text, owed }).await {
@@ -77,15 +76,4 @@ impl Moderator {
             }
         }
     }
-}
-
-/// The key of a notice. A hash: no number is kept for longer than the notice itself.
-fn told_under(pieces: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for piece in pieces {
-        hash.update(piece.len().to_be_bytes());
-        hash.update(piece);
-    }
-    let hash: String = hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("stopped/{hash}")
 }

@@ -1,20 +1,17 @@
 //! What a member said and Twilio did not ask about: the other members have it by now, and only what the
 //! rooms get can be decided.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use jiff::{SignedDuration, Timestamp};
-use partyline_core::{Event, EventKey, Happening, Network};
+use partyline_core::{Event, Happening, Network};
 
-use super::{Member, Moderation, TOLD_ONCE, key};
+use super::{Moderation, key, stretch, told_under};
 use crate::policy::{Said, Stopped};
 
 /// How much later than the hook's answer a message is dated by Twilio: what was asked about in time is
 /// not taken for unasked where quiet hours begin.
 const DATED_LATER: SignedDuration = SignedDuration::from_secs(30);
-
-/// What the rooms were told last: when (of quiet hours: when these end), and by which event.
-pub(super) type LastTold = Arc<Mutex<Option<(Timestamp, EventKey)>>>;
 
 /// Something that would have been stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +20,8 @@ pub struct Unasked {
     pub why: Stopped,
     /// Whether the rooms get it all the same: in quiet hours, in which only members are not disturbed.
     pub relayed: bool,
-    /// Whether the rooms are told: of several at a time, once.
-    pub told: bool,
+    /// The key of what the rooms are told of it: of several at a time, it is the same.
+    pub key: String,
 }
 
 impl Moderation {
@@ -51,35 +48,13 @@ impl Moderation {
                 (self.rules.quiet(before).and_then(|_| self.rules.quiet(event.at))?, true)
             }
         };
-        // Quiet hours are the group's.
-        let whose = if relayed { String::new() } else { member };
-        let told = self.is_told((event.place.clone(), whose), &why, event);
-        Some(Unasked { why, relayed, told })
-    }
-
-    /// Whether the rooms are told of it by this event. The same event is answered the same again: what
-    /// could not be stored comes once more.
-    fn is_told(&self, member: Member, why: &Stopped, event: &Event) -> bool {
-        let last = self.told.get_or_insert_with(&(member, why.as_str()), || {
-            Ok::<_, std::convert::Infallible>(LastTold::default())
-        });
-        let last = last.unwrap_or_else(|never| match never {});
-        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamp = match why {
-            Stopped::Quiet(end) => *end,
-            _ => event.at,
+        // Quiet hours are the group's, and are told once.
+        let (whose, when) = match &why {
+            Stopped::Quiet(end) => ("", end.as_second().to_string()),
+            _ => (member.as_str(), stretch(event.at)),
         };
-        if let Some((then, by)) = &*last {
-            let lately = match why {
-                Stopped::Quiet(end) => then == end,
-                _ => event.at.duration_since(*then).abs().as_secs() < TOLD_ONCE,
-            };
-            if lately {
-                return *by == event.key;
-            }
-        }
-        *last = Some((stamp, event.key.clone()));
-        true
+        let key = told_under(&["relay", event.place.id(), whose, why.as_str(), &when]);
+        Some(Unasked { why, relayed, key })
     }
 
     /// What the rooms are told of it.
@@ -102,7 +77,7 @@ impl Moderation {
 mod tests {
     use jiff::civil;
     use jiff::tz::TimeZone;
-    use partyline_core::{Content, MessageId, Speaker};
+    use partyline_core::{Content, EventKey, MessageId, Speaker};
 
     use super::super::tests::{CONVERSATION, maya, moderation, mute, second};
     use super::*;
@@ -127,14 +102,12 @@ mod tests {
         let moderation = moderation(Rules::default());
         moderation.change(&mute(None));
         assert_eq!(moderation.after(&event(CONVERSATION, maya(), 99)), None);
-        let stopped = moderation.after(&event(CONVERSATION, maya(), 100));
-        let muted = Unasked { why: Stopped::Muted(None), relayed: false, told: true };
-        assert_eq!(stopped, Some(muted.clone()));
-        // The same once more is told the same, the next one is not, and ten minutes later it is.
-        assert_eq!(moderation.after(&event(CONVERSATION, maya(), 100)), Some(muted.clone()));
-        let silent = Unasked { told: false, ..muted.clone() };
-        assert_eq!(moderation.after(&event(CONVERSATION, maya(), 101)), Some(silent));
-        assert_eq!(moderation.after(&event(CONVERSATION, maya(), 700)), Some(muted));
+        let stopped = |at| moderation.after(&event(CONVERSATION, maya(), at)).expect("stopped");
+        let muted = stopped(100);
+        assert_eq!((&muted.why, muted.relayed), (&Stopped::Muted(None), false));
+        // The next one is told under the same key, and one of ten minutes later is not.
+        assert_eq!(stopped(101), muted);
+        assert_ne!(stopped(700).key, muted.key);
         let ravi = Speaker::new(Network::Slack, "U1");
         assert_eq!(moderation.after(&event("slack:C1", ravi, 100)), None);
     }
@@ -150,17 +123,13 @@ mod tests {
         let moderation = moderation(rules);
         let ben = || Speaker::new(Network::Twilio, "whatsapp:+14155550102");
         let at = |hour: i64, speaker| moderation.after(&event(CONVERSATION, speaker, hour * 3600));
-        let quiet = |told| {
-            let why = Stopped::Quiet(second(31 * 3600));
-            Some(Unasked { why, relayed: true, told })
-        };
         assert_eq!(at(21, maya()), None);
         // The hook was asked before they began.
         assert_eq!(at(22, maya()), None);
-        assert_eq!(at(23, maya()), quiet(true));
-        assert_eq!(at(24, ben()), quiet(false));
-        assert_eq!(at(23, maya()), quiet(true));
+        let quiet = at(23, maya()).expect("quiet hours");
+        assert_eq!((&quiet.why, quiet.relayed), (&Stopped::Quiet(second(31 * 3600)), true));
+        assert_eq!(at(24, ben()), Some(quiet.clone()));
         let next = at(47, ben()).expect("the next night");
-        assert!(next.relayed && next.told);
+        assert!(next.relayed && next.key != quiet.key);
     }
 }

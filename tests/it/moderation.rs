@@ -174,7 +174,8 @@ async fn in_quiet_hours_that_twilio_did_not_ask_about_nothing_is_lost_and_the_ro
     assert_eq!((told[0].as_str(), told[2].as_str()), ("is anybody up?", "hello?"));
     assert!(told[1].starts_with("Maya wrote in quiet hours, which end at "), "{told:?}");
     assert!(told[1].contains("The other members got it"), "{told:?}");
-    // What is said while the bridge is down comes all the same.
+    // What is said while the bridge is down comes all the same; what was told before the restart is not
+    // told again.
     world.daemon.stop().await;
     assert!(says(&group, 1, "good night").await);
     world.daemon.start().await;
@@ -182,6 +183,7 @@ async fn in_quiet_hours_that_twilio_did_not_ask_about_nothing_is_lost_and_the_ro
     world.daemon.wait_until_settled().await;
     let posts = world.channel(&group.channel);
     assert!(posts.iter().any(|(_, text)| text == "good night"), "{posts:?}");
+    assert_eq!(posts.len(), 4, "{posts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
