@@ -63,6 +63,7 @@ mod suppressions;
 mod tests;
 mod threads;
 mod ticks;
+mod told;
 mod windows;
 
 use std::path::Path;

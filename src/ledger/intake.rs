@@ -190,7 +190,7 @@ pub(super) fn accept_one(
             .prepare_cached("UPDATE places SET unlinked = unlinked + 1 WHERE id = ?1")?
             .execute([place.id])?;
     }
-    let answer = suppressions::heed(writing, entry, accepted)?;
+    let answer = suppressions::heed(writing, entry, (row, now), accepted)?;
     let position = matches!(turn, Turn::Now).then(|| writing.next_position());
     let key = Key::of(event);
     let told = follow(writing, entry, now, accepted)?;

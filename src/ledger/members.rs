@@ -102,6 +102,27 @@ pub(super) fn sender_of(
     Ok(found.flatten().and_then(|sender| sender.parse().ok()))
 }
 
+/// The sender that served somebody who has left a conversation; or, where that is not known, the one
+/// that they wrote to last.
+pub(super) fn sender_before(
+    connection: &Connection,
+    conversation: &Place,
+    address: &str,
+) -> Sql<Option<Address>> {
+    let found: Option<String> = connection
+        .prepare_cached(
+            "SELECT sender FROM (
+                 SELECT sender, 0 AS rank, at FROM departed
+                 WHERE conversation = ?1 AND address = ?2 AND sender IS NOT NULL
+                 UNION ALL
+                 SELECT sender, 1, heard FROM windows WHERE address = ?2 AND heard IS NOT NULL)
+             ORDER BY rank, at DESC LIMIT 1",
+        )?
+        .query_row([&conversation.to_string(), address], |row| row.get(0))
+        .optional()?;
+    Ok(found.and_then(|sender| sender.parse().ok()))
+}
+
 /// Somebody is in a conversation no more. Receipts of what was said before may still come, so it is
 /// kept for a while whose phone it was.
 pub(super) fn depart(writing: &Writing<'_>, conversation: &str, sid: &str, now: i64) -> Sql<()> {

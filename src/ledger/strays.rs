@@ -11,6 +11,7 @@ use rusqlite::params;
 use super::intake::owe;
 use super::suppressions::answer;
 use super::threads::Writing;
+use super::told::{self, Heeded};
 use super::{Accepted, Ledger, LedgerError, members, receipts, timestamp};
 
 type Sql<T> = Result<T, rusqlite::Error>;
@@ -66,9 +67,29 @@ pub(super) fn answer_from(
     for (message, at, text) in owed {
         let of = receipts::origin(writing, conversation, &MessageId::new(message))?;
         let Some(event) = of.map(|of| of.event) else { continue };
+        told::note(writing, event, Heeded::Yes)?;
         owe(writing, event, &answer(sender, address, timestamp(at), text), now, accepted)?;
     }
     Ok(())
+}
+
+/// The answer that is owed for what this event told goes by a sender that is known from elsewhere: it
+/// waits no more.
+pub(super) fn answered_elsewhere(
+    writing: &Writing<'_>,
+    event: Option<i64>,
+    address: &Address,
+) -> Sql<bool> {
+    let Some(event) = event else { return Ok(false) };
+    writing
+        .connection
+        .prepare_cached(
+            "DELETE FROM strays WHERE participant = ?1 AND answer IS NOT NULL
+                 AND message IN (SELECT message FROM messages WHERE event = ?2)",
+        )?
+        .execute(params![address.as_str(), event])?;
+    told::note(writing, event, Heeded::Yes)?;
+    Ok(true)
 }
 
 struct Stray<'a> {
@@ -167,7 +188,11 @@ fn settle(
         .collect::<Sql<_>>()?;
     for (id, participant, message, at, to_answer) in strays {
         if to_answer && let Ok(address) = participant.parse() {
-            let sender = members::sender_of(writing.connection, conversation, &participant)?;
+            let now_there = members::sender_of(writing.connection, conversation, &participant)?;
+            let sender = match now_there {
+                None => members::sender_before(writing.connection, conversation, &participant)?,
+                sender => sender,
+            };
             if let Some(sender) = sender {
                 answer_from(writing, conversation, (&sender, &address), now, accepted)?;
             }

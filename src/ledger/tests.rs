@@ -166,7 +166,7 @@ async fn what_is_held_survives_a_start_and_does_not_move_the_cursor() {
 }
 
 /// The threads let the file go a moment after the last handle is dropped.
-async fn reopen(folder: &tempfile::TempDir) -> Ledger {
+pub(super) async fn reopen(folder: &tempfile::TempDir) -> Ledger {
     loop {
         match Ledger::open(&folder.path().join("ledger.db"), Arc::new(SystemClock)) {
             Ok(ledger) => return ledger,

@@ -15,7 +15,7 @@ const STOPPED: &str = "You get no more messages from us. Write START to get them
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Waits until the log was read so often since the daemon started.
-async fn wait_until_read(world: &World, times: f64) {
+pub(crate) async fn wait_until_read(world: &World, times: f64) {
     let line = "partyline_twilio_request_seconds_count{resource=\"message_log\",method=\"GET\",outcome=\"ok\"";
     let began = Instant::now();
     while world.daemon.metric(line).await.is_none_or(|count| count < times) {

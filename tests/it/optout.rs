@@ -258,3 +258,35 @@ async fn by_sms_twilio_answers_its_own_words() {
         assert_eq!(ours, usize::from(answers), "{setting}, {word}: {:?}", inbox(&phone));
     }
 }
+
+/// Twilio tells a stranger's HELP by its webhook, by the conversation that it makes for it, and in its log:
+/// in whichever order, and wherever the daemon is killed, it is answered once.
+#[tokio::test(flavor = "multi_thread")]
+async fn help_is_answered_once_however_often_it_is_told() {
+    for point in ["", "intake.begin", "intake.stored", "intake.woken", "lane.sent"] {
+        for autocreation in [false, true] {
+            let (mut world, channel, maya) = crate::inbox::world(autocreation).await;
+            world.daemon.stop().await;
+            if !point.is_empty() {
+                world.daemon.arm(&format!("{point}=return"));
+            }
+            world.daemon.start().await;
+            let _ = maya.write_to(SENDER, "Help!").await;
+            if !point.is_empty() {
+                world.daemon.wait_for_end().await;
+                world.daemon.arm("");
+                world.daemon.start().await;
+            }
+            world.wait_for_inbox(&maya, 1).await;
+            // What comes behind it is there: so is whatever else it caused.
+            maya.write_to(SENDER, "thank you").await.expect("written");
+            crate::inbox::wait_for_thread(&world, &channel, 2).await;
+            crate::message_log::wait_until_read(&world, 1.0).await;
+            world.daemon.wait_until_settled().await;
+            let answers = inbox(&maya);
+            let what = format!("{point}, {autocreation}: {answers:?}");
+            assert_eq!(answers.len(), 1, "{what}");
+            assert!(answers[0].contains("Write STOP"), "{what}");
+        }
+    }
+}

@@ -9,39 +9,58 @@ use super::{How, Removal, Sql, id_of, in_force, remove, restore, suppress};
 use crate::ledger::members::{Whose, is_member, sender_of};
 use crate::ledger::receipts::Fate;
 use crate::ledger::threads::Writing;
-use crate::ledger::{Accepted, Entry, Owed, strays};
+use crate::ledger::told::{self, Heeded};
+use crate::ledger::{Accepted, Entry, Owed, Plea, strays};
 use crate::policy::Wish;
 
-/// Obeys what an event says of who wants messages, and gives what the person is answered.
+/// Obeys what an event says of who wants messages, and gives what the person is answered. What was told
+/// by another way already is not heeded twice. `row` is the event's.
 pub(in crate::ledger) fn heed(
     writing: &Writing<'_>,
     entry: &Entry,
+    (row, now): (i64, i64),
     accepted: &mut Accepted,
 ) -> Sql<Option<Owed>> {
     let (connection, event) = (writing.connection, &entry.event);
     match (&event.happening, &entry.plea) {
         (Happening::Message { id, speaker, .. }, Some(plea)) => {
             let Some(address) = speaker.address() else { return Ok(None) };
+            let twin = told::tell(writing, entry, row, now)?;
+            told::note(writing, row, Heeded::Yes)?;
+            if told::heeded(writing, twin)? != Heeded::No {
+                return Ok(None);
+            }
             let participant = speaker.participant.as_deref().unwrap_or(address.as_str());
             let sender = sender_of(connection, &event.place, participant)?;
             let (at, source) = (event.at.as_millisecond(), event.place.id());
             let heeded = obey(writing, &address, plea.what, (at, source), accepted)?;
             let Some(text) = plea.answer.clone().filter(|_| heeded) else { return Ok(None) };
             let Some(sender) = sender else {
+                told::note(writing, row, Heeded::Unanswered)?;
                 let of = (&address, id);
                 strays::owe_answer(writing, &event.place, of, event.at, &text, accepted)?;
                 return Ok(None);
             };
             Ok(Some(answer(&sender, &address, event.at, text)))
         }
-        // Who is in a conversation behind that sender is heard there. Elsewhere it comes after what
-        // came before it, whatever our clock says; but for what is read back, which has its own time.
-        (Happening::Wrote { address, sender: Some(sender), .. }, Some(plea))
-            if !is_member(connection, address, sender)? =>
-        {
-            let (said, last) = (event.at.as_millisecond(), latest(connection, address)?);
-            let at = if entry.is_listed() { said } else { last.max(said) };
-            let heeded = obey(writing, address, plea.what, (at, sender.as_str()), accepted)?;
+        (Happening::Wrote { address, sender: Some(sender), .. }, Some(plea)) => {
+            let twin = told::tell(writing, entry, row, now)?;
+            let heeded = match told::heeded(writing, twin)? {
+                Heeded::No if is_heard_elsewhere(writing, entry, (address, sender), plea)? => {
+                    return Ok(None);
+                }
+                Heeded::No => {
+                    let (said, last) = (event.at.as_millisecond(), latest(connection, address)?);
+                    // It comes after what came before it, whatever our clock says; but for what is
+                    // read back, which has its own time.
+                    let at = if entry.is_listed() { said } else { last.max(said) };
+                    obey(writing, address, plea.what, (at, sender.as_str()), accepted)?
+                }
+                // The conversation has told it, and not by which sender.
+                Heeded::Unanswered => strays::answered_elsewhere(writing, twin, address)?,
+                Heeded::Yes => false,
+            };
+            told::note(writing, row, Heeded::Yes)?;
             let text = plea.answer.clone().filter(|_| heeded);
             Ok(text.map(|text| answer(sender, address, event.at, text)))
         }
@@ -66,6 +85,20 @@ pub(in crate::ledger) fn heed(
         }
         _ => Ok(None),
     }
+}
+
+/// Whether what the webhook tells is left to the conversation that will tell it, with the platform's own
+/// time: where somebody is in one behind that sender, and was no stranger of late. Help has no order.
+fn is_heard_elsewhere(
+    writing: &Writing<'_>,
+    entry: &Entry,
+    (address, sender): (&Address, &Address),
+    plea: &Plea,
+) -> Sql<bool> {
+    Ok(plea.what != Wish::Help
+        && !entry.is_listed()
+        && is_member(writing.connection, address, sender)?
+        && !told::was_stranger(writing, address)?)
 }
 
 /// Does what somebody asks for; whether there is something to answer.

@@ -135,6 +135,71 @@ async fn a_receipt_tells_it_of_whoever_is_not_known_yet_or_no_more() {
     }
 }
 
+/// The same word, as the Messaging webhook tells it.
+fn wrote(wish: Wish, second: i64) -> Entry {
+    let mut entry = word(wish, second);
+    entry.event.key = EventKey::new(format!("SM{second}:wrote"));
+    entry.event.place = Place::new(Network::Twilio, "IS1122334455667788990011223344aabb");
+    entry.event.happening = Happening::Wrote {
+        address: maya(),
+        sender: "whatsapp:+14155550000".parse().ok(),
+        name: None,
+        content: partyline_core::Content::plain("a word"),
+    };
+    entry
+}
+
+/// What Maya is sent, by the sender that she wrote to.
+async fn answers(ledger: &Ledger) -> usize {
+    let phone = Place::phone(&"whatsapp:+14155550000".parse().unwrap(), &maya());
+    ledger.waiting(&super::super::Lane::of(phone), 10).await.unwrap().len()
+}
+
+/// Of whom the conversation does not tell by which sender they are served: whatever else tells it, they
+/// are answered by that, once.
+#[tokio::test]
+async fn whose_sender_is_not_known_is_answered_by_the_one_they_wrote_to() {
+    for wish in [Wish::Stop, Wish::Help] {
+        for asked_first in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let ledger = open(&folder);
+            ledger.accept(vec![word(wish, 1)]).await.unwrap();
+            assert_eq!((answers(&ledger).await, holds(&ledger).await), (0, wish == Wish::Stop));
+            if asked_first {
+                // Nobody of that address is in the conversation any more.
+                let newest = ledger.newest_stray(&conversation()).await.unwrap().unwrap();
+                ledger.settle_strays(&conversation(), newest).await.unwrap();
+                assert_eq!(answers(&ledger).await, 0);
+            }
+            for _ in 0..2 {
+                ledger.accept(vec![wrote(wish, 1)]).await.unwrap();
+                assert_eq!(answers(&ledger).await, 1, "{wish:?}");
+            }
+            member(&ledger).await;
+            if let Some(newest) = ledger.newest_stray(&conversation()).await.unwrap() {
+                ledger.settle_strays(&conversation(), newest).await.unwrap();
+            }
+            assert_eq!(answers(&ledger).await, 1, "{wish:?}");
+        }
+    }
+}
+
+/// Who has left before anybody knew them there is answered by the sender that they wrote to last.
+#[tokio::test]
+async fn who_has_left_is_answered_by_the_sender_that_they_wrote_to_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    let mut before = wrote(Wish::Help, 1);
+    before.plea = None;
+    ledger.accept(vec![before]).await.unwrap();
+    // It is something else, said long after that.
+    ledger.accept(vec![word(Wish::Stop, 1000)]).await.unwrap();
+    assert_eq!(answers(&ledger).await, 0);
+    let newest = ledger.newest_stray(&conversation()).await.unwrap().unwrap();
+    ledger.settle_strays(&conversation(), newest).await.unwrap();
+    assert_eq!(answers(&ledger).await, 1);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     /// Words may come out of order and more than once; the one that was said last holds, as long as
