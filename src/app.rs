@@ -91,7 +91,11 @@ pub async fn run(
     })?;
     let store = Folder::new(&config.store.folder);
     backup::finished(&store)?;
-    let ledger = Ledger::open(&store.ledger(), clock.clone())?;
+    let mut ledger = Ledger::open(&store.ledger(), clock.clone())?;
+    let inquiries = inquiries(config);
+    if let Some(inquiries) = &inquiries {
+        ledger = ledger.inquiring(inquiries.first());
+    }
     point(Point::StartLedger);
     let contacts = open_contacts(config, &store).await?;
     point(Point::StartContacts);
@@ -108,7 +112,7 @@ pub async fn run(
     tasks.spawn(until(stop.clone(), upkeep::survive(guard.clone())));
     let wakers = Wakers {
         polls: polls(config),
-        inquiries: inquiries(config),
+        inquiries,
         comparisons: comparisons(config),
         ..Wakers::new(tasks)
     };

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use partyline_core::{
     Again, Cursor, EventKey, Happening, Incoming, Intake, Lateness, Lost, MessageId, Network,
     NotStored, Place, Stored,
@@ -34,9 +34,6 @@ pub use wakers::Wakers;
 
 /// Events read back that go into the ledger in one commit.
 const CHUNK: usize = 200;
-
-/// How old it may be what a phone said for it to be asked what became of it.
-const LATELY: SignedDuration = SignedDuration::from_mins(10);
 
 /// The door. Cheap to clone.
 #[derive(Clone)]
@@ -218,22 +215,6 @@ impl Door {
         self.signs.unread(place);
     }
 
-    /// What phones have just said in conversations, which Twilio gives to the others there; nothing
-    /// where Twilio tells by itself what becomes of it.
-    fn relayed(&self, entries: &[Entry]) -> Vec<(Place, MessageId)> {
-        if self.wakers.inquiries.is_none() {
-            return Vec::new();
-        }
-        let since = self.ledger.now().saturating_sub(LATELY).unwrap_or_default();
-        let said = entries.iter().map(|entry| &entry.event);
-        said.filter(|event| event.place.is_conversation() && event.at >= since)
-            .filter_map(|event| match &event.happening {
-                Happening::Message { id, .. } => Some((event.place.clone(), id.clone())),
-                _ => None,
-            })
-            .collect()
-    }
-
     async fn store(&self, entries: Vec<Entry>) -> Result<Stored, NotStored> {
         if entries.is_empty() {
             return Ok(Stored::default());
@@ -246,7 +227,6 @@ impl Door {
             point(Point::IntakeBegin);
             let said = entries.iter().filter(|entry| can_be_read_back(entry));
             let places: Vec<Place> = said.map(|entry| entry.event.place.clone()).collect();
-            let relayed = door.relayed(&entries);
             let accepted = match door.ledger.accept(entries).await {
                 Ok(accepted) => accepted,
                 Err(error) => {
@@ -257,9 +237,6 @@ impl Door {
             point(Point::IntakeStored);
             if let Some(turns) = &door.wakers.comparisons {
                 places.iter().for_each(|place| turns.stir(place));
-            }
-            if let Some(inquiries) = &door.wakers.inquiries {
-                relayed.into_iter().for_each(|(place, id)| inquiries.went(place, id));
             }
             let stored = Stored { fresh: accepted.fresh, repeats: accepted.repeats };
             if stored.repeats > 0 {

@@ -423,16 +423,8 @@ impl Lanes {
                     point(end.point());
                     ended.iter().for_each(|delivery| self.tell(delivery, &end));
                     self.wakers.wake(accepted);
-                    match (&end, &self.wakers.inquiries) {
-                        (End::Sent(Sent { id: Some(id), .. }, _), Some(inquiries))
-                            if !delivery.owed.to.is_room() =>
-                        {
-                            inquiries.went(delivery.owed.to.clone(), id.clone());
-                        }
-                        (End::Found(Sent { id: Some(id), .. }, _), _) => {
-                            self.learn_fate(&delivery.owed.to, id).await;
-                        }
-                        _ => {}
+                    if let End::Found(Sent { id: Some(id), .. }, _) = &end {
+                        self.learn_fate(&delivery.owed.to, id).await;
                     }
                     return true;
                 }

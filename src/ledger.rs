@@ -35,6 +35,7 @@ mod heads;
 mod held;
 mod holds;
 mod inbox;
+mod inquiries;
 mod intake;
 mod journal;
 mod links;
@@ -94,6 +95,7 @@ use heads::Heads;
 pub use held::{Expired, HeldMessage, HeldPart, HeldPhone};
 pub use holds::Hold;
 pub use inbox::{Correspondence, InboxChange, InboxStep, Stranger, Untied};
+pub use inquiries::Inquiry;
 pub use intake::Accepted;
 pub use links::{LinkChange, StoredLink, StoredParticipant};
 pub use lively::{LIVELY, LivelyThread};
@@ -125,6 +127,8 @@ pub struct Ledger {
     restored: Option<Timestamp>,
     /// Under which people are hashed who must be known when nothing else of them is.
     people: Arc<str>,
+    /// The pause before it is asked what became of a message, in milliseconds, where it is.
+    inquires: Option<i64>,
     clock: Arc<dyn Clock>,
 }
 
@@ -407,7 +411,7 @@ impl Ledger {
             let heads = Arc::<Heads>::default();
             let note = Note::open(path, &connection, clock.clone());
             let threads = Threads::start(path, connection, heads.clone(), note, lock)?;
-            Ok(Self { threads, heads, tag: tag.into(), restored, people, clock })
+            Ok(Self { threads, heads, tag: tag.into(), restored, people, inquires: None, clock })
         };
         open().map_err(named)
     }

@@ -93,6 +93,10 @@ impl Windows {
     /// Looks up what became of the newest messages of the run before this one: the hooks that told of
     /// it may have met nobody. What cannot be looked up now stays unknown.
     pub async fn make_up(self: Arc<Self>) {
+        // Where no hooks tell of it, the ledger has what is still to be asked.
+        if self.wakers.inquiries.is_some() {
+            return;
+        }
         let since = self.ledger.now().saturating_sub(LATELY).unwrap_or_default();
         let newest = match self.ledger.untold_since(since, NEWEST).await {
             Ok(newest) => newest,
@@ -102,10 +106,6 @@ impl Windows {
             }
         };
         for (place, message) in newest {
-            if let Some(inquiries) = &self.wakers.inquiries {
-                inquiries.went(place, message);
-                continue;
-            }
             match fates::learn(&self.networks, &self.ledger, &place, &message).await {
                 Ok(learned) => self.wakers.wake(learned.accepted),
                 Err(why) => {

@@ -42,7 +42,7 @@ pub struct Wakers {
     pub ticks: Arc<Notify>,
     /// Told of what is said to conversations, where they have to be asked for answers.
     pub polls: Option<Arc<Polls>>,
-    /// Told of what went to phones, where it has to be asked what became of it.
+    /// Told when there is more to ask what became of it, where that has to be asked.
     pub inquiries: Option<Arc<Inquiries>>,
     /// Told of what is said in Slack's rooms, which are compared with their histories.
     pub comparisons: Option<Arc<Polls>>,
@@ -96,6 +96,9 @@ impl Wakers {
         }
         if accepted.strangers {
             self.strangers.notify_one();
+        }
+        if let Some(inquiries) = self.inquiries.as_ref().filter(|_| accepted.inquiries) {
+            inquiries.stir();
         }
         if accepted.ticks {
             self.ticks.notify_one();

@@ -9,6 +9,7 @@ use rusqlite::{OptionalExtension, params};
 use super::cursors::place_id;
 use super::heads::{Found, Row};
 use super::inbox;
+use super::inquiries;
 use super::intake::{insert_owed, map_message, note_own};
 use super::mark::key_of;
 use super::receipts::{self, Origin};
@@ -266,7 +267,7 @@ impl Ledger {
         let Some(place) = deliveries.first().map(|delivery| delivery.owed.to.clone()) else {
             return Ok(Accepted::default());
         };
-        let now = self.now_ms();
+        let (now, first) = (self.now_ms(), self.inquires);
         let numbers: Vec<i64> = deliveries.iter().map(|delivery| delivery.number).collect();
         // A card of before there were buttons is a notice.
         let is_card =
@@ -296,6 +297,9 @@ impl Ledger {
                 }
                 if let (Some(id), Some(of), false) = (&sent.id, origin, place.is_room()) {
                     receipts::claim(writing, &place, id, &of, now, &mut accepted)?;
+                    if let Some(first) = first {
+                        inquiries::expect(writing, (&place, id), (now, first), &mut accepted)?;
+                    }
                 }
                 if let Some(id) = sent.id.as_ref().filter(|_| place.is_conversation()) {
                     note_own(writing, &place, id, sent.ordinal, now, &mut accepted)?;

@@ -12,6 +12,7 @@ use super::heads::{News, Row};
 use super::held;
 use super::holds::drain;
 use super::inbox::{self, Concern};
+use super::inquiries;
 use super::lively;
 use super::logs;
 use super::mark::{Key, key_of, mark};
@@ -52,6 +53,8 @@ pub struct Accepted {
     pub phones: Vec<Place>,
     /// Conversations with receipts of people whom nobody knows.
     pub strays: Vec<Place>,
+    /// It is to be asked what became of something.
+    pub inquiries: bool,
 }
 
 impl Ledger {
@@ -61,12 +64,16 @@ impl Ledger {
     /// # Errors
     /// Nothing was stored.
     pub async fn accept(&self, entries: Vec<Entry>) -> Result<Accepted, LedgerError> {
-        let now = self.now_ms();
+        let (now, first) = (self.now_ms(), self.inquires);
         self.threads
             .write(move |writing| {
                 let mut accepted = Accepted::default();
                 for entry in &entries {
+                    let known = accepted.repeats;
                     accept_one(writing, entry, now, &mut accepted)?;
+                    if let Some(first) = first.filter(|_| accepted.repeats == known) {
+                        inquiries::said(writing, &entry.event, (now, first), &mut accepted)?;
+                    }
                 }
                 point(Point::IntakeWritten);
                 Ok(accepted)

@@ -32,6 +32,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/22.sql"),
     include_str!("schema/23.sql"),
     include_str!("schema/24.sql"),
+    include_str!("schema/25.sql"),
 ];
 
 /// The version of the ledger that this program writes.

@@ -215,6 +215,27 @@ async fn without_a_public_address_windows_and_opt_outs_are_known_as_well() {
     assert!(list.contains("Maya Lopez") && list.contains("Ben"), "{list}");
 }
 
+/// What was still to be asked when it was killed is asked after the start, however long that took.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_still_to_be_asked_is_asked_after_a_start() {
+    let (mut world, group) = scene().await;
+    let admin = world.admin.clone();
+    world.daemon.stop().await;
+    world.twilio.set_webhook_url(None);
+    world.daemon.without_public_address();
+    world.daemon.arm("lane.settled=return");
+    world.daemon.start().await;
+    group.phones[0].close_window();
+    world.slack.user_says(&group.channel, &admin, "see you at ten").unwrap();
+    world.daemon.wait_for_end().await;
+    world.move_time(Duration::from_secs(1200));
+    world.daemon.start().await;
+    let told = wait_for_remark(&world, &group.channel, "see you at ten").await;
+    assert!(told.starts_with("1 of 2 will get this when they answer the invitation: "), "{told}");
+    wait_for_inbox(&world, &group.phones[0], &[INVITATION]).await;
+    world.daemon.wait_until_settled().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_an_invitation_it_is_told_how_one_is_set_and_a_group_sets_its_own() {
     let (world, group) = scene().await;

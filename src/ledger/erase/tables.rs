@@ -265,6 +265,14 @@ pub(super) const TABLES: &[Table] = &[
         fate: Fate::Delivery,
     },
     Table {
+        name: "inquiries",
+        what: "inquiry",
+        key: &["place", "message"],
+        columns: &[("place", By::Number)],
+        shown: concat!("place, message", time!("since")),
+        fate: Fate::Gone,
+    },
+    Table {
         name: "ticks",
         what: "tick",
         key: &["event"],

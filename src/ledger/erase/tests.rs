@@ -46,6 +46,7 @@ const OTHERS: &[(&str, &[&str], &str)] = &[
     ("suppressions", &["how"], "a word of ours"),
     ("inbox", &["conversation", "thread", "owner"], "the row goes"),
     ("told", &["words"], "a hash"),
+    ("inquiries", &["message"], "ids of the platforms"),
     ("logs", &["sender"], "a number of ours"),
     ("blocks", &["id", "by"], "a hash, and who gives commands"),
     ("inbox_waiting", &["conversation"], "the row goes"),
