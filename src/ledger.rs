@@ -92,7 +92,7 @@ pub use erase::{Erased, Told as ToldOf, Traces};
 pub use examine::{Finding, examine, mend};
 pub use groups::{Group, GroupChange, GroupFilter, GroupSort, fold};
 use heads::Heads;
-pub use held::{Expired, HeldMessage, HeldPart, HeldPhone};
+pub use held::{Expired, HeldMessage, HeldPart, HeldPhone, SPEAKERS};
 pub use holds::Hold;
 pub use inbox::{Correspondence, InboxChange, InboxStep, Stranger, Untied};
 pub use inquiries::Inquiry;

@@ -22,7 +22,9 @@ use crate::crash::{Point, point};
 use crate::fates::{self, Unlearned};
 use crate::intake::Wakers;
 use crate::invitations::{Invitations, NoInvitation};
-use crate::ledger::{Expired, HeldMessage, HeldPart, HeldPhone, Ledger, LedgerError, Owed};
+use crate::ledger::{
+    Expired, HeldMessage, HeldPart, HeldPhone, Ledger, LedgerError, Owed, SPEAKERS,
+};
 use crate::links::Links;
 use crate::networks::Networks;
 use crate::policy::Openness;
@@ -192,14 +194,15 @@ impl Windows {
         let Some(held) = self.looked_up(phone, held).await? else { return Ok(()) };
         let numbers = held.messages.iter().map(|one| one.number).collect();
         let fresh: Vec<_> = held.messages.into_iter().filter(|one| !one.again).collect();
-        let owed = if fresh.len() > self.digest_after {
+        let digest = fresh.len() > self.digest_after;
+        let owed = if digest {
             count("digested", fresh.len());
             self.digest(phone, &held.conversation, &fresh).await
         } else {
             count("released", fresh.len());
             self.one_by_one(phone, &fresh)
         };
-        let accepted = self.ledger.release_held(phone, numbers, owed).await?;
+        let accepted = self.ledger.release_held(phone, numbers, (owed, digest)).await?;
         point(Point::HeldReleased);
         self.wakers.wake(accepted);
         Ok(())
@@ -248,9 +251,14 @@ impl Windows {
     async fn told_of(&self, expired: &Expired, address: &Address) -> Vec<Owed> {
         let speaker = Speaker::new(Network::Twilio, address.as_str());
         let name = self.called(&speaker, &expired.conversation).await;
+        let mut names = Vec::new();
+        for speaker in &expired.speakers {
+            names.push(self.called(speaker, &expired.conversation).await);
+        }
+        let of = of_whom(&names);
         let what = match expired.messages {
-            1 => "1 message that was held for them was".to_owned(),
-            more => format!("{more} messages that were held for them were"),
+            1 => format!("1 message{of} that was held for them was"),
+            more => format!("{more} messages{of} that were held for them were"),
         };
         let text = format!(
             "{name} has not written for {}: {what} not delivered.",
@@ -275,6 +283,20 @@ impl Windows {
         let profile = profiles.profile(&speaker.id, place).await.ok();
         let known = profile.and_then(|profile| profile.name).or_else(|| speaker.name.clone());
         known.unwrap_or_else(|| speaker.id.id.clone())
+    }
+}
+
+/// ` of Ada, Ben and others`; nothing where nobody is known.
+fn of_whom(names: &[String]) -> String {
+    let (shown, others) = match names.len() {
+        SPEAKERS.. => (&names[..SPEAKERS - 1], true),
+        _ => (names, false),
+    };
+    match shown {
+        [] => String::new(),
+        shown if others => format!(" of {} and others", shown.join(", ")),
+        [one] => format!(" of {one}"),
+        [first @ .., last] => format!(" of {} and {last}", first.join(", ")),
     }
 }
 

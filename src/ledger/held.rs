@@ -11,7 +11,7 @@
 //! as it is when they write.
 
 use jiff::Timestamp;
-use partyline_core::{Event, Happening, MessageId, Place, ReceiptStatus};
+use partyline_core::{Event, Happening, MessageId, Place, ReceiptStatus, Speaker};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::members::Whose;
@@ -22,6 +22,8 @@ use crate::policy::{CLOSED, Window};
 
 mod invite;
 mod release;
+
+pub use release::SPEAKERS;
 
 type Sql<T> = Result<T, rusqlite::Error>;
 
@@ -85,8 +87,10 @@ pub struct Expired {
     pub phone: Place,
     /// The conversation in which it was said.
     pub conversation: Place,
-    /// How many messages.
+    /// How many messages, those of a digest among them.
     pub messages: u64,
+    /// Who said them, as far as their bodies are kept: a few.
+    pub speakers: Vec<Speaker>,
     /// The newest of them, in the ledger.
     pub newest: i64,
 }

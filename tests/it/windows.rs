@@ -368,6 +368,44 @@ async fn what_is_refused_once_more_is_held_once_more() {
     assert!(told.iter().all(|one| one.starts_with("1 of 2 will get this")), "{told:?}");
 }
 
+/// A digest that was refused and is given up counts as all that was in it, and says whose words they were.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_that_is_given_up_tells_how_many_it_held_and_of_whom() {
+    let (mut world, group) = scene().await;
+    let (admin, ben) = (world.admin.clone(), world.slack.add_user("Ben Carter", None));
+    world.slack.join(&group.channel, &ben);
+    let maya = &group.phones[0];
+    maya.close_window();
+    for number in 1..=6 {
+        let who = if number % 2 == 0 { &ben } else { &admin };
+        world.slack.user_says(&group.channel, who, &format!("point {number}")).unwrap();
+    }
+    world.wait_for_inbox(&group.phones[1], 6).await;
+    wait_for_inbox(&world, maya, &[INVITATION]).await;
+    world.daemon.wait_until_settled().await;
+    world.twilio.fault(Fault::always(FaultKind::Error500).method("POST").on("Messages.json"));
+    maya.say(&group.conversation, "yes").await.unwrap();
+    world.wait_for_inbox(&group.phones[1], 7).await;
+    maya.close_window();
+    world.twilio.clear_faults();
+    // She is invited again, and does not write any more.
+    wait_for_inbox(&world, maya, &[INVITATION, INVITATION]).await;
+    world.daemon.wait_until_settled().await;
+    world.daemon.stop().await;
+    world.move_time(Duration::from_secs(8 * 24 * 3600));
+    world.daemon.start().await;
+    let told = "Maya Lopez has not written for 7 days: 6 messages of Ada Admin and Ben Carter that were held for them were not delivered.";
+    world
+        .slack
+        .wait_for("the end", PATIENCE, |slack| {
+            slack.messages(&group.channel).iter().any(|one| one.text == told).then_some(())
+        })
+        .await
+        .unwrap_or_else(|error| {
+            panic!("{error}: {:?}\n{}", world.channel(&group.channel), world.daemon.log())
+        });
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_held_for_too_long_is_given_up_and_the_room_is_told() {
     let (mut world, group) = scene().await;
@@ -380,7 +418,7 @@ async fn what_is_held_for_too_long_is_given_up_and_the_room_is_told() {
     world.daemon.stop().await;
     world.move_time(Duration::from_secs(8 * 24 * 3600));
     world.daemon.start().await;
-    let told = "Maya Lopez has not written for 7 days: 1 message that was held for them was not delivered.";
+    let told = "Maya Lopez has not written for 7 days: 1 message of Ada Admin that was held for them was not delivered.";
     world
         .slack
         .wait_for("the end", PATIENCE, |slack| {

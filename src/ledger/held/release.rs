@@ -1,7 +1,7 @@
 //! What is held for a phone, until it leaves or is given up.
 
 use jiff::Timestamp;
-use partyline_core::{MessageId, Place};
+use partyline_core::{MessageId, Place, Speaker};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Expired, HeldMessage, HeldPart, HeldPhone, Sql, key, lane_of, let_go};
@@ -12,6 +12,9 @@ use crate::ledger::receipts::status;
 use crate::ledger::threads::Writing;
 use crate::ledger::windows::window;
 use crate::ledger::{Accepted, Lane, Ledger, LedgerError, Owed, from_json, timestamp};
+
+/// How many of those who said something are told; one more than people are shown.
+pub const SPEAKERS: usize = 4;
 
 impl Ledger {
     /// The phones for which something is held: what is looked at after a start.
@@ -63,8 +66,8 @@ impl Ledger {
             .await
     }
 
-    /// What was held leaves: these are held no more, and this is owed for them, each for one of them.
-    /// What was refused at the phone goes before it, as it was.
+    /// What was held leaves: these are held no more, and this is owed for them, each for one of them; all of
+    /// it for the last where it is a `digest`. What was refused at the phone goes before it, as it was.
     ///
     /// # Errors
     /// Nothing was noted: it is still held.
@@ -72,19 +75,20 @@ impl Ledger {
         &self,
         phone: &Place,
         events: Vec<i64>,
-        owed: Vec<(i64, Owed)>,
+        (owed, digest): (Vec<(i64, Owed)>, bool),
     ) -> Result<Accepted, LedgerError> {
         let (now, (address, sender)) = (self.now_ms(), key(phone));
         let lane = Lane::of(phone.clone());
+        let digest = owed.last().map(|(event, _)| *event).filter(|_| digest);
         self.threads
             .write(move |writing| {
                 let mut accepted = Accepted::default();
                 let mut done = writing.connection.prepare_cached(
-                    "UPDATE held SET state = 2
+                    "UPDATE held SET state = 2, digest = coalesce(?4, digest)
                      WHERE address = ?1 AND sender = ?2 AND event = ?3 AND state < 2",
                 )?;
                 for event in &events {
-                    done.execute(params![address, sender, event])?;
+                    done.execute(params![address, sender, event, digest])?;
                     if send_again(writing, *event, &lane, now)? {
                         accepted.wake(lane.clone());
                     }
@@ -111,7 +115,13 @@ impl Ledger {
             .read(move |connection| {
                 let rows: Vec<(String, String, String, u64, i64)> = connection
                     .prepare_cached(
-                        "SELECT address, sender, conversation, count(*), max(event) FROM held
+                        // A digest that was refused is one that is held, and stands for all in it.
+                        "SELECT address, sender, conversation,
+                             sum(1 + (SELECT count(*) FROM held AS inside
+                                 WHERE inside.digest = held.event AND inside.event <> held.event
+                                     AND inside.address = held.address
+                                     AND inside.sender = held.sender)),
+                             max(event) FROM held
                          WHERE state < 2 AND at < ?1
                          GROUP BY address, sender, conversation LIMIT ?2",
                     )?
@@ -119,18 +129,18 @@ impl Ledger {
                         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
                     })?
                     .collect::<Result<_, _>>()?;
-                let expired = |(address, sender, conversation, messages, newest): (
-                    String,
-                    String,
-                    String,
-                    u64,
-                    i64,
-                )| {
-                    let phone = Place::phone(&sender.parse().ok()?, &address.parse().ok()?);
-                    let conversation = conversation.parse().ok()?;
-                    Some(Expired { phone, conversation, messages, newest })
-                };
-                Ok(rows.into_iter().filter_map(expired).collect())
+                let mut all = Vec::with_capacity(rows.len());
+                for (address, sender, conversation, messages, newest) in rows {
+                    let speakers =
+                        speakers(connection, (&address, &sender), &conversation, before)?;
+                    let phone = sender.parse().ok().zip(address.parse().ok());
+                    let phone = phone.map(|(sender, address)| Place::phone(&sender, &address));
+                    let Some((phone, conversation)) = phone.zip(conversation.parse().ok()) else {
+                        continue;
+                    };
+                    all.push(Expired { phone, conversation, messages, speakers, newest });
+                }
+                Ok(all)
             })
             .await
     }
@@ -161,6 +171,36 @@ impl Ledger {
             })
             .await
     }
+}
+
+/// Who said what is held for a phone since before this time: a few of them.
+fn speakers(
+    connection: &Connection,
+    (address, sender): (&str, &str),
+    conversation: &str,
+    before: Timestamp,
+) -> Sql<Vec<Speaker>> {
+    connection
+        .prepare_cached(
+            "SELECT DISTINCT json_extract(events.event, '$.happening.speaker')
+             FROM held
+             JOIN held AS each ON each.address = held.address AND each.sender = held.sender
+                 AND (each.event = held.event OR each.digest = held.event)
+             JOIN events ON events.id = each.event
+             WHERE held.address = ?1 AND held.sender = ?2 AND held.conversation = ?3
+                 AND held.state < 2 AND held.at < ?4
+             ORDER BY each.event LIMIT ?5",
+        )?
+        .query_map(
+            params![address, sender, conversation, before.as_millisecond(), SPEAKERS],
+            |row| row.get::<_, Option<String>>(0),
+        )?
+        // Of what is not kept any more nobody is known.
+        .filter_map(|speaker| match speaker {
+            Ok(speaker) => speaker.and_then(|speaker| from_json(&speaker).ok()).map(Ok),
+            Err(error) => Some(Err(error)),
+        })
+        .collect()
 }
 
 /// Sends again what was refused at a phone of an event; whether there is any.

@@ -120,7 +120,7 @@ async fn what_a_receipt_refuses_is_held_once_and_not_again_once_it_is_released()
     let number = ledger.held_for(&phone(), 10).await.unwrap().unwrap().messages[0].number;
     let after = ledger.now() + jiff::SignedDuration::from_secs(5);
     assert_eq!(wrote(&ledger, after).await.phones, [phone()]);
-    ledger.release_held(&phone(), vec![number], Vec::new()).await.unwrap();
+    ledger.release_held(&phone(), vec![number], (Vec::new(), false)).await.unwrap();
     receipt(&ledger, ReceiptStatus::Undelivered, Some(63016)).await;
     assert_eq!(held(&ledger).await, None);
 }
@@ -140,7 +140,7 @@ async fn what_is_refused_at_the_phone_is_held_again_and_sent_as_it_was() {
     let lane = Lane::of(phone());
     for (again, id) in [(false, "SM1"), (true, "SM2")] {
         let what = if again { Vec::new() } else { vec![(number, owed.clone())] };
-        let released = ledger.release_held(&phone(), vec![number], what).await.unwrap();
+        let released = ledger.release_held(&phone(), vec![number], (what, false)).await.unwrap();
         assert_eq!(released.wake, std::slice::from_ref(&lane));
         assert_eq!(ledger.held_for(&phone(), 10).await.unwrap(), None);
         let waiting = ledger.waiting(&lane, 10).await.unwrap();
@@ -167,7 +167,7 @@ async fn what_is_refused_at_the_phone_is_held_again_and_sent_as_it_was() {
     let later = ledger.now() + jiff::SignedDuration::from_secs(60);
     let expired = ledger.held_since(later, 10).await.unwrap().remove(0);
     ledger.give_up_held(&expired, later, Vec::new()).await.unwrap();
-    let released = ledger.release_held(&phone(), vec![number], Vec::new()).await.unwrap();
+    let released = ledger.release_held(&phone(), vec![number], (Vec::new(), false)).await.unwrap();
     assert_eq!((released.wake, ledger.waiting(&lane, 10).await.unwrap()), (vec![], vec![]));
 }
 
