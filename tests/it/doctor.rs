@@ -104,7 +104,8 @@ const LATER_DAMAGES: [(&str, &str); 26] = [
         "1 members are to be taken out of groups, though",
     ),
     (
-        "INSERT INTO held VALUES ('whatsapp:+14155550101', 'whatsapp:+14155550000', 999,
+        "INSERT INTO held (address, sender, event, conversation, state, at)
+         VALUES ('whatsapp:+14155550101', 'whatsapp:+14155550000', 999,
              'twilio:CH0123456789abcdef0123456789abcdef', 1, 0)",
         "1 messages are held for somebody, and are no messages",
     ),
@@ -131,7 +132,8 @@ const LATER_DAMAGES: [(&str, &str); 26] = [
         "1 windows are of nobody",
     ),
     (
-        "INSERT INTO held VALUES ('whatsapp:+14155550101', 'whatsapp:+14155550000', 1, 'slack:C1', 1, 0)",
+        "INSERT INTO held (address, sender, event, conversation, state, at)
+         VALUES ('whatsapp:+14155550101', 'whatsapp:+14155550000', 1, 'slack:C1', 1, 0)",
         "1 messages are held for nobody",
     ),
     (
