@@ -359,7 +359,7 @@ impl Ledger {
         Ok(accepted)
     }
 
-    /// The messages in a place that are known to be deliveries', newest first, at most `limit`.
+    /// The messages to a phone alone that are known to be deliveries', newest first, at most `limit`.
     ///
     /// # Errors
     /// The ledger could not be read.
@@ -371,7 +371,7 @@ impl Ledger {
                     .prepare_cached(
                         "SELECT message FROM messages
                          WHERE place = (SELECT id FROM places WHERE place = ?1)
-                           AND delivery IS NOT NULL
+                           AND message GLOB '[SM]M*' AND delivery IS NOT NULL
                          ORDER BY delivery DESC LIMIT ?2",
                     )?
                     .query_map(params![place, limit], |row| {

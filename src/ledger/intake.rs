@@ -184,7 +184,10 @@ pub(super) fn accept_one(
     }
     let row = writing.connection.last_insert_rowid();
     accepted.fresh += 1;
-    if let Happening::Message { id, .. } = &event.happening {
+    // Most messages are found by their event's key: it is their id.
+    if let Happening::Message { id, .. } = &event.happening
+        && id.as_str() != event.key.as_str()
+    {
         map_message(writing, place.id, id, row, None)?;
     }
     lively::note_reply(writing, &place, entry)?;
@@ -294,7 +297,7 @@ pub(super) enum State {
     Todo = 2,
 }
 
-/// Notes which event a message is.
+/// Notes which event a message is, where its id is not the event's key.
 pub(super) fn map_message(
     writing: &Writing<'_>,
     place: i64,

@@ -232,11 +232,17 @@ pub(super) fn origin(
     place: &Place,
     message: &MessageId,
 ) -> Sql<Option<Origin>> {
-    let place = place_id(writing, place)?;
+    let (network, place) = (place.network().as_str(), place_id(writing, place)?);
     writing
         .connection
-        .prepare_cached("SELECT event, delivery FROM messages WHERE place = ?1 AND message = ?2")?
-        .query_row(params![place, message.as_str()], |row| {
+        .prepare_cached(
+            "SELECT event, delivery FROM messages WHERE place = ?1 AND message = ?2
+             UNION ALL
+             SELECT id, NULL FROM events
+             WHERE network = ?3 AND key = ?2 AND place = ?1 AND kind = 'message'
+             LIMIT 1",
+        )?
+        .query_row(params![place, message.as_str(), network], |row| {
             Ok(Origin { event: row.get(0)?, delivery: row.get(1)? })
         })
         .optional()

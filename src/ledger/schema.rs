@@ -34,6 +34,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/24.sql"),
     include_str!("schema/25.sql"),
     include_str!("schema/26.sql"),
+    include_str!("schema/27.sql"),
 ];
 
 /// The version of the ledger that this program writes.

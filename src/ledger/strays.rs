@@ -85,7 +85,8 @@ pub(super) fn answered_elsewhere(
         .connection
         .prepare_cached(
             "DELETE FROM strays WHERE participant = ?1 AND answer IS NOT NULL
-                 AND message IN (SELECT message FROM messages WHERE event = ?2)",
+                 AND message IN (SELECT message FROM messages WHERE event = ?2
+                     UNION ALL SELECT key FROM events WHERE id = ?2)",
         )?
         .execute(params![address.as_str(), event])?;
     told::note(writing, event, Heeded::Yes)?;

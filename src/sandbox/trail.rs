@@ -69,17 +69,24 @@ impl Reader {
 
 fn read(connection: &Connection) -> rusqlite::Result<Trail> {
     let mut trail = Trail::default();
-    let mut messages = connection.prepare_cached(
+    for sql in [
         "SELECT m.event, p.place, m.message FROM messages m JOIN places p ON p.id = m.place
          ORDER BY m.event DESC LIMIT ?1",
-    )?;
-    let rows = messages.query_map([NEWEST], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
-    })?;
-    for row in rows {
-        let (event, place, message) = row?;
-        trail.events.insert((place.clone(), message.clone()), event);
-        trail.messages.entry(event).or_default().push((place, message));
+        // Where a message's id is its event's key, it stands there alone.
+        "SELECT e.id, p.place, e.key FROM events e JOIN places p ON p.id = e.place
+         WHERE e.kind = 'message' AND NOT EXISTS
+             (SELECT 1 FROM messages m WHERE m.event = e.id AND m.delivery IS NULL)
+         ORDER BY e.id DESC LIMIT ?1",
+    ] {
+        let mut messages = connection.prepare_cached(sql)?;
+        let rows = messages.query_map([NEWEST], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+        })?;
+        for row in rows {
+            let (event, place, message) = row?;
+            trail.events.insert((place.clone(), message.clone()), event);
+            trail.messages.entry(event).or_default().push((place, message));
+        }
     }
     let mut open = connection.prepare_cached(
         "SELECT event, lane, sentence FROM deliveries WHERE state IN (0, 2)

@@ -105,7 +105,12 @@ impl Standing {
         let mut standing = Self::default();
         let mut messages = connection.prepare_cached(
             "SELECT places.place, message, delivery IS NULL FROM messages
-             JOIN places ON places.id = messages.place WHERE messages.event = ?1",
+             JOIN places ON places.id = messages.place WHERE messages.event = ?1
+             UNION
+             SELECT places.place, events.key, 1 FROM events
+             JOIN places ON places.id = events.place
+             WHERE events.id = ?1 AND kind = 'message' AND NOT EXISTS
+                 (SELECT 1 FROM messages WHERE event = ?1 AND delivery IS NULL)",
         )?;
         let mut rows = messages.query([event])?;
         while let Some(row) = rows.next()? {
