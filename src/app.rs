@@ -238,6 +238,7 @@ pub async fn run(
     watch::keep_watch(config, caller, watched, (signs, alerts.clone()), &clock, &lifecycle).await?;
     let pace = config.twilio.broadcast_per_second;
     tasks.spawn(broadcast::keep(desk.clone(), wakers.clone(), pace, stop.clone()));
+    tasks.spawn(until(stop.clone(), broadcast::recount(desk.clone(), wakers.clone())));
     tasks.spawn(schedule::keep(desk.clone(), intake.clone(), stop.clone()));
     let operator = Operator::new(desk, intake.clone());
     // Over the socket, whoever may use the store may do everything; elsewhere, whoever shows the

@@ -6,13 +6,15 @@
 //! nothing up and what else goes to phones finds room.
 //!
 //! What failed on a phone is known by its receipt, some seconds after it was sent. So the account waits
-//! for the receipts of the last ones, for half a minute at most.
+//! for the receipts of the last ones, for half a minute at most. What fails later, within the hour, is told
+//! in an account that is given again, every ten minutes at most.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use partyline_core::{MessageId, Network};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +41,10 @@ const SHOWING: Duration = Duration::from_secs(5);
 
 /// How long the account waits for the last receipts.
 const RECEIPTS: Duration = Duration::from_secs(30);
+
+/// How long after its end a broadcast's receipts are still counted, and how often.
+const LATER: SignedDuration = SignedDuration::from_hours(1);
+const RECOUNTED: Duration = Duration::from_secs(600);
 
 /// How often it is looked for them.
 const LOOKED: Duration = Duration::from_secs(1);
@@ -67,6 +73,51 @@ pub async fn keep(desk: Arc<Desk>, wakers: Wakers, per_second: u32, stop: Cancel
             () = stop.cancelled() => {}
         }
     }
+}
+
+/// Counts again what became of broadcasts that are over, and tells of what failed since. Runs until it is
+/// dropped.
+pub async fn recount(desk: Arc<Desk>, wakers: Wakers) {
+    let mut ticks = tokio::time::interval(RECOUNTED);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = amend(&desk, &wakers).await {
+            tracing::error!(
+                "broadcasts that are over could not be counted again; it is tried again: {error}"
+            );
+        }
+    }
+}
+
+async fn amend(desk: &Desk, wakers: &Wakers) -> Result<(), LedgerError> {
+    let since = desk.clock.now().saturating_sub(LATER).unwrap_or_default();
+    for (given, account) in desk.ledger.broadcasts_in_doubt(since).await? {
+        if account == given.account {
+            continue;
+        }
+        let failed = |account: &Account| account.refusals() + account.suppressed;
+        let more = failed(&account).saturating_sub(failed(&given.account));
+        let now = Broadcast { account, ..given.clone() };
+        let told = (more > 0).then(|| answer(desk, &now, again(&now, more))).flatten();
+        wakers.wake(desk.ledger.amend_broadcast(&given, &now.account, told).await?);
+    }
+    Ok(())
+}
+
+/// What whoever gave a broadcast is told of it; nothing where a program asks for it.
+fn answer(desk: &Desk, broadcast: &Broadcast, text: String) -> Option<Owed> {
+    let asked = broadcast.answer.place.network() == Network::Operator;
+    (!asked).then(|| Owed::answer(&broadcast.answer, desk.clock.now(), text))
+}
+
+/// The account of a broadcast of which more failed since it was given.
+fn again(broadcast: &Broadcast, more: u64) -> String {
+    let copies = if more == 1 { "1 more copy".to_owned() } else { format!("{more} more copies") };
+    format!(
+        "{copies} of \"{}\" did not arrive, as is known by now: {}",
+        broadcast.name,
+        told(broadcast)
+    )
 }
 
 struct Keeper {
@@ -202,9 +253,7 @@ impl Keeper {
         if broadcast.shown.is_some() {
             self.revise(broadcast, &text).await;
         }
-        // A program asks for it.
-        let asked = broadcast.answer.place.network() == Network::Operator;
-        let told = (!asked).then(|| Owed::answer(&broadcast.answer, self.desk.clock.now(), text));
+        let told = answer(&self.desk, broadcast, text);
         let ledger = &self.desk.ledger;
         let accepted = ledger.end_broadcast(broadcast.event, &broadcast.account, told).await?;
         self.wakers.wake(accepted);

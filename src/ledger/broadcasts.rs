@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use partyline_core::{Action, AnswerTo, MessageId, Place};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::intake::insert_owed;
+use super::intake::{insert_owed, owe};
 use super::mark::key_of;
 use super::threads::Writing;
 use super::{Accepted, Ledger, LedgerError, Owed, from_json, timestamp, to_json};
@@ -231,10 +231,39 @@ impl Ledger {
                     )?
                     .execute(params![event, now, to_json(&account)?])?;
                 if let Some(told) = told.as_ref().filter(|_| ended == 1) {
-                    let position = Some(writing.next_position());
-                    let key = key_of(writing, event)?;
-                    insert_owed(writing, event, &key, told, position, now)?;
-                    accepted.wake(told.lane());
+                    owe(writing, event, told, now, &mut accepted)?;
+                }
+                Ok(accepted)
+            })
+            .await
+    }
+}
+
+impl Ledger {
+    /// The account of a broadcast that is over is another one by now, of which whoever gave it is told
+    /// where there is something to tell: once for each account.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub async fn amend_broadcast(
+        &self,
+        given: &Broadcast,
+        account: &Account,
+        told: Option<Owed>,
+    ) -> Result<Accepted, LedgerError> {
+        let (now, event) = (self.now_ms(), given.event);
+        let (before, account) = (given.account.clone(), account.clone());
+        self.threads
+            .write(move |writing| {
+                let mut accepted = Accepted::default();
+                let amended = writing
+                    .connection
+                    .prepare_cached(
+                        "UPDATE broadcasts SET account = ?3 WHERE event = ?1 AND account = ?2",
+                    )?
+                    .execute(params![event, to_json(&before)?, to_json(&account)?])?;
+                if let Some(told) = told.as_ref().filter(|_| amended == 1) {
+                    owe(writing, event, told, now, &mut accepted)?;
                 }
                 Ok(accepted)
             })

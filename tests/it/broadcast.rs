@@ -225,6 +225,69 @@ async fn what_fails_on_a_phone_is_refused_in_the_account_and_told_nowhere_else()
     assert!(over.starts_with("It is over"), "{over}");
 }
 
+/// What Twilio says of a message by a status callback.
+async fn status(world: &World, to: &str, status: &str, error: u32) {
+    let options = partyline_twilio::simulator::Options::default();
+    let list = format!(
+        "{}/2010-04-01/Accounts/{}/Messages.json",
+        world.twilio.base_url(),
+        options.account_sid
+    );
+    let client = reqwest::Client::new();
+    let list = client.get(list).query(&[("To", to)]);
+    let list = list.basic_auth(&options.api_key_sid, Some(&options.api_key_secret));
+    let list: Value = list.send().await.expect("a list").json().await.expect("JSON");
+    let error = error.to_string();
+    let form: Vec<(String, String)> = [
+        ("MessageSid", list["messages"][0]["sid"].as_str().expect("a message")),
+        ("MessageStatus", status),
+        ("ErrorCode", &error),
+        ("AccountSid", &options.account_sid),
+        ("From", SENDER),
+        ("To", to),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec();
+    let url = world.daemon.url("/webhooks/twilio/messaging");
+    let signature = partyline_twilio::simulator::sign(&options.auth_token, url.as_str(), &form);
+    let post = client.post(url).header("X-Twilio-Signature", signature).form(&form);
+    assert!(post.send().await.expect("an answer").status().is_success());
+}
+
+/// What fails on a phone after the account was given is told in another one, once, over a kill too.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_after_the_account_is_told_once_more() {
+    let mut world = World::new().await;
+    let office = world.room("office");
+    world.daemon.start().await;
+    let admin = world.admin.clone();
+    let numbers = team(&world, "Sales", 3);
+    let addresses: Vec<String> = numbers.iter().map(|one| format!("whatsapp:{one}")).collect();
+    for address in &addresses[..2] {
+        world.twilio.switch_phone(address, false);
+    }
+    world.command(&office, &admin, "broadcast Sales team_notice 1=Ada --yes").await;
+    let account = world.told("\"team_notice\" has left: ").await;
+    assert!(account.contains("3 of 3 sent."), "{account}");
+    world.daemon.wait_until_settled().await;
+    for address in &addresses[..2] {
+        status(&world, address, "undelivered", 63024).await;
+    }
+    world.daemon.kill();
+    world.daemon.start().await;
+    let account = world.told("2 more copies of \"team_notice\" did not arrive").await;
+    assert!(account.contains("1 of 3 sent, 2 refused."), "{account}");
+    assert!(account.contains("• 2: the number is not on WhatsApp"), "{account}");
+    // Nothing has failed since.
+    world.daemon.wait_until_settled().await;
+    world.daemon.kill();
+    world.daemon.start().await;
+    world.command(&office, &admin, "broadcast list").await;
+    world.daemon.wait_until_settled().await;
+    let told = world.direct().into_iter().filter(|text| text.contains("did not arrive")).count();
+    assert_eq!(told, 1, "{:?}", world.direct());
+}
+
 /// Stopped, it goes to nobody else, over a kill too; the account says to how many it did not go.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broadcast_that_is_stopped_goes_to_nobody_else() {

@@ -1,5 +1,6 @@
 //! Broadcasts, read: those on their way, and those that were.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::{Ledger, LedgerError, from_json, timestamp};
@@ -61,6 +62,31 @@ impl Ledger {
             .await
     }
 
+    /// Broadcasts that were over since then, of some of whose copies no last word had come by their end; each
+    /// as its account was given, and what it is now.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn broadcasts_in_doubt(
+        &self,
+        since: Timestamp,
+    ) -> Result<Vec<(Broadcast, Account)>, LedgerError> {
+        self.threads
+            .read(move |connection| {
+                let sql = format!(
+                    "SELECT {COLUMNS} FROM broadcasts
+                     WHERE ended >= ?1 AND json_extract(account, '$.unsure') > 0 ORDER BY event"
+                );
+                let over = select(connection, &sql, [since.as_millisecond()])?.into_iter();
+                over.map(|broadcast| {
+                    let now = recount(connection, broadcast.event)?;
+                    Ok((broadcast, now))
+                })
+                .collect()
+            })
+            .await
+    }
+
     /// How many of a broadcast are on their way, and the first delivery of these, of those behind
     /// this one (0: of all). Costs what is on its way, not what ever was.
     ///
@@ -106,16 +132,26 @@ fn select(
         let Stored { broadcast, suppressed, unsent, account } = stored;
         let account = match account {
             Some(account) => account,
-            None => {
-                let mut account = count(connection, broadcast.event)?;
-                account.suppressed += suppressed;
-                account.stopped = unsent;
-                account
-            }
+            None => with(count(connection, broadcast.event)?, suppressed, unsent),
         };
         Ok(Broadcast { account, ..broadcast })
     });
     counted.collect()
+}
+
+/// What an account is by now, whatever was given.
+fn recount(connection: &Connection, event: i64) -> Sql<Account> {
+    let (suppressed, unsent) = connection
+        .prepare_cached("SELECT suppressed, unsent FROM broadcasts WHERE event = ?1")?
+        .query_row([event], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(with(count(connection, event)?, suppressed, unsent))
+}
+
+/// With those whom the plan left out, and those who got none because it was stopped.
+fn with(mut account: Account, suppressed: u64, unsent: u64) -> Account {
+    account.suppressed += suppressed;
+    account.stopped = unsent;
+    account
 }
 
 /// The broadcast of a row; `None` for one that a later program wrote.
