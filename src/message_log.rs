@@ -19,10 +19,14 @@ use tokio::sync::watch;
 
 use crate::crash::{Point, point};
 use crate::intake::{Door, Logged};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, LogPosition};
 
 /// How much of a log is read again: what a list may show late, or in another order.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(1);
+
+/// What was written so long before a log was read to its end was listed then. So a message is not read
+/// again for ever because it is the newest: its key is forgotten at last (`relay.remember`).
+const LISTED: SignedDuration = SignedDuration::from_hours(1);
 
 /// How often it is looked whether the network works again.
 const LOOK: Duration = Duration::from_secs(1);
@@ -156,8 +160,7 @@ impl LogReader {
 
     async fn read(&self, sender: &Address) -> Result<(), Trouble> {
         let position = self.ledger.log_position(sender).await?;
-        let overlapped = position.read_to.saturating_sub(OVERLAP).unwrap_or_default();
-        let mut since = overlapped.max(position.began);
+        let mut since = since(&position, self.ledger.now());
         loop {
             let looked = self.ledger.now();
             let Written { pieces, more } = self.log.written(sender, since).await?;
@@ -201,10 +204,17 @@ impl LogReader {
     }
 }
 
+/// From when on a log is read.
+fn since(position: &LogPosition, now: Timestamp) -> Timestamp {
+    let before = |at: Timestamp, span| at.saturating_sub(span).unwrap_or_default();
+    let listed = before(position.looked.min(now), LISTED);
+    before(position.read_to.min(now), OVERLAP).max(listed).max(position.began)
+}
+
 /// Waits until the network was seen not to work, and then to work again: what was told meanwhile may have
 /// met nobody.
 async fn works_again(watch: &dyn Watch) {
-    let mut lost = false;
+    let (mut worked, mut lost) = (false, false);
     loop {
         tokio::time::sleep(LOOK).await;
         let state = watch.state();
@@ -212,7 +222,12 @@ async fn works_again(watch: &dyn Watch) {
         if works && lost {
             return;
         }
-        lost = !works;
+        if worked && !works {
+            tracing::warn!(
+                "Twilio and the bridge do not reach each other; what strangers write meanwhile is read from Twilio's log of messages once they do"
+            );
+        }
+        (worked, lost) = (works, !works);
     }
 }
 
@@ -247,6 +262,23 @@ mod tests {
         async fn probe(&self) -> Result<(), Failure> {
             Ok(())
         }
+    }
+
+    /// The newest that was read, less a minute; but nothing from before the beginning, nor what was seen
+    /// long ago because nobody has written since.
+    #[test]
+    fn a_log_is_read_from_a_little_before_where_it_was_read_to() {
+        let at = |minutes: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
+        let position =
+            |began, read_to, looked| LogPosition { began: at(began), read_to: at(read_to), looked };
+        assert_eq!(since(&position(0, 50, at(55)), at(60)), at(49));
+        assert_eq!(since(&position(50, 50, at(50)), at(60)), at(50), "history");
+        // It was down from minute 55 on.
+        assert_eq!(since(&position(0, 50, at(55)), at(9000)), at(49));
+        assert_eq!(since(&position(0, 50, at(8999)), at(9000)), at(8939), "read again and again");
+        // A clock that was ahead, and a sender without a log.
+        assert_eq!(since(&position(0, 8000, at(8000)), at(60)), at(59));
+        assert_eq!(since(&position(0, 50, Timestamp::MAX), at(9000)), at(8940));
     }
 
     /// As long as a way was not seen to fail, or still does, nothing is to be made up for.

@@ -24,6 +24,8 @@ pub struct LogPosition {
     pub began: Timestamp,
     /// When the newest message was written that was read there.
     pub read_to: Timestamp,
+    /// When it was read to its end, by our clock.
+    pub looked: Timestamp,
 }
 
 /// Whoever tells of it that somebody wrote to a sender: from then on that sender's log is read.
@@ -76,17 +78,21 @@ impl Ledger {
             .threads
             .read(move |connection| {
                 connection
-                    .prepare_cached("SELECT began, read_to FROM logs WHERE sender = ?1")?
-                    .query_row([key.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+                    .prepare_cached("SELECT began, read_to, looked FROM logs WHERE sender = ?1")?
+                    .query_row([key.as_str()], |row| {
+                        let [began, read_to, looked] = [row.get(0)?, row.get(1)?, row.get(2)?];
+                        let [began, read_to, looked] = [began, read_to, looked].map(timestamp);
+                        Ok(LogPosition { began, read_to, looked })
+                    })
                     .optional()
             })
             .await?;
-        if let Some((began, read_to)) = found {
-            return Ok(LogPosition { began: timestamp(began), read_to: timestamp(read_to) });
+        if let Some(position) = found {
+            return Ok(position);
         }
         let (sender, now) = (sender.clone(), self.now());
         self.threads.write(move |writing| begin(writing, &sender, now.as_millisecond())).await?;
-        Ok(LogPosition { began: now, read_to: now })
+        Ok(LogPosition { began: now, read_to: now, looked: now })
     }
 
     /// A sender's log was read up to a message of this time, where there was one; and to its end, as it

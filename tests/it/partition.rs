@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
+use crate::inbox::{MAYA, configure, wait_for_thread};
 use crate::matrix::hall::{Hall, numbered, under};
 use crate::support::proxy::{Mode, Proxy};
-use crate::support::{Group, PATIENCE, World, inbox};
+use crate::support::{Group, PATIENCE, SENDER, World, inbox};
 
 /// A world in which every network can break.
 struct Nets {
@@ -196,6 +197,43 @@ async fn a_way_in_that_is_a_black_hole_is_told() {
     nets.hooks.set(Mode::Pass);
     world.wait_for_posts(&office, 2).await;
     assert!(world.channel(&office)[1].1.ends_with("Twilio works again."));
+}
+
+/// Twilio does not call twice: what strangers wrote while it could not call is found once it can, and not
+/// only when it is its turn (ten minutes).
+#[tokio::test(flavor = "multi_thread")]
+async fn what_strangers_wrote_while_the_way_in_was_lost_is_found_once_it_is_back() {
+    let mut world = World::new().await;
+    let channel = configure(&mut world);
+    let nets = Nets::between(&mut world).await;
+    let messaging = format!("http://{}/webhooks/twilio/messaging", nets.hooks.address());
+    world.twilio.set_messaging_webhook_url(Some(&messaging.parse().expect("an address")));
+    world.daemon.configure(|config| config.push_str("[alerts]\ncanary_interval = \"1s\"\n"));
+    world.daemon.start().await;
+    counted(&world, "partyline_twilio_webhooks_total{event=\"self_check\"", 1.0).await;
+    let maya = world.twilio.phone(MAYA);
+    maya.write_to(SENDER, "is anybody there").await.expect("written");
+    wait_for_thread(&world, &channel, 1).await;
+
+    nets.hooks.set(Mode::Refuse);
+    let began = Instant::now();
+    while !world.daemon.log().contains("do not reach each other") {
+        assert!(began.elapsed() < PATIENCE, "nobody noticed\n{}", world.daemon.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let zoe = world.twilio.phone("whatsapp:+14155550103");
+    zoe.write_to(SENDER, "nobody hears me").await.expect("written");
+    maya.write_to(SENDER, "nor me").await.expect("written");
+    zoe.write_to(SENDER, "stop").await.expect("written");
+    world.twilio.idle().await;
+    nets.hooks.set(Mode::Pass);
+    world.wait_for_inbox(&zoe, 1).await;
+    let said = |one: &partyline_slack::simulator::Message| one.text == "nobody hears me";
+    world.slack.wait_for_message(&channel, PATIENCE, said).await.expect("it is shown");
+    let (_, replies) = wait_for_thread(&world, &channel, 2).await;
+    assert_eq!(replies, ["is anybody there", "nor me"]);
+    world.daemon.wait_until_settled().await;
+    assert_eq!(zoe.inbox_len(), 1, "{:?}", inbox(&zoe));
 }
 
 #[tokio::test(flavor = "multi_thread")]
