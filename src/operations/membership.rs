@@ -57,11 +57,15 @@ pub(super) async fn add(
     moves: bool,
 ) -> Result<Done, Stop> {
     let groups = work.groups()?;
+    let mut leaving = moving::known(work).unwrap_or_default();
     if moves && work.marked::<Plan>("plan").is_none() {
-        match drafted(work, group, wanted, sender).await? {
-            Ok(plan) => moving::free(work, group, &plan.elsewhere, sender).await?,
-            Err(sentence) => return Ok(Done::said(sentence)),
+        if moving::known(work).is_none() {
+            leaving = match drafted(work, group, wanted, sender).await? {
+                Ok(plan) => moving::leaving(work, group, &plan.elsewhere, sender).await?,
+                Err(sentence) => return Ok(Done::said(sentence)),
+            };
         }
+        moving::free(work, &leaving).await?;
     }
     let plan = match planned(work, group, wanted, sender).await? {
         Ok(plan) => plan,
@@ -86,7 +90,8 @@ pub(super) async fn add(
     }
     answer.truncate(answer.trim_end().len());
     let buttons = if moves { Vec::new() } else { moving::offer(group, &added.elsewhere) };
-    let done = Done { buttons, ..Done::answered(answer) };
+    let owed = moving::told(work, group, &leaving, &added).await?;
+    let done = Done { buttons, owed, ..Done::answered(answer) };
     Ok(added.told(done).with("present", &plan.there))
 }
 

@@ -82,6 +82,47 @@ async fn who_is_in_another_group_is_moved_by_a_button() {
     wait_for_members(&world, &winter, &[]).await;
 }
 
+/// Killed at each step, somebody who is moved is in the new group alone, and the rooms of the old one are told
+/// once.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_any_step_who_is_moved_is_moved_once_and_the_old_group_is_told() {
+    for point in [
+        "command.begin=return",
+        "group.member=return",
+        "group.member=1*off->return",
+        "command.finish=return",
+        "command.finishing=return",
+        "command.finished=return",
+    ] {
+        let mut world = World::new().await;
+        let winter = world.group("Winter sale", &["+14155550101", "+14155550103"]).await;
+        let spring = world.group("Spring launch", &["+14155550102"]).await;
+        let admin = world.admin.clone();
+        world.daemon.start().await;
+        world.wait_until_listed(&spring.channel, "Spring launch").await;
+        world.daemon.stop().await;
+        world.daemon.arm(point);
+        world.daemon.start().await;
+        let line = "member add +14155550101 --move";
+        let mut run = world.slack.command(&spring.channel, &admin, "/wa", line).expect("known");
+        world.daemon.wait_for_end().await;
+        world.daemon.arm("");
+        world.daemon.start().await;
+        let answer = run.answer(PATIENCE).await;
+        let answer = answer.unwrap_or_else(|e| panic!("{point}: {e}\n{}", world.daemon.log())).text;
+        assert!(answer.contains("New in the group"), "{point}: {answer}");
+        world.daemon.wait_until_settled().await;
+        let [maya, ben, nora] = ["101", "102", "103"].map(|end| format!("whatsapp:+14155550{end}"));
+        wait_for_members(&world, &spring.conversation, &[&maya, &ben]).await;
+        wait_for_members(&world, &winter.conversation, &[&nora]).await;
+        let told = world.channel(&winter.channel);
+        let told: Vec<_> =
+            told.iter().filter(|(_, text)| text.contains("was moved from here")).collect();
+        assert_eq!(told.len(), 1, "{point}: {told:?}");
+        assert!(told[0].1.contains("to \"Spring launch\"."), "{point}: {told:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_members_are_taken_and_one_more_is_told_beforehand() {
     let mut world = World::new().await;
