@@ -40,6 +40,7 @@ impl Blocks {
         match change {
             BlockChange::Block { address, .. } => ids.insert(self.ledger.person_id(address)),
             BlockChange::Unblock(address) => ids.remove(&self.ledger.person_id(address)),
+            BlockChange::PutBack(_) => false,
         };
     }
 

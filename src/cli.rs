@@ -86,6 +86,9 @@ enum Command {
     /// Who wants no more messages, as /wa optout: list, add, clear; export as a file
     #[command(visible_alias = "optout")]
     Optouts(operate::Args),
+    /// Who wrote without being in a group, and who is blocked, as /wa inbox: list, open, close, assign,
+    /// block, unblock, blocked
+    Inbox(operate::Args),
     /// Templates on their way to many people, as /wa broadcast: send, list, show, stop
     #[command(visible_alias = "broadcast")]
     Broadcasts(operate::Args),
@@ -160,6 +163,7 @@ impl Cli {
             Command::Audit(args) => operate(Noun::Audit, args, self.config, &mut out),
             Command::Roles(args) => operate(Noun::Roles, args, self.config, &mut out),
             Command::Optouts(args) => operate(Noun::Optouts, args, self.config, &mut out),
+            Command::Inbox(args) => operate(Noun::Inbox, args, self.config, &mut out),
             Command::Broadcasts(args) => operate(Noun::Broadcasts, args, self.config, &mut out),
             Command::Schedules(args) => operate(Noun::Schedules, args, self.config, &mut out),
         }

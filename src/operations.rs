@@ -166,6 +166,13 @@ pub enum Operation {
     Direct(Box<Direct>),
     /// Blocks somebody: they are taken out of every group, and nothing of theirs is relayed.
     Block(Address),
+    /// Takes a block back, and puts them back into the groups where that is wanted.
+    Unblock {
+        /// Whom.
+        who: Address,
+        /// Whether into the groups, too.
+        groups: bool,
+    },
     /// Asks which templates there are.
     ListTemplates,
     /// Shows the template of this SID or name.
@@ -213,6 +220,7 @@ impl Operation {
             Self::Import { file, dry_run } => contact::import(work, file, dry_run).await,
             Self::Direct(direct) => direct::run(work, &direct).await,
             Self::Block(who) => block::run(work, &who).await,
+            Self::Unblock { who, groups } => block::take_back(work, &who, groups).await,
             Self::ListTemplates => template::list(work).await,
             Self::ShowTemplate(reference) => template::show(work, &reference).await,
         }

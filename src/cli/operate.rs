@@ -1,4 +1,4 @@
-//! `partyline groups|members|contacts|links|queue|audit|roles|optouts|broadcasts|schedules …`: the chat
+//! `partyline groups|members|contacts|links|queue|audit|roles|optouts|inbox|broadcasts|schedules …`: the chat
 //! commands from a shell.
 //!
 //! All of it goes through the admin API: that of the running daemon, or, where none runs, the same
@@ -45,6 +45,7 @@ pub(super) enum Noun {
     Audit,
     Roles,
     Optouts,
+    Inbox,
     Broadcasts,
     Schedules,
 }
@@ -77,6 +78,7 @@ pub(super) async fn run(
         (Noun::Queue, "list") if as_json => list(&road, "queue", "", true, out).await,
         (Noun::Roles, "list") if as_json => list(&road, "roles", "", true, out).await,
         (Noun::Optouts, "list") if as_json => list(&road, "optouts", "", true, out).await,
+        (Noun::Inbox, "blocked") if as_json => list(&road, "blocks", "", true, out).await,
         (Noun::Broadcasts, "list") if as_json => list(&road, "broadcasts", "", true, out).await,
         (Noun::Broadcasts, "show") if as_json => broadcast(&road, &words, out).await,
         (Noun::Schedules, "list") if as_json => list(&road, "schedules", "", true, out).await,
@@ -129,6 +131,7 @@ async fn give(
         Noun::Audit => "audit",
         Noun::Roles => "role",
         Noun::Optouts => "optout",
+        Noun::Inbox => "inbox",
         Noun::Broadcasts => "broadcast",
         Noun::Schedules => "schedule",
     };

@@ -7,7 +7,7 @@ use partyline_core::{Button, Network, Press};
 use super::find::person;
 use super::inbox::named;
 use super::{Argument, Call, Command, Kind, Outcome};
-use crate::ledger::{BlockChange, Change, LedgerError};
+use crate::ledger::LedgerError;
 use crate::operations::Operation;
 use crate::policy::Right;
 
@@ -27,10 +27,10 @@ pub(super) const BLOCK: Command = Command {
 
 pub(super) const UNBLOCK: Command = Command {
     words: "inbox unblock",
-    arguments: &[WHO],
+    arguments: &[WHO, Argument::switch("groups")],
     right: Right::Admin,
-    help: "Takes a block back: what they write from then on is shown. The groups that they were in, they have to be added to.",
-    examples: &["inbox unblock +14155550101", "inbox unblock \"Maya Lopez\""],
+    help: "Takes a block back: what they write from then on is shown. It names the groups that they were taken out of; --groups puts them back into these.",
+    examples: &["inbox unblock +14155550101", "inbox unblock \"Maya Lopez\" --groups"],
     run: |call| Box::pin(unblock(call)),
 };
 
@@ -75,15 +75,16 @@ async fn unblock(call: Call) -> Result<Outcome, LedgerError> {
         Ok(person) => person.address,
         Err(sentence) => return Ok(Outcome::Refused(sentence)),
     };
-    let name = named(&call.desk, &who).await;
-    if !call.desk.blocks.has(&who) {
+    let groups = call.arguments.has("groups");
+    let remembered = groups && !call.desk.ledger.barred_from(&who).await?.is_empty();
+    if !call.desk.blocks.has(&who) && !remembered {
         return Ok(Outcome::Refused(format!(
-            "{name} is not blocked. `{} inbox blocked` shows who is.",
+            "{} is not blocked. `{} inbox blocked` shows who is.",
+            named(&call.desk, &who).await,
             call.prefix()
         )));
     }
-    let answer = format!("{name} is not blocked any more: what they write from now on is shown.");
-    Ok(Outcome::Change(Change::Block(Box::new(BlockChange::Unblock(who))), answer))
+    Ok(Outcome::Operation(Operation::Unblock { who, groups }))
 }
 
 async fn blocked(call: Call) -> Result<Outcome, LedgerError> {

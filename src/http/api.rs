@@ -12,6 +12,7 @@
 #![allow(unused_qualifications, reason = "utoipa writes whole paths for what a route takes")]
 
 mod audit;
+mod blocks;
 mod broadcasts;
 mod commands;
 mod contacts;
@@ -127,6 +128,8 @@ fn described() -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .routes(routes!(optouts::list, optouts::add))
         .routes(routes!(optouts::clear))
         .routes(routes!(optouts::export))
+        .routes(routes!(blocks::list, blocks::add))
+        .routes(routes!(blocks::clear))
         .routes(routes!(broadcasts::list, broadcasts::begin))
         .routes(routes!(broadcasts::show))
         .routes(routes!(broadcasts::stop))

@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::suppressions::{id_of, id_under};
 use super::threads::Writing;
-use super::{Ledger, LedgerError, timestamp};
+use super::{Ledger, LedgerError, Removal, timestamp};
 
 type Sql<T> = Result<T, rusqlite::Error>;
 
@@ -36,15 +36,20 @@ pub enum BlockChange {
         address: Address,
         /// Who says so.
         by: String,
+        /// The groups that they were taken out of.
+        groups: Vec<Removal>,
     },
-    /// Takes that back.
+    /// Takes that back. The groups are remembered.
     Unblock(Address),
+    /// They were put back, as far as that was possible: the groups are forgotten.
+    PutBack(Address),
 }
 
 pub(super) fn apply(writing: &Writing<'_>, change: &BlockChange, now: i64) -> Sql<()> {
     let connection = writing.connection;
     match change {
-        BlockChange::Block { address, by } => {
+        BlockChange::Block { address, by, groups } => {
+            remember(writing, address, groups, now)?;
             connection
                 .prepare_cached(
                     "INSERT INTO blocks (id, address, since, by) VALUES (?1, ?2, ?3, ?4)
@@ -61,7 +66,25 @@ pub(super) fn apply(writing: &Writing<'_>, change: &BlockChange, now: i64) -> Sq
             .prepare_cached("DELETE FROM blocks WHERE id = ?1")?
             .execute([id_of(connection, address)?])
             .map(drop),
+        BlockChange::PutBack(address) => connection
+            .prepare_cached("DELETE FROM barred WHERE id = ?1")?
+            .execute([id_of(connection, address)?])
+            .map(drop),
     }
+}
+
+/// Remembers the groups that somebody is taken out of, beside those of an earlier block.
+fn remember(writing: &Writing<'_>, address: &Address, groups: &[Removal], now: i64) -> Sql<()> {
+    let id = id_of(writing.connection, address)?;
+    let mut keep = writing.connection.prepare_cached(
+        "INSERT OR REPLACE INTO barred (id, conversation, address, sender, at)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    groups.iter().try_for_each(|one| {
+        let sender = one.sender.as_ref().map(Address::as_str);
+        let (group, address) = (one.conversation.to_string(), one.address.as_str());
+        keep.execute(params![id, group, address, sender, now]).map(drop)
+    })
 }
 
 impl Ledger {
@@ -92,6 +115,37 @@ impl Ledger {
                             by: row.get(3)?,
                         })
                     })?
+                    .collect()
+            })
+            .await
+    }
+
+    /// The groups that somebody was taken out of when they were blocked, and was not put back into.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn barred_from(&self, address: &Address) -> Result<Vec<Removal>, LedgerError> {
+        let id = self.person_id(address);
+        self.threads
+            .read(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT conversation, address, sender FROM barred WHERE id = ?1
+                         ORDER BY conversation",
+                    )?
+                    .query_map([id], |row| {
+                        Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<String>>(2)?))
+                    })?
+                    .filter_map(|row: Sql<(String, String, Option<String>)>| {
+                        row.map(|(conversation, address, sender)| {
+                            Some(Removal {
+                                conversation: conversation.parse().ok()?,
+                                address: address.parse().ok()?,
+                                sender: sender.and_then(|sender| sender.parse().ok()),
+                            })
+                        })
+                        .transpose()
+                    })
                     .collect()
             })
             .await

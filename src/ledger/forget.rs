@@ -12,6 +12,8 @@ pub(super) const BATCH: i64 = 500;
 pub(super) enum Old {
     Answers,
     Audit,
+    /// Groups that somebody was taken out of who is not blocked any more.
+    Barred,
     /// Broadcasts that are over.
     Broadcasts,
     /// Who left conversations.
@@ -33,6 +35,11 @@ impl Old {
             Self::Audit => {
                 "DELETE FROM audit WHERE id IN
                      (SELECT id FROM audit WHERE at < ?1 ORDER BY at LIMIT ?2)"
+            }
+            Self::Barred => {
+                "DELETE FROM barred WHERE (id, conversation, address) IN
+                     (SELECT id, conversation, address FROM barred WHERE at < ?1
+                         AND id NOT IN (SELECT id FROM blocks) LIMIT ?2)"
             }
             Self::Broadcasts => {
                 "DELETE FROM broadcasts WHERE event IN
@@ -79,8 +86,8 @@ pub(super) fn is_full(deleted: usize) -> bool {
 
 impl Ledger {
     /// Deletes the bodies and the settled deliveries of events older than `retention` of which
-    /// nothing is open, bytes in which nothing was understood, and broadcasts that are over; keys and
-    /// message ids stay. A bounded number at a time; whether there may be more.
+    /// nothing is open, bytes in which nothing was understood, broadcasts that are over, and the groups
+    /// that people were taken out of who are not blocked any more; keys and message ids stay. A bounded number at a time; whether there may be more.
     ///
     /// # Errors
     /// Nothing was deleted.
@@ -108,7 +115,8 @@ impl Ledger {
                 events.iter().try_for_each(|event| settled.execute([event]).map(drop))?;
                 let unparsed = Old::Unparsed.delete(connection, before)?;
                 let broadcasts = Old::Broadcasts.delete(connection, before)?;
-                Ok(is_full(events.len()) || unparsed || broadcasts)
+                let barred = Old::Barred.delete(connection, before)?;
+                Ok(is_full(events.len()) || unparsed || broadcasts || barred)
             })
             .await
     }

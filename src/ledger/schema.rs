@@ -35,6 +35,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/25.sql"),
     include_str!("schema/26.sql"),
     include_str!("schema/27.sql"),
+    include_str!("schema/28.sql"),
 ];
 
 /// The version of the ledger that this program writes.

@@ -12,6 +12,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use partyline_core::{Address, Place};
 use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::threads::Writing;
@@ -120,7 +121,7 @@ pub struct Plea {
 }
 
 /// Somebody's place in a group that they are taken out of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Removal {
     /// The group.
     pub conversation: Place,

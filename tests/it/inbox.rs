@@ -6,7 +6,7 @@ use partyline_slack::simulator as slack;
 use partyline_twilio::simulator::{Attachment, NewMember, Phone, Saying};
 
 use crate::forms::{send_off, view};
-use crate::support::{PAGE, PATIENCE, SECOND_SENDER, SENDER, SMS, World, inbox};
+use crate::support::{PAGE, PATIENCE, SECOND_SENDER, SENDER, SMS, World, inbox, wait_for_members};
 
 pub(crate) const MAYA: &str = "whatsapp:+14155550101";
 
@@ -395,6 +395,12 @@ async fn of_whom_is_blocked_nothing_is_shown_and_nothing_is_sent_to_them() {
 
         let answer = world.command(&channel, &admin, "inbox unblock +14155550101").await;
         assert!(answer.contains("not blocked any more"), "{point}: {answer}");
+        assert!(answer.contains("They were taken out of \"spring-launch\""), "{point}: {answer}");
+        let offer = world.slack.ephemerals(&channel).pop().expect("the offer");
+        let (press, label) = offer.buttons()[0].clone();
+        assert_eq!(label, "Put them back");
+        world.slack.press_button(&channel, &admin, offer.ts, &press).expect("a button");
+        wait_for_members(&world, &conversation, &["whatsapp:+14155550102", MAYA]).await;
         maya.write_to(SENDER, "thank you").await.expect("written");
         let there = |slack: &slack::Simulator| {
             thread(slack, &channel)
@@ -487,4 +493,117 @@ async fn people_on_every_channel_have_a_thread_each() {
         world.daemon.wait_until_settled().await;
         assert_eq!(world.twilio.conversations().len(), 2, "{autocreation}");
     }
+}
+
+/// Waits until the metrics say so much of the inbox is open, unread, and waits for a thread.
+async fn wait_for_counts(world: &World, expected: [f64; 3]) {
+    let began = std::time::Instant::now();
+    loop {
+        let mut counts = [None; 3];
+        for (count, state) in counts.iter_mut().zip(["open", "unread", "waiting"]) {
+            let line = format!("partyline_inbox_conversations{{state=\"{state}\"}}");
+            *count = world.daemon.metric(&line).await;
+        }
+        if counts == expected.map(Some) {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "{counts:?}\n{}", world.daemon.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The metrics count what is open. What was closed longer ago than anything is remembered is put away: its
+/// thread says so, and whoever writes then has a new one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_closed_long_ago_is_put_away_and_what_is_open_is_counted() {
+    let (mut world, channel, maya) = world(false).await;
+    let admin = world.admin.clone();
+    wait_for_counts(&world, [0.0, 0.0, 0.0]).await;
+    maya.write_to(SENDER, "is anybody there").await.expect("written");
+    let (card, _) = wait_for_thread(&world, &channel, 1).await;
+    wait_for_counts(&world, [1.0, 1.0, 0.0]).await;
+    world.slack.user_replies(&channel, &admin, card, "we are", false).expect("said");
+    world.wait_for_inbox(&maya, 1).await;
+    wait_for_counts(&world, [1.0, 0.0, 0.0]).await;
+    world.command(&channel, &admin, "inbox close +14155550101").await;
+    wait_for_counts(&world, [0.0, 0.0, 0.0]).await;
+    world.daemon.wait_until_settled().await;
+
+    world.daemon.stop().await;
+    world.move_time(Duration::from_secs(367 * 86_400));
+    world.daemon.start().await;
+    let (_, replies) = wait_for_thread(&world, &channel, 3).await;
+    assert!(replies[2].contains("leads nowhere"), "{replies:?}");
+    let list = world.command(&channel, &admin, "inbox list --all").await;
+    assert_eq!(list, "The inbox is empty.");
+    maya.write_to(SENDER, "one thing more").await.expect("written");
+    let again = |slack: &slack::Simulator| {
+        let messages = slack.messages(&channel);
+        let said = messages.iter().find(|one| one.text == "one thing more")?;
+        said.thread_ts.filter(|head| *head != card)
+    };
+    world.slack.wait_for("a new thread", PATIENCE, again).await.unwrap_or_else(|error| {
+        panic!("{error}: {:?}\n{}", world.channel(&channel), world.daemon.log())
+    });
+    wait_for_counts(&world, [1.0, 1.0, 0.0]).await;
+}
+
+/// Killed at each step, who is unblocked and put back is in each group once, whose rooms are told once; where
+/// they cannot be put back, the answer says why.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_any_step_who_is_unblocked_is_put_back_once() {
+    for point in ["group.member", "command.finish", "command.finishing", "command.finished"] {
+        let mut world = World::new().await;
+        let channel = configure(&mut world);
+        let spring = world.group("spring-launch", &["+14155550101", "+14155550102"]).await;
+        let (winter, phones) = world.conversation("winter-sale", &["+14155550103"]).await;
+        let member = NewMember::new(MAYA, SECOND_SENDER);
+        world.twilio.add_phone(&winter, member).await.expect("a member");
+        let admin = world.admin.clone();
+        world.daemon.start().await;
+        world.wait_until_listed(&spring.channel, "spring-launch").await;
+        let answer = world.command(&channel, &admin, "inbox block +14155550101 --yes").await;
+        assert!(answer.contains("taken out of 2 groups"), "{answer}");
+        // Meanwhile somebody has put them into another group behind the same sender.
+        let (autumn, _) = world.conversation("autumn-fair", &[]).await;
+        let member = NewMember::new(MAYA, SECOND_SENDER);
+        world.twilio.add_phone(&autumn, member).await.expect("a member");
+        world.daemon.stop().await;
+        world.daemon.arm(&format!("{point}=return"));
+        world.daemon.start().await;
+        let line = "inbox unblock +14155550101 --groups";
+        let mut run = world.slack.command(&channel, &admin, "/wa", line).expect("a command");
+        world.daemon.wait_for_end().await;
+        world.daemon.arm("");
+        world.daemon.start().await;
+        let answer = run.answer(PATIENCE).await.expect("an answer").text;
+        assert!(answer.contains("Back in \"spring-launch\"."), "{point}: {answer}");
+        assert!(answer.contains("Not back in \"winter-sale\": "), "{point}: {answer}");
+        wait_for_members(&world, &spring.conversation, &["whatsapp:+14155550102", MAYA]).await;
+        wait_for_members(&world, &winter, &[phones[0].address()]).await;
+        world.daemon.wait_until_settled().await;
+        let told = world.channel(&spring.channel);
+        let back = told.iter().filter(|(_, text)| text.contains("is back in this group")).count();
+        assert_eq!(back, 1, "{point}: {told:?}");
+        let again = world.command(&channel, &admin, line).await;
+        assert!(again.contains("is not blocked"), "{point}: {again}");
+    }
+}
+
+/// From a shell the same is done, and the list is for programs too.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_blocked_is_known_and_changed_from_a_shell() {
+    let (world, _, _) = world(false).await;
+    let said = |arguments: &[&str]| {
+        let output = world.daemon.command(arguments).output().expect("it runs");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    assert!(said(&["inbox", "block", "+14155550101"]).contains("is blocked"));
+    let row = said(&["inbox", "blocked", "--json"]);
+    let row: serde_json::Value = serde_json::from_str(row.trim()).expect("one row");
+    assert_eq!(row["address"], MAYA);
+    assert!(said(&["inbox", "blocked"]).contains("+14155550101"));
+    assert!(said(&["inbox", "unblock", "+14155550101"]).contains("not blocked any more"));
+    assert_eq!(said(&["inbox", "blocked", "--json"]), "");
 }

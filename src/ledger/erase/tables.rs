@@ -193,6 +193,14 @@ pub(super) const TABLES: &[Table] = &[
         fate: Fate::Kept("address = NULL"),
     },
     Table {
+        name: "barred",
+        what: "blocked_from",
+        key: &["id", "conversation", "address"],
+        columns: &[("address", By::Address)],
+        shown: concat!("conversation, address, sender", time!("at")),
+        fate: Fate::Gone,
+    },
+    Table {
         name: "recipients",
         what: "broadcast_recipient",
         key: &["event", "number"],

@@ -49,6 +49,7 @@ const OTHERS: &[(&str, &[&str], &str)] = &[
     ("inquiries", &["message"], "ids of the platforms"),
     ("logs", &["sender"], "a number of ours"),
     ("blocks", &["id", "by"], "a hash, and who gives commands"),
+    ("barred", &["id", "conversation", "sender"], "the row goes"),
     ("inbox_waiting", &["conversation"], "the row goes"),
     ("strangers", &["sender"], "the row goes"),
     ("recipients", &["template"], "an id of Twilio's"),

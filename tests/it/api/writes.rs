@@ -236,3 +236,26 @@ async fn schedules_and_broadcasts_are_run_by_the_api() {
     world.daemon.wait_until_settled().await;
     assert_eq!(phone.inbox_len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_is_blocked_and_unblocked_by_the_api() {
+    let mut world = world().await;
+    let group = world.group("spring-launch", &["+14155550101", "+14155550102"]).await;
+    world.daemon.start().await;
+    let who = json!({ "who": "+14155550101" });
+    let blocked = post(&world, "blocks", who.clone()).await;
+    assert_eq!(blocked["details"]["groups"], 1, "{blocked}");
+    let listed = get(&world, "blocks").await;
+    assert!(listed["blocks"][0]["address"].as_str().expect("one").ends_with("+14155550101"));
+    let unblocked = post(&world, "blocks/clear", who).await;
+    assert_eq!(unblocked["details"]["left"], json!([group.conversation]), "{unblocked}");
+    assert_eq!(world.twilio.participants(&group.conversation).len(), 1);
+    // The groups are known until they are put back.
+    let back = json!({ "who": "+14155550101", "groups": true });
+    let done = post(&world, "blocks/clear", back.clone()).await;
+    assert_eq!(done["details"]["back"], json!([group.conversation]), "{done}");
+    assert_eq!(world.twilio.participants(&group.conversation).len(), 2);
+    assert_eq!(get(&world, "blocks").await["blocks"], json!([]));
+    let nobody = ask(&world, Method::POST, "blocks/clear", Some(back), "").await;
+    assert_eq!(nobody.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", nobody.json);
+}
