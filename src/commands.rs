@@ -151,6 +151,7 @@ pub static TABLE: &[Command] = &[
     queue::LIST,
     queue::RETRY,
     queue::DROP,
+    queue::AGAIN,
     role::GRANT,
     role::REVOKE,
     role::LIST,

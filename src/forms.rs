@@ -7,6 +7,7 @@
 mod adding;
 mod create;
 mod home;
+mod inviting;
 mod private;
 mod templates;
 
@@ -39,12 +40,18 @@ enum Sheet {
     Private,
     /// The button on a card of the inbox: `member add` of whoever has written.
     AddToGroup,
+    /// The button beside what is held while nothing invites members to write: `group template`.
+    Invitation,
 }
 
 /// The form of `dm`: the shortcut's, and that of a card of the inbox.
 pub(crate) const REPLY: &str = "reply_privately";
 /// The form of `member add`, of a card.
 pub(crate) const ADD_TO_GROUP: &str = "add_to_group";
+
+/// The form of `group template`, and its field of the group.
+pub(crate) const INVITATION: &str = "invitation";
+pub(crate) use adding::GROUP;
 
 /// What was filled into a field, as an argument of its command.
 struct Filled {
@@ -54,7 +61,7 @@ struct Filled {
 }
 
 impl Sheet {
-    const ALL: [Self; 3] = [Self::Create, Self::Private, Self::AddToGroup];
+    const ALL: [Self; 4] = [Self::Create, Self::Private, Self::AddToGroup, Self::Invitation];
 
     /// The name by which a bridge asks for it; of a shortcut, the one in its platform's manifest.
     const fn name(self) -> &'static str {
@@ -62,6 +69,7 @@ impl Sheet {
             Self::Create => "group create",
             Self::Private => REPLY,
             Self::AddToGroup => ADD_TO_GROUP,
+            Self::Invitation => INVITATION,
         }
     }
 
@@ -75,6 +83,7 @@ impl Sheet {
             Self::Create => "group create",
             Self::Private => "dm",
             Self::AddToGroup => "member add",
+            Self::Invitation => "group template",
         }
     }
 
@@ -82,6 +91,7 @@ impl Sheet {
     fn argument(self, request: &FormRequest, field: &str) -> Option<&'static str> {
         match (field, self) {
             (field, Self::AddToGroup) => adding::argument(field),
+            (field, Self::Invitation) => inviting::argument(field),
             (templates::TEMPLATE, _) => Some("template"),
             (field, _) if field.starts_with(templates::SET) => Some("set"),
             (field, Self::Create) => create::argument(request, field),
@@ -158,6 +168,7 @@ impl CommandForms {
             Sheet::Create => Ok(create::form(self, request).await),
             Sheet::Private => private::form(self, request).await,
             Sheet::AddToGroup => Ok(adding::form(self, request).await),
+            Sheet::Invitation => Ok(inviting::form(self, request).await),
         }
     }
 
@@ -197,8 +208,8 @@ impl CommandForms {
             let field = match sheet {
                 Sheet::Create => create::ROOM,
                 Sheet::Private if request.values.contains_key(private::TEXT) => private::TEXT,
-                Sheet::Private => templates::TEMPLATE,
-                Sheet::AddToGroup => adding::GROUP,
+                Sheet::Private | Sheet::Invitation => templates::TEMPLATE,
+                Sheet::AddToGroup => GROUP,
             };
             faults.push(Fault { field: field.to_owned(), sentence });
         }
@@ -229,7 +240,7 @@ impl Forms for CommandForms {
         }
         match field {
             create::PEOPLE => create::people(&self.desk, text).await,
-            adding::GROUP => adding::groups(&self.desk, text).await,
+            GROUP => adding::groups(&self.desk, text).await,
             templates::TEMPLATE => self.templates.choices(text).await,
             _ => Vec::new(),
         }

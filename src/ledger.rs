@@ -92,7 +92,7 @@ pub use erase::{Erased, Told as ToldOf, Traces};
 pub use examine::{Finding, examine, mend};
 pub use groups::{Group, GroupChange, GroupFilter, GroupSort, fold};
 use heads::Heads;
-pub use held::{Expired, HeldMessage, HeldPart, HeldPhone, SPEAKERS};
+pub use held::{Again, Expired, HeldMessage, HeldPart, HeldPhone, SPEAKERS};
 pub use holds::Hold;
 pub use inbox::{Correspondence, InboxChange, InboxStep, Stranger, Untied};
 pub use inquiries::Inquiry;
@@ -274,6 +274,8 @@ pub enum Change {
     Group(GroupChange),
     /// Parked deliveries.
     Queue(QueueChange),
+    /// What did not come to somebody is sent once more.
+    Again(Box<Again>),
     /// Who may do what.
     Role(RoleChange),
     /// Who wants no messages.

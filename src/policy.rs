@@ -11,7 +11,7 @@ mod when;
 mod window;
 
 pub use audience::{Audience, Met, Named, Reader, audience};
-pub use delivery::{CLOSED, is_failure, tick, told, waiting, why};
+pub use delivery::{CLOSED, is_failure, is_out_of_reach, may_come_later, tick, told, waiting, why};
 pub use moderation::{Hours, Minute, Mute, Rules, Said, Stopped, phrase};
 pub use numbers::{NotANumber, parse_address};
 pub use permission::{Right, Standing, may};

@@ -151,8 +151,10 @@ impl Windows {
 
     /// Does what is to be done for a phone now.
     async fn see_to(&self, phone: &Place) -> Result<(), Trouble> {
+        // By SMS, what did not come is sent once more because somebody asked for it.
+        let channel = phone.as_phone().map_or(Channel::WhatsApp, |(_, owner)| owner.channel());
         while let Some(held) = self.ledger.held_for(phone, AT_ONCE).await? {
-            match held.window.openness(Channel::WhatsApp, self.ledger.now()) {
+            match held.window.openness(channel, self.ledger.now()) {
                 Openness::Until(_) | Openness::Always => self.release(phone, held).await?,
                 Openness::Closed | Openness::Unknown => {
                     if held.invited.is_none() {

@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 
 use partyline_core::Place;
 
+use super::find::person;
+use super::inbox::named;
 use super::{Argument, Call, Command, Kind, Outcome};
-use crate::ledger::{Change, LedgerError, QueueChange, Selection};
+use crate::ledger::{Again, Change, LedgerError, QueueChange, Selection};
 use crate::policy::Right;
 
 /// Deliveries that are shown at once.
@@ -37,6 +39,46 @@ pub(super) const DROP: Command = Command {
     examples: &["queue drop 12"],
     run: |call| Box::pin(change(call, QueueChange::Drop, "dropped")),
 };
+
+pub(super) const AGAIN: Command = Command {
+    words: "queue again",
+    arguments: &[
+        Argument::word("group", Kind::Group).maybe(),
+        Argument::word("number", Kind::Word("NUMBER")),
+        Argument::word("who", Kind::Who),
+    ],
+    right: Right::Manager,
+    help: "Sends something once more to a member to whom it did not come, to their phone alone. NUMBER stands in what the room was told of it.",
+    examples: &["queue again 812 +14155550101"],
+    run: |call| Box::pin(again(call)),
+};
+
+async fn again(call: Call) -> Result<Outcome, LedgerError> {
+    let group = match call.group() {
+        Ok(group) => group.info.place.clone(),
+        Err(answer) => return Ok(answer),
+    };
+    let who = match person(&call.desk, call.arguments.one("who").unwrap_or_default()).await? {
+        Ok(person) => person.address,
+        Err(sentence) => return Ok(Outcome::Refused(sentence)),
+    };
+    let number = call.arguments.one("number").unwrap_or_default();
+    let name = named(&call.desk, &who).await;
+    let phone = match number.parse() {
+        Ok(event) => {
+            call.desk.ledger.undelivered(event, &group, &who).await?.map(|one| (event, one))
+        }
+        Err(_) => None,
+    };
+    let Some((event, phone)) = phone else {
+        return Ok(Outcome::Refused(format!(
+            "Nothing of this group with the number {number} is to be sent to {name}: it came, was sent once more already, or is not kept any more. Say it anew."
+        )));
+    };
+    let again = Again { event, conversation: group, phone };
+    let answer = format!("It is sent to {name} once more.");
+    Ok(Outcome::Change(Change::Again(Box::new(again)), answer))
+}
 
 async fn list(call: Call) -> Result<Outcome, LedgerError> {
     let selection = match &call.group {

@@ -10,7 +10,7 @@ use crate::commands::Desk;
 use crate::ledger::GroupFilter;
 
 /// The field of the group.
-pub(super) const GROUP: &str = "group";
+pub(crate) const GROUP: &str = "group";
 
 /// Groups that are shown for a beginning.
 const SHOWN: u32 = 50;

@@ -31,7 +31,7 @@ impl Inbox {
         let (key, channel) = (address.contact_key(), channel(address));
         let what = if heard { "has written" } else { "is written to" };
         let mut card = format!("{name} ({key}, {channel}) {what}.");
-        if let Some(profile) = self.names.suggestion(address).await {
+        if let Some(profile) = self.names.suggestion(address).await.filter(|one| *one != name) {
             let _ = write!(card, " On WhatsApp they call themselves {profile}.");
         }
         card.push_str(&self.groups_of(conversation, address).await?);

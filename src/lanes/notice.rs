@@ -1,6 +1,6 @@
 //! What the sender is told of a message that will not arrive.
 
-use partyline_core::{Action, Failure, Network, Reason, Text};
+use partyline_core::{Action, Button, Failure, Network, Press, Reason, Text};
 
 use crate::ledger::{Delivery, Owed};
 
@@ -29,7 +29,7 @@ pub(super) fn of(delivery: &Delivery, failure: &Failure) -> Option<Owed> {
         speaker: None,
         // The message's own time: by it the notice is looked up, whatever our clock says.
         at: owed.at,
-        action: Action::Notice {
+        action: Action::Card {
             text: Text::plain(format!(
                 "{certainty}: {}{} {} (`queue retry {number}` sends it again, `queue drop {number}` forgets it.)",
                 excerpt(&owed.action),
@@ -37,8 +37,23 @@ pub(super) fn of(delivery: &Delivery, failure: &Failure) -> Option<Owed> {
                 failure.sentence,
                 number = delivery.number,
             )),
+            buttons: buttons(delivery.number),
         },
     })
+}
+
+/// What can be done about something that was given up, by its number.
+fn buttons(number: i64) -> Vec<Button> {
+    let words = |verb: &str| ["queue", verb, &number.to_string()].map(str::to_owned).to_vec();
+    let forget = Press::Ask { question: "It is never sent then.".to_owned(), words: words("drop") };
+    vec![
+        Button {
+            label: "Send it again".to_owned(),
+            danger: false,
+            press: Press::Run(words("retry")),
+        },
+        Button { label: "Forget it".to_owned(), danger: true, press: forget },
+    ]
 }
 
 /// The first words of what was not delivered, for its own room: without them nobody knows which
@@ -93,9 +108,12 @@ mod tests {
     fn the_room_is_told_which_message_and_why() {
         let failure = Failure::never(Reason::PlaceClosed, "The group is closed.");
         let notice = of(&delivery("slack:C1", CONVERSATION), &failure);
-        let Some(Owed { to, action: Action::Notice { text }, .. }) = notice else {
+        let Some(Owed { to, action: Action::Card { text, buttons }, .. }) = notice else {
             panic!("no notice")
         };
+        assert!(
+            buttons[0].press == Press::Run(["queue", "retry", "12"].map(str::to_owned).to_vec())
+        );
         assert_eq!(to.to_string(), "slack:C1");
         assert_eq!(
             text.plain,

@@ -122,6 +122,7 @@ impl Ledger {
                         Change::Group(change) => groups::apply(writing, change)?,
                         Change::Queue(change) => parked::apply(writing, change, &mut accepted)?,
                         Change::Role(change) => roles::apply(writing, change, now)?,
+                        Change::Again(one) => super::held::again(writing, one, now, &mut accepted)?,
                         Change::Inbox(change) => {
                             inbox::apply(writing, change, number, now, &mut accepted)?;
                         }
@@ -134,6 +135,7 @@ impl Ledger {
                         }
                         Change::Invitation(group, invitation) => {
                             windows::set_invitation(writing, group, invitation)?;
+                            super::held::look_at(writing, group, &mut accepted)?;
                         }
                         Change::Mute(change) => mutes::apply(writing, change)?,
                         Change::Block(change) => blocks::apply(writing, change, now)?,

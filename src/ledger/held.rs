@@ -20,9 +20,12 @@ use super::threads::Writing;
 use super::{Accepted, Entry, receipts, timestamp, windows};
 use crate::policy::{CLOSED, Window};
 
+mod again;
 mod invite;
 mod release;
 
+pub use again::Again;
+pub(super) use again::again;
 pub use release::SPEAKERS;
 
 type Sql<T> = Result<T, rusqlite::Error>;
@@ -263,6 +266,18 @@ pub(super) fn let_go(
 /// The lane of a phone, as the deliveries have it.
 fn lane_of(address: &str, sender: &str) -> String {
     format!("twilio:{sender}/{address}")
+}
+
+/// Has it looked at what is held for members of a group: how they are invited has changed.
+pub(super) fn look_at(writing: &Writing<'_>, group: &Place, accepted: &mut Accepted) -> Sql<()> {
+    let mut held = writing.connection.prepare_cached(
+        "SELECT DISTINCT address, sender FROM held WHERE conversation = ?1 AND state < 2",
+    )?;
+    let mut rows = held.query([group.to_string()])?;
+    while let Some(row) = rows.next()? {
+        accepted.phone(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?);
+    }
+    Ok(())
 }
 
 /// Whether something is held of an event.

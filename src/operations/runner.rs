@@ -178,6 +178,7 @@ impl Operations {
             Change::Block(change) => self.desk.blocks.change(&change),
             Change::Group(_)
             | Change::Queue(_)
+            | Change::Again(_)
             | Change::Role(_)
             | Change::Suppression(_)
             | Change::Inbox(_)

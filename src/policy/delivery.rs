@@ -86,16 +86,18 @@ pub fn why(code: Option<u32>) -> String {
             "they have opted out by STOP. Nothing is sent to them until they write START to the number."
         }
         Some(30003) => {
-            "the phone is switched off or out of reach. It is not tried again: say it once more later."
+            "the phone is switched off or out of reach. It is not tried again by itself."
         }
         Some(30004 | 30007) => {
             "the carrier has blocked the message. Say it in other words, without links; if it goes on, ask Twilio's support."
         }
-        Some(30005) => "the carrier does not know the number. Check it.",
-        Some(30006) => {
-            "the number is a landline, or its carrier takes no text messages. Use another number."
+        Some(30005) => {
+            "the carrier does not know the number. Check it; `member remove` takes a wrong one out."
         }
-        Some(63018) => "too much was sent to them in a short time. Say it once more later.",
+        Some(30006) => {
+            "the number is a landline, or its carrier takes no text messages. Use another number; `member remove` takes this one out."
+        }
+        Some(63018) => "too much was sent to them in a short time.",
         Some(code) => {
             return format!(
                 "Twilio's error {code}, which https://www.twilio.com/docs/api/errors/{code} explains."
@@ -104,6 +106,20 @@ pub fn why(code: Option<u32>) -> String {
         None => "Twilio does not say why.",
     };
     words.to_owned()
+}
+
+/// Whether nothing will come to a number by this channel however often it is tried, by Twilio's error
+/// code: it is not on WhatsApp, nobody's, or a landline.
+#[must_use]
+pub const fn is_out_of_reach(code: Option<u32>) -> bool {
+    matches!(code, Some(63003 | 63024 | 30005 | 30006))
+}
+
+/// Whether the same words may come to a phone if they are sent once more, by Twilio's error code: it was
+/// off, or too much was sent to it at a time.
+#[must_use]
+pub const fn may_come_later(code: Option<u32>) -> bool {
+    matches!(code, Some(30003 | 63018))
 }
 
 /// What people are told of a message that does not come to these, each with Twilio's error code.

@@ -75,7 +75,7 @@ pub(super) static STRANGER: Member = Member {
     name: "Leo Brandt",
     short: "Leo",
     number: "+14155550104",
-    profile: "Leo B.",
+    profile: "leo",
     is_contact: false,
 };
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use partyline_slack::simulator::{Dose, Fault as SlackFault};
 use partyline_twilio::simulator::{Fault, FaultKind};
 
-use crate::support::{Group, World, inbox};
+use crate::support::{Group, PATIENCE, World, inbox};
 
 const TEXTS: [&str; 6] = ["one", "two", "three", "four", "five", "six"];
 
@@ -131,9 +131,7 @@ async fn a_limited_channel_holds_up_no_other() {
     // Its post has been refused by now: the next one is the other channel's.
     world
         .slack
-        .wait_for("the refusal", crate::support::PATIENCE, |slack| {
-            (slack.counters().faults > 0).then_some(())
-        })
+        .wait_for("the refusal", PATIENCE, |slack| (slack.counters().faults > 0).then_some(()))
         .await
         .unwrap();
     quick.phones[0].say(&quick.conversation, "goes").await.unwrap();
@@ -169,6 +167,15 @@ async fn a_closed_group_tells_the_sender() {
     assert_eq!(world.daemon.metric("partyline_deliveries{state=\"parked\"}").await, Some(1.0));
     let status = world.command(&group.channel, &world.admin, "status").await;
     assert!(status.contains("1 parked"), "{status}");
+    // What can be done stands under it, as buttons: once more in vain, then not any more.
+    let mut run = world.press(&group.channel, &world.admin, "Send it again").await;
+    let again = run.answer(PATIENCE).await.expect("an answer").text;
+    assert!(again.contains("is sent again"), "{again}");
+    world.wait_for_posts(&group.channel, 4).await;
+    let mut run = world.press(&group.channel, &world.admin, "Forget it").await;
+    let dropped = run.answer(PATIENCE).await.expect("an answer").text;
+    assert!(dropped.contains("is dropped"), "{dropped}");
+    world.daemon.wait_until_settled().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

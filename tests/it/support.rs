@@ -235,6 +235,20 @@ impl World {
         }
     }
 
+    /// Presses the button with this label under a message of a channel, the newest that has one, once it is
+    /// there.
+    pub(crate) async fn press(&self, channel: &str, user: &str, label: &str) -> slack::Run {
+        let there = |slack: &slack::Simulator| {
+            slack.messages(channel).iter().rev().find_map(|message| {
+                let button = message.buttons().into_iter().find(|(_, one)| one == label);
+                button.map(|(action, _)| (message.ts, action))
+            })
+        };
+        let found = self.slack.wait_for(label, PATIENCE, there).await;
+        let (ts, action) = found.unwrap_or_else(|e| panic!("{e}\n{}", self.daemon.log()));
+        self.slack.press_button(channel, user, ts, &action).expect("a button")
+    }
+
     /// Gives a command in a channel, and waits for its answer. That it is worked on is none.
     pub(crate) async fn command(&self, channel: &str, user: &str, line: &str) -> String {
         let mut run = self.slack.command(channel, user, "/wa", line).expect("the command is known");

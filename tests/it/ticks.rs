@@ -3,7 +3,7 @@
 use partyline_slack::simulator as slack;
 use partyline_twilio::simulator as twilio;
 
-use crate::support::{PATIENCE, World};
+use crate::support::{PATIENCE, World, inbox, wait_for_members};
 
 /// The names of the reactions on the last thing that a person said in a channel.
 fn reactions(slack: &slack::Simulator, channel: &str) -> Vec<String> {
@@ -83,6 +83,65 @@ async fn whom_a_message_does_not_reach_is_told_beside_it_once() {
         .unwrap_or_else(|error| panic!("{error}\n{}", world.daemon.log()));
     let told = beside(&world.slack, &group.channel, "I am on my way");
     assert!(told[0].contains("said was not delivered to Maya Lopez: "), "{told:?}");
+}
+
+/// Whoever manages the group takes a number out that nothing reaches, by a button for which Slack asks first.
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_nothing_reaches_is_taken_out_by_a_button() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101", "+14155550102"]).await;
+    world.daemon.start().await;
+    world.wait_until_listed(&group.channel, "spring-launch").await;
+    let admin = world.admin.clone();
+    world.command(&group.channel, &admin, "contact add +14155550101 \"Maya Lopez\"").await;
+    group.phones[0].set_unreachable(Some(63003));
+    world.slack.user_says(&group.channel, &admin, "see you at ten").unwrap();
+    let eve = world.slack.add_user("Eve", None);
+    world.slack.join(&group.channel, &eve);
+    let mut run = world.press(&group.channel, &eve, "Take Maya Lopez out").await;
+    let denied = run.answer(PATIENCE).await.expect("an answer").text;
+    assert!(!denied.contains("No longer in the group"), "{denied}");
+    assert_eq!(world.twilio.participants(&group.conversation).len(), 2, "{denied}");
+    let messages = world.slack.messages(&group.channel);
+    let asked = messages.iter().find_map(|message| message.asks("press.0"));
+    let question = "Maya Lopez is taken out of the group, and gets nothing more of it.";
+    assert_eq!(asked.as_deref(), Some(question));
+
+    let mut run = world.press(&group.channel, &admin, "Take Maya Lopez out").await;
+    let answer = run.answer(PATIENCE).await.expect("an answer").text;
+    assert_eq!(answer, "No longer in the group: Maya Lopez.");
+    wait_for_members(&world, &group.conversation, &["whatsapp:+14155550102"]).await;
+}
+
+/// What a phone missed is sent to it once more, and to it alone, by a button; and not a second time.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_phone_missed_is_sent_to_it_once_more_by_a_button() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101", "+14155550102"]).await;
+    world.daemon.start().await;
+    world.wait_until_listed(&group.channel, "spring-launch").await;
+    let admin = world.admin.clone();
+    world.command(&group.channel, &admin, "contact add +14155550101 \"Maya Lopez\"").await;
+    group.phones[0].say(&group.conversation, "back in a minute").await.unwrap();
+    world.wait_for_posts(&group.channel, 1).await;
+    group.phones[0].set_unreachable(Some(30003));
+    world.slack.user_says(&group.channel, &admin, "are you there").unwrap();
+    wait_for_reactions(&world, &group.channel, &["warning"]).await;
+    world.daemon.wait_until_settled().await;
+    let told = beside(&world.slack, &group.channel, "are you there");
+    assert!(told[0].contains("+14155550101` sends it to Maya Lopez once more."), "{told:?}");
+
+    group.phones[0].set_unreachable(None);
+    let mut run = world.press(&group.channel, &admin, "Send it to Maya Lopez again").await;
+    let answer = run.answer(PATIENCE).await.expect("an answer").text;
+    assert!(answer.ends_with("once more."), "{answer}");
+    wait_for_reactions(&world, &group.channel, &["white_check_mark"]).await;
+    let mut run = world.press(&group.channel, &admin, "Send it to Maya Lopez again").await;
+    let answer = run.answer(PATIENCE).await.expect("an answer").text;
+    assert!(answer.contains("was sent once more already"), "{answer}");
+    world.daemon.wait_until_settled().await;
+    assert_eq!(inbox(&group.phones[0]), ["*Ada Admin*: are you there"]);
+    assert_eq!(group.phones[1].inbox_len(), 2);
 }
 
 /// A receipt that was acknowledged is told of, whenever the daemon is killed: the hook that brought

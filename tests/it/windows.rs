@@ -5,6 +5,7 @@ use std::time::Duration;
 use partyline_slack::simulator as slack;
 use partyline_twilio::simulator::{Fault, FaultKind, NewMember, Phone};
 
+use crate::forms::{send_off, view};
 use crate::support::{Group, PATIENCE, SENDER, World, inbox, wait_for_members};
 
 const INVITATION: &str = "spring-launch has news for you. Answer this message to join in.";
@@ -260,8 +261,33 @@ async fn without_an_invitation_it_is_told_how_one_is_set_and_a_group_sets_its_ow
         let answer = world.command(&group.channel, &admin, line).await;
         assert!(answer.contains(expected), "{line}: {answer}");
     }
-    // Whoever is waited for is invited with the next message.
+    // Whoever is waited for is invited at once, and not again with the next message.
+    let invited = "Maya Lopez of spring-launch has news for you. Answer this message to join in.";
+    wait_for_inbox(&world, &group.phones[0], &[invited]).await;
     world.slack.user_says(&group.channel, &admin, "or at eleven").unwrap();
+    world.wait_for_inbox(&group.phones[1], 2).await;
+    world.daemon.wait_until_settled().await;
+    wait_for_inbox(&world, &group.phones[0], &[invited]).await;
+    world.daemon.wait_until_settled().await;
+}
+
+/// Where nothing invites members to write, a button beside what is held opens the form that sets it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_is_chosen_by_a_button_beside_what_is_held() {
+    let (world, group) = scene().await;
+    let admin = world.admin.clone();
+    world.command(&group.channel, &admin, "group template none").await;
+    group.phones[0].close_window();
+    world.slack.user_says(&group.channel, &admin, "see you at ten").unwrap();
+    let mut run = world.press(&group.channel, &admin, "Choose an invitation").await;
+    let form = view(&world, &admin, "\"block_id\":\"template\"").await;
+    let found = world.slack.search(&form.id, "template", "team").await.expect("found");
+    world.slack.choose(&form.id, "template", &[&found[0].0]).expect("chosen");
+    let form = view(&world, &admin, "\"block_id\":\"set.1\"").await;
+    world.slack.type_in(&form.id, "set.1", "{member} of {group}").expect("typed");
+    send_off(&world.slack, &form.id).await;
+    let answer = run.answer(PATIENCE).await.expect("an answer").text;
+    assert!(answer.contains("It says: {member} of {group} has"), "{answer}");
     let invited = "Maya Lopez of spring-launch has news for you. Answer this message to join in.";
     wait_for_inbox(&world, &group.phones[0], &[invited]).await;
     world.daemon.wait_until_settled().await;

@@ -97,8 +97,11 @@ pub enum Action {
         /// The message that began the thread, where it stands in one already.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         thread: Option<MessageId>,
-        /// What it says.
+        /// What it says; it says too how what the buttons do is typed.
         text: Text,
+        /// What can be done by pressing it, where the platform has buttons.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        buttons: Vec<Button>,
     },
     /// An approved template is sent, with its variables filled in: to members on phones only.
     Template {

@@ -32,6 +32,13 @@ pub enum Press {
     Say(String),
     /// A command is given each time, likewise; what the button stands under stays.
     Run(Vec<String>),
+    /// The person is asked whether they are sure, by the platform itself; then likewise.
+    Ask {
+        /// What would happen, in a sentence.
+        question: String,
+        /// The command's words and arguments.
+        words: Vec<String>,
+    },
     /// A form is opened, in which this is filled in already; what the button stands under stays.
     Open {
         /// Which form ([`FormRequest::form`]).

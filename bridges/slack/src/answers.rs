@@ -88,7 +88,22 @@ fn button((number, button): (usize, &Button)) -> Option<Value> {
         if button.danger {
             shown["style"] = "danger".into();
         }
+        if let Press::Ask { question, .. } = &button.press {
+            shown["confirm"] = confirm(&button.label, question);
+        }
         shown
+    })
+}
+
+/// What Slack asks before a button is pressed (docs.slack.dev, "Confirmation dialog object": title 100
+/// characters, text 300, buttons 30).
+fn confirm(label: &str, question: &str) -> Value {
+    let plain = |text: &str, most: usize| -> Value {
+        json!({"type": "plain_text", "text": text.chars().take(most).collect::<String>()})
+    };
+    json!({
+        "title": plain(label, 100), "text": plain(question, 300),
+        "confirm": plain(label, 30), "deny": plain("Cancel", 30), "style": "danger",
     })
 }
 

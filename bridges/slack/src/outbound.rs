@@ -53,9 +53,11 @@ pub(crate) fn post(outgoing: &Outgoing) -> Option<SlackApiChatPostMessageRequest
     )
 }
 
-/// The blocks of a card, for its buttons.
+/// The blocks of what has buttons.
 fn blocks(action: &Action) -> Option<Vec<SlackBlock>> {
-    let Action::Card { text, buttons } = action else { return None };
+    let (Action::Card { text, buttons } | Action::Remark { text, buttons, .. }) = action else {
+        return None;
+    };
     serde_json::from_value(answers::blocks(text, buttons)?).ok()
 }
 
@@ -141,7 +143,7 @@ fn shown_name(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use partyline_core::{AnswerTo, DeliveryId, File, Late, Place, Press};
+    use partyline_core::{AnswerTo, DeliveryId, File, Late, MessageId, Place, Press};
 
     use super::*;
 
@@ -239,6 +241,22 @@ mod tests {
         assert_eq!((&button["type"], &button["action_id"]), (&"button".into(), &"press.0".into()));
         let used: wire::Used = serde_json::from_value(button).expect("an action");
         assert!(answers::pressed(&used) == Some(press));
+    }
+
+    #[test]
+    fn a_button_that_asks_first_has_slack_ask() {
+        let words = ["member", "remove", "CH1", "+14155550101"].map(str::to_owned).to_vec();
+        let press = Press::Ask { question: "Maya & Ben leave.".into(), words };
+        let buttons = vec![Button { label: "Take Maya out".into(), danger: true, press }];
+        let (about, text) = (MessageId::new("1.000002"), "It did not come.".into());
+        let action = Action::Remark { about, thread: None, text, buttons };
+        let json: serde_json::Value =
+            serde_json::from_str(&json(&outgoing("slack:C1", action))).expect("JSON");
+        assert_eq!(json["thread_ts"], "1.000002");
+        let button = &json["blocks"][1]["elements"][0];
+        assert_eq!(button["confirm"]["text"]["text"], "Maya & Ben leave.");
+        assert_eq!(button["confirm"]["confirm"]["text"], "Take Maya out");
+        assert_eq!(button["style"], "danger");
     }
 
     #[test]

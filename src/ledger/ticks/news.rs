@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{Phone, Receipt, Sql, TickNews, Waiting};
 use crate::ledger::receipts::status;
 use crate::ledger::timestamp;
-use crate::policy::CLOSED;
+use crate::policy::{CLOSED, is_failure};
 
 /// What is known of an event; `None` where that is too little to show anything.
 pub(super) fn news(
@@ -134,7 +134,8 @@ impl Standing {
 }
 
 /// For whom an event is still held. Whatever receipts say of those for whom it is or was held is taken
-/// out: that it did not come is known, and no failure.
+/// out: that it did not come is known, and no failure. So is another failure that was told, once what
+/// failed is sent once more.
 fn settle_held(
     connection: &Connection,
     event: i64,
@@ -158,7 +159,10 @@ fn settle_held(
         let phone = known.find(|phone| phone.participant == participant);
         phone.is_some_and(|phone| held.iter().any(|(one, _)| one.address == phone.address))
     };
-    receipts.retain(|one| one.error != Some(CLOSED) || !is_held(&one.participant));
+    receipts.retain(|one| {
+        let known = one.error == Some(CLOSED) || (is_failure(one) && one.told);
+        !(known && is_held(&one.participant))
+    });
     Ok(held.into_iter().filter(|(_, waits)| *waits).map(|(one, _)| one).collect())
 }
 

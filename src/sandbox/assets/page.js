@@ -46,7 +46,7 @@ document.addEventListener("submit", async (event) => {
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-post]");
-  if (!button) return;
+  if (!button || (button.dataset.ask && !confirm(button.dataset.ask))) return;
   const body = JSON.parse(button.dataset.body);
   if ("as" in button.dataset) body.by = writer();
   send(button.dataset.post, body);

@@ -54,6 +54,8 @@ pub(in crate::sandbox) struct Post {
 pub(in crate::sandbox) struct Button {
     /// What stands on it.
     pub(in crate::sandbox) label: String,
+    /// What is asked before it is pressed.
+    pub(in crate::sandbox) ask: Option<String>,
     /// Whether everybody can press it: whoever one writes as does.
     pub(in crate::sandbox) anybody: bool,
     /// What the page sends, as JSON.
@@ -111,6 +113,7 @@ fn whispered(sources: &Sources<'_>, whisper: &Ephemeral) -> Post {
     let app = world.slack.options().identity.name.clone();
     let button = |(action, label)| Button {
         label,
+        ask: None,
         anybody: false,
         body: json!({"by": by, "ts": whisper.ts, "action": action}).to_string(),
     };
@@ -152,8 +155,9 @@ fn said(sources: &Sources<'_>, message: &Message, room: Room) -> Post {
         }
     };
     post.reply = message.thread_ts.is_some_and(|head| head != message.ts);
-    let button = |(action, label)| Button {
+    let button = |(action, label): (String, String)| Button {
         label,
+        ask: message.asks(&action),
         anybody: true,
         body: json!({"ts": message.ts, "action": action}).to_string(),
     };

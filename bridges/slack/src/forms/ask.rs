@@ -192,7 +192,7 @@ fn pressed(
             return opening(interaction.trigger_id?, kept, by, name).map(Came::Ask);
         }
         Press::Give(words) => (format!("pressed:{}:{}", place.id(), message?), words),
-        Press::Run(words) => {
+        Press::Run(words) | Press::Ask { words, .. } => {
             let at = used.action_ts.as_ref()?;
             (format!("pressed:{}:{}:{at}:{}", place.id(), message?, by.id), words)
         }

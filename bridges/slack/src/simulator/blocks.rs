@@ -45,6 +45,12 @@ pub(super) fn buttons(blocks: Option<&Value>) -> Vec<(String, String)> {
         .collect()
 }
 
+/// What Slack asks before the button of this action is pressed.
+pub(super) fn asks(blocks: Option<&Value>, action: &str) -> Option<String> {
+    let button = super::views::button(blocks?, action)?;
+    Some(button["confirm"]["text"]["text"].as_str()?.to_owned())
+}
+
 /// What is wrong with a view of this kind (`modal`, `home`).
 pub(super) fn view(view: &Value, kind: &str) -> Vec<String> {
     let mut faults = Faults::default();
@@ -178,6 +184,14 @@ impl Faults {
         match element["type"].as_str().unwrap_or_default() {
             "button" => {
                 self.text(&element["text"], true, 75, &format!("{at}/text"));
+                let confirm = &element["confirm"];
+                if !confirm.is_null() {
+                    for (part, most) in
+                        [("title", 100), ("text", 300), ("confirm", 30), ("deny", 30)]
+                    {
+                        self.text(&confirm[part], true, most, &format!("{at}/confirm/{part}"));
+                    }
+                }
                 if length(&element["value"]).is_some_and(|length| length > 2000) {
                     self.add("must be less than 2001 characters", &format!("{at}/value"));
                 }

@@ -120,6 +120,12 @@ impl Message {
         super::blocks::buttons(self.blocks.as_ref())
     }
 
+    /// What Slack asks before the button of this action is pressed.
+    #[must_use]
+    pub fn asks(&self, action: &str) -> Option<String> {
+        super::blocks::asks(self.blocks.as_ref(), action)
+    }
+
     /// The id of the user who posted it; none for a post of the app under another name.
     pub(super) fn user<'a>(&'a self, app: &'a Identity) -> Option<&'a str> {
         match &self.author {
