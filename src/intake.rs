@@ -9,6 +9,7 @@ mod wakers;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -200,14 +201,27 @@ impl Door {
     }
 
     async fn keep_unread(&self, incoming: Incoming) -> Result<(), NotStored> {
-        metrics::counter!("partyline_unparsed_total",
-            "network" => incoming.network.as_str(), "via" => incoming.via)
-        .increment(1);
-        tracing::warn!(network = %incoming.network, via = incoming.via, bytes = incoming.raw.len(),
-            "something came that was not understood; its bytes are kept in the ledger (table unparsed)");
+        self.keep_unread_once(incoming, Duration::ZERO).await
+    }
+
+    /// Keeps what was not understood, unless the same was kept within `lately` before.
+    async fn keep_unread_once(
+        &self,
+        incoming: Incoming,
+        lately: Duration,
+    ) -> Result<(), NotStored> {
         let Incoming { network, via, raw, .. } = incoming;
-        let kept = self.ledger.keep_unparsed(network, via, raw).await;
-        kept.map_err(|error| NotStored(error.to_string()))
+        let bytes = raw.len();
+        let kept = self.ledger.keep_unparsed(network, via, raw, lately).await;
+        if !kept.map_err(|error| NotStored(error.to_string()))? {
+            return Ok(());
+        }
+        metrics::counter!("partyline_unparsed_total",
+            "network" => network.as_str(), "via" => via)
+        .increment(1);
+        tracing::warn!(%network, via, bytes,
+            "something came that was not understood; its bytes are kept in the ledger (table unparsed)");
+        Ok(())
     }
 
     /// Something of this place could not be read back, and may be missing.

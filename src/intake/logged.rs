@@ -1,11 +1,16 @@
 //! What a sender's log of messages tells, and no hook told before.
 
+use std::time::Duration;
+
 use partyline_core::{Event, EventKey, Incoming, Network, NotStored};
 
 use super::{CHUNK, Door, not_stored};
 use crate::catchup::words;
 use crate::crash::{Point, point};
 use crate::ledger::Entry;
+
+/// For longer than this, nothing is read again: a log's newest part is, for an hour at most.
+const READ_AGAIN: Duration = Duration::from_secs(2 * 3600);
 
 /// How much of what a log told was new.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,11 +22,16 @@ pub struct Logged {
 }
 
 impl Door {
-    /// Those of these pieces that nobody told before.
+    /// Those of these pieces that nobody told before. In which nothing was understood is kept.
     ///
     /// # Errors
-    /// The ledger could not be read.
+    /// The ledger could not be read or written.
     pub async fn untold(&self, pieces: Vec<Incoming>) -> Result<Vec<Incoming>, NotStored> {
+        let (unread, pieces): (Vec<_>, Vec<_>) =
+            pieces.into_iter().partition(|piece| piece.events.is_empty());
+        for piece in unread {
+            self.keep_unread_once(piece, READ_AGAIN).await?;
+        }
         let keys: Vec<EventKey> =
             pieces.iter().flat_map(|piece| &piece.events).map(|event| event.key.clone()).collect();
         let unknown = self.ledger.unknown(Network::Twilio, keys).await.map_err(not_stored)?;

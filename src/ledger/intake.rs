@@ -1,6 +1,7 @@
 //! Events in: keys, order, cursors.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use partyline_core::{Content, Event, EventKey, Happening, MessageId, Network, Place, RoomChange};
 use rusqlite::params;
@@ -81,7 +82,8 @@ impl Ledger {
             .await
     }
 
-    /// Keeps bytes in which nothing was understood.
+    /// Keeps bytes in which nothing was understood; whether they were not kept by the same way within
+    /// `lately` before.
     ///
     /// # Errors
     /// Nothing was stored.
@@ -90,17 +92,22 @@ impl Ledger {
         network: Network,
         via: &'static str,
         raw: bytes::Bytes,
-    ) -> Result<(), LedgerError> {
+        lately: Duration,
+    ) -> Result<bool, LedgerError> {
         let now = self.now_ms();
+        let since = now.saturating_sub(i64::try_from(lately.as_millis()).unwrap_or(i64::MAX));
         self.threads
             .write(move |writing| {
                 writing
                     .connection
                     .prepare_cached(
-                        "INSERT INTO unparsed (network, via, received, raw) VALUES (?1, ?2, ?3, ?4)",
+                        "INSERT INTO unparsed (network, via, received, raw)
+                         SELECT ?1, ?2, ?3, ?4 WHERE ?3 = ?5 OR NOT EXISTS
+                             (SELECT 1 FROM unparsed WHERE received >= ?5
+                              AND network = ?1 AND via = ?2 AND raw = ?4)",
                     )?
-                    .execute(params![network.as_str(), via, now, &raw[..]])
-                    .map(drop)
+                    .execute(params![network.as_str(), via, now, &raw[..], since])
+                    .map(|rows| rows > 0)
             })
             .await
     }

@@ -229,3 +229,29 @@ async fn what_is_too_old_is_told_and_obeyed_and_not_shown() {
     let list = world.command(&channel, &admin, "optout list").await;
     assert!(list.contains("+14155550103"), "{list}");
 }
+
+/// A message of the log over which a parser panics is kept, once, and the others come; the next start, of a
+/// program that reads it, finds it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_of_the_log_is_not_understood_is_kept() {
+    let (mut world, channel) = down().await;
+    let maya = world.twilio.phone(MAYA);
+    for words in ["one", "two"] {
+        write(&maya, SENDER, words).await;
+    }
+    // Newest first: the second is read first.
+    world.daemon.arm("twilio=1*panic->off");
+    world.daemon.start().await;
+    wait_for_replies(&world, &channel, 1).await;
+    world.daemon.wait_until_settled().await;
+    let panicked = "partyline_reading_panicked_total{network=\"twilio\"}";
+    assert_eq!(world.daemon.metric(panicked).await, Some(1.0));
+    assert_eq!(world.daemon.metric("partyline_unparsed ").await, Some(1.0));
+    assert!(in_threads(&world.slack, &channel)[0].ends_with("one"));
+    world.daemon.stop().await;
+    world.daemon.arm("");
+    world.daemon.start().await;
+    let all = wait_for_replies(&world, &channel, 2).await;
+    assert!(all[1].ends_with("two"), "{all:?}");
+    assert_eq!(world.daemon.metric("partyline_unparsed ").await, Some(1.0));
+}
