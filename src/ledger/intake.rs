@@ -134,7 +134,7 @@ pub(super) fn note_own(
     accept_one(writing, &entry, now, accepted)
 }
 
-/// Stores one event. Part of a write.
+/// Stores one event, and what is owed because of it. Part of a write.
 pub(super) fn accept_one(
     writing: &Writing<'_>,
     entry: &Entry,
@@ -149,16 +149,53 @@ pub(super) fn accept_one(
     if entry.order == Order::CursorOnly {
         return move_cursor(writing, place.id, None, event.happening.message());
     }
-    let ordinal = event.ordinal.map(to_i64);
-    let is_command = matches!(event.happening, Happening::Command(_));
-    let turn = turn(entry.order, &place, ordinal);
+    let turn = turn(entry.order, &place, event.ordinal.map(to_i64));
+    let heard_elsewhere = heard_elsewhere(writing, event)?;
+    let Some(row) = insert_event(writing, entry, place.id, turn, heard_elsewhere, now)? else {
+        accepted.repeats += 1;
+        return Ok(());
+    };
+    accepted.fresh += 1;
+    // Most messages are found by their event's key: it is their id.
+    if let Happening::Message { id, .. } = &event.happening
+        && id.as_str() != event.key.as_str()
+    {
+        map_message(writing, place.id, id, row, None)?;
+    }
+    lively::note_reply(writing, &place, entry)?;
+    logs::note_sender(writing, event, now)?;
+    inbox::knock(writing, entry, row, heard_elsewhere, now, accepted)?;
+    let concern = inbox::concern(writing, entry, row, now, accepted)?;
+    if entry.unlinked && !concern.aside {
+        writing
+            .connection
+            .prepare_cached("UPDATE places SET unlinked = unlinked + 1 WHERE id = ?1")?
+            .execute([place.id])?;
+    }
+    owe_all(writing, entry, row, turn, &concern, now, accepted)?;
+    match turn {
+        Turn::Held { gap: true } => accepted.gap(&event.place),
+        Turn::Held { gap: false } => {}
+        Turn::Now => pass(writing, entry, &place, accepted)?,
+    }
+    Ok(())
+}
+
+/// Writes the row of an event, and says which it is; `None` where the event is there already.
+fn insert_event(
+    writing: &Writing<'_>,
+    entry: &Entry,
+    place: i64,
+    turn: Turn,
+    heard_elsewhere: bool,
+    now: i64,
+) -> Sql<Option<i64>> {
+    let event = &entry.event;
     let state = match turn {
         Turn::Held { .. } => State::Held,
-        Turn::Now if is_command => State::Todo,
+        Turn::Now if is_command(event) => State::Todo,
         Turn::Now => State::Done,
     };
-    let heard_elsewhere = heard_elsewhere(writing, event)?;
-    let raw = if heard_elsewhere { Some(&[][..]) } else { raw_to_keep(entry) };
     let inserted = writing
         .connection
         .prepare_cached(
@@ -170,14 +207,14 @@ pub(super) fn accept_one(
         .execute(params![
             event.place.network().as_str(),
             event.key.as_str(),
-            place.id,
+            place,
             event.at.as_millisecond(),
             now,
             entry.via,
             event.happening.name(),
-            ordinal,
+            event.ordinal.map(to_i64),
             state as i64,
-            raw,
+            if heard_elsewhere { Some(&[][..]) } else { raw_to_keep(entry) },
             // An echo says nothing that the ledger does not know.
             match &event.happening {
                 Happening::Echo { .. } => None,
@@ -185,69 +222,72 @@ pub(super) fn accept_one(
                 _ => Some(to_json(event)?),
             },
         ])?;
-    if inserted == 0 {
-        accepted.repeats += 1;
-        return Ok(());
-    }
-    let row = writing.connection.last_insert_rowid();
-    accepted.fresh += 1;
-    // Most messages are found by their event's key: it is their id.
-    if let Happening::Message { id, .. } = &event.happening
-        && id.as_str() != event.key.as_str()
-    {
-        map_message(writing, place.id, id, row, None)?;
-    }
-    lively::note_reply(writing, &place, entry)?;
-    logs::note_sender(writing, event, now)?;
-    inbox::knock(writing, entry, row, heard_elsewhere, now, accepted)?;
-    let Concern { aside, mentions } = inbox::concern(writing, entry, row, now, accepted)?;
-    if entry.unlinked && !aside {
-        writing
-            .connection
-            .prepare_cached("UPDATE places SET unlinked = unlinked + 1 WHERE id = ?1")?
-            .execute([place.id])?;
-    }
+    Ok((inserted > 0).then(|| writing.connection.last_insert_rowid()))
+}
+
+/// Owes each destination what it is to get because of the event in this row: with a position in its
+/// lane where the event has its turn, without one where it is held.
+fn owe_all(
+    writing: &Writing<'_>,
+    entry: &Entry,
+    row: i64,
+    turn: Turn,
+    concern: &Concern,
+    now: i64,
+    accepted: &mut Accepted,
+) -> Sql<()> {
     let answer = suppressions::heed(writing, entry, (row, now), accepted)?;
     let position = matches!(turn, Turn::Now).then(|| writing.next_position());
-    let key = Key::of(event);
     let told = follow(writing, entry, now, accepted)?;
     windows::follow(writing, entry, accepted)?;
     held::hold(writing, entry, row, now, accepted)?;
-    let wrote = matches!(event.happening, Happening::Wrote { .. });
+    let wrote = matches!(entry.event.happening, Happening::Wrote { .. });
     // What of an untied conversation does not wait for a thread goes nowhere.
-    let nowhere = aside || wrote || entry.unlinked;
-    let said = inbox::mentioning(if nowhere { &[] } else { &entry.owed }, mentions.as_ref());
+    let nowhere = concern.aside || wrote || entry.unlinked;
+    let said =
+        inbox::mentioning(if nowhere { &[] } else { &entry.owed }, concern.mentions.as_ref());
     let once = match &entry.once {
         Some(told) if alerts::is_new(writing, told, now)? => &told.owed[..],
         _ => &[],
     };
+    let key = Key::of(&entry.event);
     for owed in said.iter().chain(once).chain(&told).chain(&answer) {
         insert_owed(writing, row, &key, owed, position, now)?;
         if position.is_some() {
             accepted.wake(owed.lane());
         }
     }
-    match turn {
-        Turn::Held { gap: true } => accepted.gap(&event.place),
-        Turn::Held { gap: false } => {}
-        Turn::Now => {
-            if is_command {
-                accepted.command(&event.place);
-            }
-            move_cursor(writing, place.id, ordinal, event.happening.message())?;
-            // The bridge has just come into a room that it never read: the room begins here.
-            let joined = matches!(event.happening, Happening::Room { change: RoomChange::Joined });
-            if joined && !place.begun {
-                move_cursor(writing, place.id, Some(BEFORE_THE_FIRST), None)?;
-            }
-            if entry.order == Order::Counted
-                && let Some(ordinal) = ordinal
-            {
-                drain(writing, place.id, ordinal.max(place.ordinal.unwrap_or(ordinal)), accepted)?;
-            }
-        }
-    }
     Ok(())
+}
+
+/// Moves the cursor of a place over an event that has its turn, and lets go what waited for it.
+fn pass(
+    writing: &Writing<'_>,
+    entry: &Entry,
+    place: &PlaceRow,
+    accepted: &mut Accepted,
+) -> Sql<()> {
+    let event = &entry.event;
+    if is_command(event) {
+        accepted.command(&event.place);
+    }
+    let ordinal = event.ordinal.map(to_i64);
+    move_cursor(writing, place.id, ordinal, event.happening.message())?;
+    // The bridge has just come into a room that it never read: the room begins here.
+    let joined = matches!(event.happening, Happening::Room { change: RoomChange::Joined });
+    if joined && !place.begun {
+        move_cursor(writing, place.id, Some(BEFORE_THE_FIRST), None)?;
+    }
+    match ordinal {
+        Some(ordinal) if entry.order == Order::Counted => {
+            drain(writing, place.id, ordinal.max(place.ordinal.unwrap_or(ordinal)), accepted)
+        }
+        _ => Ok(()),
+    }
+}
+
+const fn is_command(event: &Event) -> bool {
+    matches!(event.happening, Happening::Command(_))
 }
 
 /// The bytes that are kept of what came. What Twilio tells of our own messages comes with each of
@@ -277,9 +317,14 @@ fn without_words(event: &Event) -> Event {
     bare
 }
 
+/// Whether an event goes at once.
+#[derive(Clone, Copy)]
 enum Turn {
     Now,
-    Held { gap: bool },
+    /// It waits until what is missing before it came or was read; `gap` where nobody reads yet.
+    Held {
+        gap: bool,
+    },
 }
 
 /// Whether it is this event's turn, given how far its place has been read.
