@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 
 use partyline_core::{Cursor, Network, Place};
 
-use super::{CatchUp, Trouble, newest};
+use super::{CatchUp, Trouble};
+use crate::intake::newest;
 
 /// How far before the newest message of a list the floor stays, in microseconds, as Slack counts:
 /// a list may be a little behind itself.
