@@ -41,9 +41,18 @@ pub struct Inbox {
     stop: CancellationToken,
 }
 
+/// Where people are answered, and how it looks there.
+pub struct Manners {
+    /// The room with their threads.
+    pub room: Place,
+    /// Who a conversation is for.
+    pub mention: Mention,
+    /// How times are told.
+    pub lateness: Lateness,
+}
+
 impl Inbox {
-    /// An inbox in this room; `mention` says who a conversation is for, `lateness` how
-    /// times are told. Nothing is done before [`Inbox::start`].
+    /// An inbox over this ledger. Nothing is done before [`Inbox::start`].
     #[must_use]
     pub fn new(
         ledger: Ledger,
@@ -51,9 +60,10 @@ impl Inbox {
         names: Arc<Names>,
         networks: Networks,
         wakers: Wakers,
-        (room, mention, lateness): (Place, Mention, Lateness),
+        manners: Manners,
         stop: CancellationToken,
     ) -> Arc<Self> {
+        let Manners { room, mention, lateness } = manners;
         Arc::new(Self { ledger, links, names, networks, wakers, room, mention, lateness, stop })
     }
 

@@ -48,6 +48,14 @@ impl Lifecycle {
         Ok(())
     }
 
+    /// Runs this in the background until the soft stop, which drops it where it stands.
+    pub fn keep(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            stop.run_until_cancelled(work).await;
+        });
+    }
+
     /// Stops, and waits until the tasks have ended, at most [`DRAIN`]. Whether they all did.
     pub async fn drain(&self) -> bool {
         self.stop.cancel();

@@ -44,6 +44,14 @@ pub struct Pace {
     pub between: Duration,
 }
 
+/// The bridge whose logs are read.
+pub struct Source {
+    /// Tells what was written to a sender.
+    pub log: Arc<dyn MessageLog>,
+    /// Tells when it works again.
+    pub watch: Arc<dyn Watch>,
+}
+
 /// Reads the senders' logs.
 pub struct LogReader {
     door: Door,
@@ -72,12 +80,8 @@ impl LogReader {
     /// A reader of the logs of these senders, and of those that somebody wrote to. Nothing is read
     /// before [`LogReader::keep`].
     #[must_use]
-    pub fn new(
-        (door, ledger): (Door, Ledger),
-        (log, watch): (Arc<dyn MessageLog>, Arc<dyn Watch>),
-        pool: Vec<Address>,
-        pace: Pace,
-    ) -> Self {
+    pub fn new(door: Door, ledger: Ledger, source: Source, pool: Vec<Address>, pace: Pace) -> Self {
+        let Source { log, watch } = source;
         let (refused, caught_up) = (Mutex::default(), watch::Sender::new(false));
         Self { door, ledger, log, watch, pool, pace, refused, caught_up }
     }

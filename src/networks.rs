@@ -55,6 +55,26 @@ pub struct Health {
 }
 
 impl Powers {
+    /// Of a bridge that can do what every bridge must, and nothing more.
+    #[must_use]
+    pub fn of<B: Deliver + ReadBack + Watch + 'static>(bridge: &Arc<B>) -> Self {
+        Self {
+            deliver: bridge.clone(),
+            read_back: bridge.clone(),
+            profiles: None,
+            groups: None,
+            manage: None,
+            verify: None,
+            rooms: None,
+            revise: None,
+            ticks: None,
+            ranks: None,
+            watch: bridge.clone(),
+            called: false,
+            canary: false,
+        }
+    }
+
     /// How the network is doing, as last seen.
     #[must_use]
     pub fn health(&self) -> Health {

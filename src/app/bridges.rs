@@ -12,6 +12,7 @@ use partyline_twilio::Twilio;
 use url::Url;
 
 use crate::config::{self, Config};
+use crate::ledger::{Ledger, LedgerError};
 use crate::lifecycle::Lifecycle;
 use crate::networks::{Networks, Powers};
 use crate::store::Folder;
@@ -27,6 +28,7 @@ pub(super) struct Bridges {
 }
 
 impl Bridges {
+    /// Makes them. Matrix logs in, where it has no session yet.
     pub(super) async fn build(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
         let twilio = Twilio::new(twilio_settings(config)?, Arc::clone(clock))?;
         let slack = match &config.slack {
@@ -47,69 +49,54 @@ impl Bridges {
         })
     }
 
+    /// Tells Slack's bridge of the threads that the ledger knows to be in use.
+    pub(super) async fn recall_threads(&self, ledger: &Ledger) -> Result<(), LedgerError> {
+        if let Some(slack) = &self.slack {
+            let known = ledger.lively_threads().await?.into_iter();
+            slack.recall_threads(
+                known.map(|one| (one.channel.id().to_owned(), one.thread, one.newest)),
+            );
+        }
+        Ok(())
+    }
+
+    /// The bridges by what they can do.
     pub(super) fn networks(&self, config: &Config) -> Networks {
-        let twilio = self.twilio.clone();
+        let twilio = &self.twilio;
+        let called = config.twilio.ingest == config::Ingest::Webhook;
         let mut networks = vec![(
             Network::Twilio,
             Powers {
-                deliver: twilio.clone(),
-                read_back: twilio.clone(),
-                profiles: None,
                 groups: Some(twilio.clone()),
                 manage: Some(twilio.clone()),
                 verify: config.twilio.verify_service_sid.as_ref().map(|_| twilio.clone() as _),
-                rooms: None,
-                revise: None,
-                ticks: None,
-                ranks: None,
-                watch: twilio,
-                called: config.twilio.ingest == config::Ingest::Webhook,
-                canary: config.twilio.ingest == config::Ingest::Webhook,
+                called,
+                canary: called,
+                ..Powers::of(twilio)
             },
         )];
         if let Some(slack) = &self.slack {
-            let called = config
-                .slack
-                .as_ref()
-                .is_some_and(|section| section.transport == config::Transport::Http);
-            networks.push((
-                Network::Slack,
-                Powers {
-                    deliver: slack.clone(),
-                    read_back: slack.clone(),
-                    profiles: Some(slack.clone()),
-                    groups: None,
-                    manage: None,
-                    verify: None,
-                    rooms: Some(slack.clone()),
-                    revise: Some(slack.clone()),
-                    ticks: Some(slack.clone()),
-                    ranks: config.access.slack_admin_group.as_ref().map(|_| slack.clone() as _),
-                    watch: slack.clone(),
-                    called,
-                    canary: false,
-                },
-            ));
+            let powers = Powers {
+                profiles: Some(slack.clone()),
+                rooms: Some(slack.clone()),
+                revise: Some(slack.clone()),
+                ticks: Some(slack.clone()),
+                ranks: config.access.slack_admin_group.as_ref().map(|_| slack.clone() as _),
+                called: slack_calls(config),
+                ..Powers::of(slack)
+            };
+            networks.push((Network::Slack, powers));
         }
         if let Some(matrix) = &self.matrix {
-            networks.push((
-                Network::Matrix,
-                Powers {
-                    deliver: matrix.clone(),
-                    read_back: matrix.clone(),
-                    profiles: Some(matrix.clone()),
-                    groups: None,
-                    manage: None,
-                    verify: None,
-                    rooms: Some(matrix.clone()),
-                    revise: Some(matrix.clone()),
-                    ticks: Some(matrix.clone()),
-                    ranks: config.access.matrix_admin_power.map(|_| matrix.clone() as _),
-                    watch: matrix.clone(),
-                    called: false,
-                    canary: false,
-                },
-            ));
+            let powers = Powers {
+                profiles: Some(matrix.clone()),
+                rooms: Some(matrix.clone()),
+                revise: Some(matrix.clone()),
+                ticks: Some(matrix.clone()),
+                ranks: config.access.matrix_admin_power.map(|_| matrix.clone() as _),
+                ..Powers::of(matrix)
+            };
+            networks.push((Network::Matrix, powers));
         }
         Networks::new(networks)
     }

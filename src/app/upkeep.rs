@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use super::parts::Parts;
 use crate::config::Config;
 use crate::intake::Wakers;
 use crate::ledger::{Ledger, LedgerError};
@@ -42,14 +43,12 @@ async fn put_away(
 
 /// Deletes what is older than the configuration has it kept: bodies, keys, rows of the audit, and
 /// answers that nobody fetched.
-pub(super) fn forget(
-    ledger: Ledger,
-    (links, wakers): (Arc<Links>, Wakers),
-    config: &Config,
-) -> impl Future<Output = ()> + Send + use<> {
+pub(super) fn forget(parts: &Parts, config: &Config) -> impl Future<Output = ()> + Send + use<> {
     let span = |span| SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX);
     let (retention, remember) = (span(config.relay.retention), span(config.relay.remember));
     let audit = span(config.audit.retention);
+    let (ledger, links) = (parts.ledger.clone(), parts.links.clone());
+    let wakers = parts.wakers.clone();
     async move {
         loop {
             let round = async {

@@ -1,0 +1,66 @@
+//! How often the platforms are asked for what they do not tell by themselves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use partyline_core::Network;
+
+use crate::catchup::{Pace, Polls};
+use crate::config::{self, Config};
+use crate::fates::Inquiries;
+use crate::message_log;
+
+/// How long a Slack room in which nothing is said may go without being compared with its history,
+/// where the rate allows for more.
+const QUIET_ROOM: Duration = Duration::from_secs(600);
+
+/// When conversations are asked, where Twilio does not call.
+pub(super) fn polls(config: &Config) -> Option<Arc<Polls>> {
+    let twilio = &config.twilio;
+    (twilio.ingest == config::Ingest::Poll).then(|| {
+        Polls::new(Pace {
+            network: Network::Twilio,
+            every: twilio.poll_interval,
+            between: between_questions(config),
+            part: 10,
+            quiet: Duration::ZERO,
+        })
+    })
+}
+
+/// When it is asked what became of messages, where Twilio does not call.
+pub(super) fn inquiries(config: &Config) -> Option<Arc<Inquiries>> {
+    let twilio = &config.twilio;
+    (twilio.ingest == config::Ingest::Poll)
+        .then(|| Inquiries::new(twilio.poll_interval, between_questions(config)))
+}
+
+/// When the logs of messages are read: as often as conversations, where Twilio does not call.
+pub(super) fn log(config: &Config) -> message_log::Pace {
+    let twilio = &config.twilio;
+    let every = match twilio.ingest {
+        config::Ingest::Poll => twilio.poll_interval,
+        config::Ingest::Webhook => twilio.groups_interval,
+    };
+    // A tenth of the calls that an account may make.
+    let between = Duration::from_secs(1) / (twilio.actions_per_second / 10).max(1);
+    message_log::Pace { every, between }
+}
+
+/// The pause between two questions of a kind: a third of the calls that an account may make is for
+/// what was said, and a third for what became of it.
+fn between_questions(config: &Config) -> Duration {
+    Duration::from_secs(1) / (config.twilio.actions_per_second / 3).max(1)
+}
+
+/// When Slack's rooms are compared with their histories.
+pub(super) fn comparisons(config: &Config) -> Option<Arc<Polls>> {
+    let slack = config.slack.as_ref()?;
+    Some(Polls::new(Pace {
+        network: Network::Slack,
+        every: slack.compare_after,
+        between: Duration::from_secs(60) / slack.compare_per_minute,
+        part: 1,
+        quiet: QUIET_ROOM,
+    }))
+}
