@@ -22,6 +22,7 @@ mod members;
 mod message_log;
 mod moderation;
 mod optout;
+mod papers;
 mod partition;
 mod person;
 mod poison;
