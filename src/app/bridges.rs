@@ -129,7 +129,7 @@ pub fn bases(config: &Config) -> Vec<(Network, Url)> {
     let slack = config.slack.as_ref().map(|slack| (Network::Slack, slack.api_url.clone()));
     let matrix =
         config.matrix.as_ref().map(|matrix| (Network::Matrix, matrix.homeserver_url.clone()));
-    std::iter::once((Network::Twilio, config.twilio.conversations_url.clone()))
+    std::iter::once((Network::Twilio, config.twilio.bases.conversations.clone()))
         .chain(slack)
         .chain(matrix)
         .collect()
@@ -193,13 +193,13 @@ fn twilio_settings(config: &Config) -> anyhow::Result<partyline_twilio::Config> 
         auth_token: section.auth_token.clone(),
         service_sid: section.service_sid.clone(),
         messaging_service_sid: section.messaging_service_sid.clone(),
-        conversations_url: section.conversations_url.clone(),
-        messaging_url: section.messaging_url.clone(),
-        content_url: section.content_url.clone(),
-        media_url: section.media_url.clone(),
+        conversations_url: section.bases.conversations.clone(),
+        messaging_url: section.bases.messaging.clone(),
+        content_url: section.bases.content.clone(),
+        media_url: section.bases.media.clone(),
         verify_service_sid: section.verify_service_sid.clone(),
-        verify_url: section.verify_url.clone(),
-        senders_url: section.senders_url.clone(),
+        verify_url: section.bases.verify.clone(),
+        senders_url: section.bases.senders.clone(),
         public_url: config.http.public_url.clone(),
         ingest: match section.ingest {
             config::Ingest::Webhook => partyline_twilio::Ingest::Webhook,

@@ -23,7 +23,7 @@ pub enum Ingest {
 /// `[twilio]`.
 #[derive(Clone, Debug)]
 pub struct Twilio {
-    /// `AC…`.
+    /// The account, `AC…`.
     pub account_sid: String,
     /// `SK…`, the user of REST calls.
     pub api_key_sid: String,
@@ -51,20 +51,55 @@ pub struct Twilio {
     pub broadcast_per_second: u32,
     /// Calls at a time, at most.
     pub concurrency: usize,
-    /// Base address of the Conversations API.
-    pub conversations_url: Url,
-    /// Base address of the Messaging API.
-    pub messaging_url: Url,
-    /// Base address of the Content API.
-    pub content_url: Url,
-    /// Base address of the Media API.
-    pub media_url: Url,
     /// The Verify service that sends codes, `VA…`; without it, none are sent.
     pub verify_service_sid: Option<String>,
-    /// Where the Verify API is.
-    pub verify_url: Url,
-    /// Where the Senders API is.
-    pub senders_url: Url,
+    /// Where Twilio's APIs are.
+    pub bases: Bases,
+}
+
+/// The base address of each of Twilio's APIs (`conversations_url` and so on). They are other ones in
+/// Twilio's regions and in tests.
+#[derive(Clone, Debug)]
+pub struct Bases {
+    /// Conversations.
+    pub conversations: Url,
+    /// Messaging.
+    pub messaging: Url,
+    /// Content: templates.
+    pub content: Url,
+    /// Media of conversations.
+    pub media: Url,
+    /// Verify.
+    pub verify: Url,
+    /// Senders of WhatsApp.
+    pub senders: Url,
+}
+
+impl Bases {
+    fn read(section: &mut Section<'_>) -> Result<Self, Noted> {
+        let mut base = |key, default| {
+            section.or(
+                key,
+                default,
+                "Leave the key out, outside regions and tests",
+                forms::base_url,
+            )
+        };
+        let conversations = base("conversations_url", "https://conversations.twilio.com");
+        let messaging = base("messaging_url", "https://api.twilio.com");
+        let content = base("content_url", "https://content.twilio.com");
+        let media = base("media_url", "https://mcs.us1.twilio.com");
+        let verify = base("verify_url", "https://verify.twilio.com");
+        let senders = base("senders_url", "https://messaging.twilio.com");
+        Ok(Self {
+            conversations: conversations?,
+            messaging: messaging?,
+            content: content?,
+            media: media?,
+            verify: verify?,
+            senders: senders?,
+        })
+    }
 }
 
 impl Twilio {
@@ -138,20 +173,7 @@ impl Twilio {
         let actions_per_second = section.number("actions_per_second", 30, 1..=100_000);
         let broadcast_per_second = section.number("broadcast_per_second", 10, 1..=1000);
         let concurrency = section.number("concurrency", 10, 1..=1000);
-        let mut base = |key, default| {
-            section.or(
-                key,
-                default,
-                "Leave the key out, outside regions and tests",
-                forms::base_url,
-            )
-        };
-        let conversations_url = base("conversations_url", "https://conversations.twilio.com");
-        let messaging_url = base("messaging_url", "https://api.twilio.com");
-        let content_url = base("content_url", "https://content.twilio.com");
-        let media_url = base("media_url", "https://mcs.us1.twilio.com");
-        let verify_url = base("verify_url", "https://verify.twilio.com");
-        let senders_url = base("senders_url", "https://messaging.twilio.com");
+        let bases = Bases::read(section);
         Ok(Self {
             account_sid: account_sid?,
             api_key_sid: api_key_sid?,
@@ -167,13 +189,8 @@ impl Twilio {
             actions_per_second: actions_per_second?,
             broadcast_per_second: broadcast_per_second?,
             concurrency: concurrency?,
-            conversations_url: conversations_url?,
-            messaging_url: messaging_url?,
-            content_url: content_url?,
-            media_url: media_url?,
             verify_service_sid: verify_service_sid?,
-            verify_url: verify_url?,
-            senders_url: senders_url?,
+            bases: bases?,
         })
     }
 }
