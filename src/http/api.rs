@@ -21,6 +21,7 @@ mod groups;
 mod guard;
 mod import;
 mod links;
+mod members;
 mod optouts;
 mod page;
 mod person;
@@ -111,9 +112,9 @@ fn described() -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .routes(routes!(commands::look))
         .routes(routes!(groups::list, groups::create))
         .routes(routes!(groups::show, groups::change, groups::delete))
-        .routes(routes!(groups::members, groups::add))
-        .routes(routes!(groups::verify))
-        .routes(routes!(groups::remove))
+        .routes(routes!(members::members, members::add))
+        .routes(routes!(members::verify))
+        .routes(routes!(members::remove))
         .routes(routes!(groups::notify))
         .routes(routes!(contacts::list, contacts::put))
         .routes(routes!(contacts::show, contacts::remove))
