@@ -2,6 +2,7 @@
 //!
 //! Pure. Names of groups and people are texts here; `commands` looks them up.
 
+mod argument;
 mod kind;
 mod words;
 
@@ -9,146 +10,13 @@ use std::collections::BTreeMap;
 
 use rlibphonenumber::Region;
 
+pub use argument::{Argument, Arguments, Count, Stands};
 pub use kind::Kind;
 pub(super) use words::is_quote;
 pub use words::{Word, parse_words};
 
 use super::Command;
 use crate::policy::parse_address;
-
-/// One argument of a command.
-#[derive(Clone, Copy, Debug)]
-pub struct Argument {
-    /// Its name: of a flag behind the dashes, of a word in the documentation.
-    pub name: &'static str,
-    /// What it is.
-    pub kind: Kind,
-    /// Where it stands.
-    pub stands: Stands,
-    /// How often.
-    pub count: Count,
-}
-
-/// Where an argument stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stands {
-    /// Among the words, in order.
-    Word,
-    /// Behind `--name`.
-    Flag,
-    /// It is `--name` itself, without a value.
-    Switch,
-    /// It is all that stands behind `--`, as it was typed.
-    Rest,
-}
-
-/// How often an argument stands there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Count {
-    /// Once.
-    One,
-    /// Once or not at all.
-    Maybe,
-    /// Any number of times.
-    Any,
-    /// Once at least.
-    Some,
-}
-
-impl Argument {
-    /// A word that must be there.
-    #[must_use]
-    pub const fn word(name: &'static str, kind: Kind) -> Self {
-        Self { name, kind, stands: Stands::Word, count: Count::One }
-    }
-
-    /// A flag that may be there.
-    #[must_use]
-    pub const fn flag(name: &'static str, kind: Kind) -> Self {
-        Self { name, kind, stands: Stands::Flag, count: Count::Maybe }
-    }
-
-    /// A flag without a value.
-    #[must_use]
-    pub const fn switch(name: &'static str) -> Self {
-        Self { name, kind: Kind::Text, stands: Stands::Switch, count: Count::Maybe }
-    }
-
-    /// All that stands behind `--`.
-    #[must_use]
-    pub const fn rest(name: &'static str, kind: Kind) -> Self {
-        Self { name, kind, stands: Stands::Rest, count: Count::One }
-    }
-
-    /// The same, but it may be missing.
-    #[must_use]
-    pub const fn maybe(self) -> Self {
-        Self { count: Count::Maybe, ..self }
-    }
-
-    /// The same, any number of times.
-    #[must_use]
-    pub const fn any(self) -> Self {
-        Self { count: Count::Any, ..self }
-    }
-
-    /// The same, once at least.
-    #[must_use]
-    pub const fn some(self) -> Self {
-        Self { count: Count::Some, ..self }
-    }
-
-    /// As the documentation writes it: `[--member WHO]…`.
-    #[must_use]
-    pub fn usage(&self) -> String {
-        let shown = match self.stands {
-            Stands::Switch => format!("[--{}]", self.name),
-            Stands::Rest => format!("-- {}", self.kind.label(self.name)),
-            Stands::Flag => format!("[--{} {}]", self.name, self.kind.label(self.name)),
-            Stands::Word if matches!(self.count, Count::Maybe | Count::Any) => {
-                format!("[{}]", self.kind.label(self.name))
-            }
-            Stands::Word => self.kind.label(self.name),
-        };
-        let more = matches!(self.count, Count::Any | Count::Some);
-        if more { format!("{shown}…") } else { shown }
-    }
-}
-
-/// What stood behind a command's words, by the names of its arguments.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Arguments(BTreeMap<&'static str, Vec<String>>);
-
-impl Arguments {
-    /// The value of an argument, the last one if it was given several times.
-    #[must_use]
-    pub fn one(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.last().map(String::as_str)
-    }
-
-    /// All values of an argument, in order.
-    #[must_use]
-    pub fn all(&self, name: &str) -> &[String] {
-        self.0.get(name).map(Vec::as_slice).unwrap_or_default()
-    }
-
-    /// Whether it was given.
-    #[must_use]
-    pub fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
-    }
-
-    /// The same with one more value.
-    #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.push(name, value.into());
-        self
-    }
-
-    fn push(&mut self, name: &'static str, value: String) {
-        self.0.entry(name).or_default().push(value);
-    }
-}
 
 /// Checks arguments that a program gave by name against the command's row.
 pub(super) fn named(
@@ -338,45 +206,13 @@ pub(super) fn bind(
 ) -> Result<Arguments, GrammarError> {
     let mut bound = split.flags.clone();
     let mut words = split.words.as_slice();
-    let is_whole = |text: &str| parse_address(text, region).is_ok();
     let mut arguments =
         command.arguments.iter().filter(|one| one.stands == Stands::Word).peekable();
     while let Some(argument) = arguments.next() {
         if argument.kind == Kind::Group && argument.count == Count::Maybe && !group_given {
             continue;
         }
-        let last = arguments.peek().is_none();
-        let taken: Vec<String> = match (argument.count, argument.kind) {
-            _ if words.is_empty() => Vec::new(),
-            (Count::Any | Count::Some, Kind::Who) => {
-                words::items(std::mem::take(&mut words), is_whole)
-            }
-            (Count::Any | Count::Some, _) => {
-                std::mem::take(&mut words).iter().map(|word| word.text.clone()).collect()
-            }
-            (_, Kind::Text) if last => {
-                let all = std::mem::take(&mut words);
-                vec![all.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")]
-            }
-            (_, Kind::Targets) => {
-                let goes_on = |word: &&Word| word.text.ends_with(',');
-                let count = (words.iter().take_while(goes_on).count() + 1).min(words.len());
-                let (list, rest) = words.split_at(count);
-                words = rest;
-                vec![list.iter().map(|word| word.text.as_str()).collect()]
-            }
-            (_, Kind::Number | Kind::Who) => {
-                let (number, count) =
-                    words::number_at(words, is_whole).unwrap_or((words[0].text.clone(), 1));
-                words = &words[count..];
-                vec![number]
-            }
-            _ => {
-                let (first, rest) = (&words[0], &words[1..]);
-                words = rest;
-                vec![first.text.clone()]
-            }
-        };
+        let taken = take(argument, arguments.peek().is_none(), &mut words, region);
         if taken.is_empty() && matches!(argument.count, Count::One | Count::Some) {
             return Err(GrammarError::Missing(argument.kind.label(argument.name)));
         }
@@ -390,6 +226,41 @@ pub(super) fn bind(
     match command.arguments.iter().find(|one| one.stands == Stands::Rest) {
         Some(rest) if !bound.has(rest.name) => Err(GrammarError::Missing(rest.usage())),
         _ => Ok(bound),
+    }
+}
+
+/// Takes what belongs to an argument off the words: the last text is all that is left of the line.
+fn take(
+    argument: &Argument,
+    last: bool,
+    words: &mut &[Word],
+    region: Option<Region>,
+) -> Vec<String> {
+    let is_whole = |text: &str| parse_address(text, region).is_ok();
+    let texts = |words: &[Word]| words.iter().map(|word| word.text.clone()).collect::<Vec<_>>();
+    match (argument.count, argument.kind) {
+        _ if words.is_empty() => Vec::new(),
+        (Count::Any | Count::Some, Kind::Who) => words::items(std::mem::take(words), is_whole),
+        (Count::Any | Count::Some, _) => texts(std::mem::take(words)),
+        (_, Kind::Text) if last => vec![texts(std::mem::take(words)).join(" ")],
+        (_, Kind::Targets) => {
+            let goes_on = |word: &&Word| word.text.ends_with(',');
+            let count = (words.iter().take_while(goes_on).count() + 1).min(words.len());
+            let (list, rest) = words.split_at(count);
+            *words = rest;
+            vec![texts(list).concat()]
+        }
+        (_, Kind::Number | Kind::Who) => {
+            let (number, count) =
+                words::number_at(words, is_whole).unwrap_or((words[0].text.clone(), 1));
+            *words = &words[count..];
+            vec![number]
+        }
+        _ => {
+            let (first, rest) = (&words[0], &words[1..]);
+            *words = rest;
+            vec![first.text.clone()]
+        }
     }
 }
 
