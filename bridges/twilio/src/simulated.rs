@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use partyline_core::{
     Action, Address, Content, Deliver, DeliveryId, Event, Groups, Happening, Manage, Network,
-    Outgoing, Place, Proof, ReadBack, Reason, ReceiptStatus, SystemClock, Verdict, Watch,
+    Outgoing, Place, Proof, ReadBack, Reason, ReceiptStatus, Sent, SystemClock, Verdict, Watch,
 };
 use secrecy::SecretString;
 use tokio::sync::mpsc;
@@ -105,6 +105,22 @@ impl Group {
         }
     }
 
+    /// Sends over a fault that strikes, and then does what a lane does about it.
+    async fn send_over(&self, fault: Fault, post: &Outgoing) -> Sent {
+        let told = format!("{fault:?}");
+        self.simulator.fault(fault);
+        let failure = self.twilio.send(post).await.expect_err("the fault strikes");
+        assert_ne!(failure.verdict, Verdict::Never, "{told}: {failure}");
+        let found = match failure.verdict {
+            Verdict::Unknown => self.twilio.find(post).await.expect("looked up"),
+            _ => None,
+        };
+        match found {
+            Some(sent) => sent,
+            None => self.twilio.send(post).await.expect("sent"),
+        }
+    }
+
     async fn inbox(&self, phone: &Phone, count: usize) -> Vec<String> {
         let arrived = |_: &Simulator| phone.inbox_len() >= count;
         self.simulator.wait_until(Duration::from_secs(10), arrived).await.expect("it arrives");
@@ -118,6 +134,19 @@ fn now() -> jiff::Timestamp {
 
 fn address(text: &str) -> Address {
     text.parse().expect("an address")
+}
+
+/// A word to Maya's phone alone.
+fn psst() -> DirectSend {
+    DirectSend {
+        from: address(SENDER),
+        to: address(MAYA),
+        body: Some("psst".into()),
+        content_sid: None,
+        content_variables: None,
+        media_urls: Vec::new(),
+        status_callback: None,
+    }
 }
 
 fn bridge(options: &Options, base: &str, public: &str, timeouts: Timeouts) -> Twilio {
@@ -265,18 +294,9 @@ async fn every_named_fault_ends_with_the_message_sent_once() {
         FaultKind::NotJson,
     ];
     for (number, kind) in faults.into_iter().enumerate() {
-        group.simulator.fault(Fault::next(kind, 1).method("POST").on("/Messages"));
+        let fault = Fault::next(kind, 1).method("POST").on("/Messages");
         let delivery = group.delivery(&format!("L1-{number}"), &format!("{number}"));
-        let failure = group.twilio.send(&delivery).await.expect_err("the fault strikes");
-        assert_ne!(failure.verdict, Verdict::Never, "{kind:?}: {failure}");
-        // What a lane does about it.
-        let found = match failure.verdict {
-            Verdict::Unknown => group.twilio.find(&delivery).await.expect("looked up"),
-            _ => None,
-        };
-        if found.is_none() {
-            group.twilio.send(&delivery).await.expect("sent");
-        }
+        group.send_over(fault, &delivery).await;
     }
     group.simulator.idle().await;
     let said: Vec<String> =
@@ -378,16 +398,7 @@ async fn messages_receipts_files_and_templates() {
 
     let templates = client.templates().expect("a list").all(100).await.expect("read");
     assert!(templates.iter().any(|template| template.approval_requests.is_some()));
-    let send = DirectSend {
-        from: address(SENDER),
-        to: address(MAYA),
-        body: Some("psst".into()),
-        content_sid: None,
-        content_variables: None,
-        media_urls: Vec::new(),
-        status_callback: None,
-    };
-    let direct = client.send_direct(&send).await.expect("sent");
+    let direct = client.send_direct(&psst()).await.expect("sent");
     assert_eq!(client.direct(&direct.sid).await.expect("read").sid, direct.sid);
 }
 

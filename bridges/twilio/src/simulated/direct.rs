@@ -102,20 +102,10 @@ async fn every_named_fault_ends_with_one_message_on_the_phone() {
     let count = faults.len();
     let mut known = Vec::new();
     for kind in faults {
-        group.simulator.fault(Fault::next(kind, 1).method("POST").on("/Messages.json"));
+        let fault = Fault::next(kind, 1).method("POST").on("/Messages.json");
         // The words are always the same, as people's are.
         let post = Outgoing { known: known.clone(), ..group.to_maya("ok") };
-        let failure = group.twilio.send(&post).await.expect_err("the fault strikes");
-        assert_ne!(failure.verdict, Verdict::Never, "{kind:?}: {failure}");
-        let found = match failure.verdict {
-            Verdict::Unknown => group.twilio.find(&post).await.expect("looked up"),
-            _ => None,
-        };
-        let sent = match found {
-            Some(sent) => sent,
-            None => group.twilio.send(&post).await.expect("sent"),
-        };
-        known.extend(sent.id);
+        known.extend(group.send_over(fault, &post).await.id);
     }
     assert_eq!(group.inbox(&group.maya, count).await, vec!["*Ada*: ok"; count]);
 }

@@ -61,16 +61,7 @@ async fn it_is_read_over_pages_oldest_first_and_since_a_second() {
     }
     // What goes out, and what was written to another sender, is none of it.
     stranger.write_to("whatsapp:+14155550005", "elsewhere").await.expect("written");
-    let send = DirectSend {
-        from: address(SENDER),
-        to: address(MAYA),
-        body: Some("psst".into()),
-        content_sid: None,
-        content_variables: None,
-        media_urls: Vec::new(),
-        status_callback: None,
-    };
-    twilio.client().send_direct(&send).await.expect("sent");
+    twilio.client().send_direct(&psst()).await.expect("sent");
     let since = |at: &str| at.parse().expect("a time");
     let all = twilio.written(&address(SENDER), since("2026-11-20T07:00:00Z")).await.expect("read");
     assert_eq!(words(&all.pieces), (0..1203).map(|n| n.to_string()).collect::<Vec<_>>());
