@@ -14,6 +14,7 @@
 //! is missing came or was read back. The cursor of a place moves with the release, never with
 //! what is held, so that a crash in between reads the gap back again.
 
+mod accepted;
 mod alerts;
 mod answers;
 mod audit;
@@ -63,6 +64,7 @@ mod runs;
 mod said;
 mod schedules;
 mod schema;
+mod settling;
 mod soundness;
 mod status;
 mod strays;
@@ -82,6 +84,7 @@ use jiff::Timestamp;
 use partyline_core::{Clock, DeliveryId};
 use rusqlite::Connection;
 
+pub use accepted::Accepted;
 pub use alerts::{Episode, KeptEpisode, Told};
 pub use answers::{Answered, Asked};
 pub use audit::{AuditEntry, Audited, Ended, Undertaking};
@@ -96,6 +99,7 @@ pub use deliveries::Delivery;
 pub use entry::{Entry, Order};
 pub use erase::{Erased, Told as ToldOf, Traces};
 pub use error::LedgerError;
+use error::Sql;
 pub use examine::{Finding, examine, mend};
 pub use groups::{Group, GroupChange, GroupFilter, GroupSort, fold};
 use heads::Heads;
@@ -103,7 +107,6 @@ pub use held::{Again, Expired, HeldMessage, HeldPart, HeldPhone, SPEAKERS};
 pub use holds::Hold;
 pub use inbox::{Correspondence, InboxChange, InboxStep, Stranger, Untied};
 pub use inquiries::Inquiry;
-pub use intake::Accepted;
 pub use lane::Lane;
 pub use links::{LinkChange, StoredLink, StoredParticipant};
 pub use lively::{LIVELY, LivelyThread};

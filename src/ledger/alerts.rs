@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::cursors::place_id;
-use super::intake::{State, insert_owed};
+use super::intake::State;
 use super::mark::key_of;
+use super::owed::insert_owed;
 use super::threads::Writing;
 use super::{Accepted, Lane, Ledger, LedgerError, Owed, timestamp};
 
@@ -34,7 +35,7 @@ pub struct Episode {
 pub struct KeptEpisode {
     /// The alert's name.
     pub alert: String,
-    /// Its episode.
+    /// When it began, and when it was over, if it was.
     pub episode: Episode,
 }
 
@@ -43,7 +44,7 @@ pub struct KeptEpisode {
 pub struct Told {
     /// What makes it the same when it is written down again.
     pub key: String,
-    /// What is told.
+    /// What the rooms are told, whole.
     pub text: String,
     /// What each room is owed; with no room it is only remembered.
     pub owed: Vec<Owed>,

@@ -13,7 +13,7 @@ use super::{Ended, Ledger, LedgerError};
 /// How a command of the operator's ended.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Answered {
-    /// How.
+    /// How the command ended.
     pub ended: Ended,
     /// The answer, in a sentence.
     pub said: String,

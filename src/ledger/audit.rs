@@ -67,7 +67,7 @@ pub struct AuditEntry {
     pub subject: String,
     /// How it ended.
     pub ended: Ended,
-    /// What was answered.
+    /// What whoever asked was answered, as one text.
     pub said: String,
 }
 
@@ -76,25 +76,25 @@ pub struct AuditEntry {
 pub struct Audited {
     /// Its number; rises.
     pub number: i64,
-    /// When.
+    /// When it ended.
     pub at: Timestamp,
     /// Who: a person's id.
     pub by: String,
     /// The person's name, as far as it was known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// From where.
+    /// The room that it was given in, or which way of the operator's it came by (`operator:…`).
     pub from: String,
     /// What: the command's words.
     pub what: String,
-    /// To which group.
+    /// The conversation of the group that it was about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// The arguments.
+    /// The arguments, without texts, values and codes.
     pub subject: String,
     /// How it ended.
     pub ended: Ended,
-    /// What was answered.
+    /// What whoever asked was answered, as one text.
     pub said: String,
 }
 

@@ -8,11 +8,9 @@ use jiff::Timestamp;
 use partyline_core::{Address, Place};
 use rusqlite::{OptionalExtension, params};
 
-use super::suppressions::{id_of, id_under};
+use super::suppressions::{id_of, id_under, removal};
 use super::threads::Writing;
-use super::{Ledger, LedgerError, Removal, timestamp};
-
-type Sql<T> = Result<T, rusqlite::Error>;
+use super::{Ledger, LedgerError, Removal, Sql, timestamp};
 
 /// Somebody who is blocked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,19 +131,8 @@ impl Ledger {
                         "SELECT conversation, address, sender FROM barred WHERE id = ?1
                          ORDER BY conversation",
                     )?
-                    .query_map([id], |row| {
-                        Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<String>>(2)?))
-                    })?
-                    .filter_map(|row: Sql<(String, String, Option<String>)>| {
-                        row.map(|(conversation, address, sender)| {
-                            Some(Removal {
-                                conversation: conversation.parse().ok()?,
-                                address: address.parse().ok()?,
-                                sender: sender.and_then(|sender| sender.parse().ok()),
-                            })
-                        })
-                        .transpose()
-                    })
+                    .query_map([id], removal)?
+                    .filter_map(Result::transpose)
                     .collect()
             })
             .await

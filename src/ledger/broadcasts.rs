@@ -14,13 +14,11 @@ use jiff::Timestamp;
 use partyline_core::{Action, AnswerTo, MessageId, Place};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::intake::{insert_owed, owe};
 use super::mark::key_of;
+use super::owed::{insert_owed, owe};
 use super::threads::Writing;
-use super::{Accepted, Ledger, LedgerError, Owed, from_json, timestamp, to_json};
+use super::{Accepted, Ledger, LedgerError, Owed, Sql, from_json, timestamp, to_json};
 pub use account::Account;
-
-type Sql<T> = Result<T, rusqlite::Error>;
 
 /// A broadcast that begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +64,7 @@ pub struct Broadcast {
     pub answer: AnswerTo,
     /// Who gave it, where that is known.
     pub by: Option<String>,
-    /// The template's name.
+    /// The template's name, for people.
     pub name: String,
     /// How many were to get it, those who want no messages among them.
     pub total: u64,

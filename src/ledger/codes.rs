@@ -13,7 +13,7 @@ const OVER: i64 = 24 * 60 * 60 * 1000;
 pub struct AwaitedCode {
     /// The sender that the member is to be behind, where one was named.
     pub sender: Option<Address>,
-    /// What was sent.
+    /// The code that was sent, as the Verify service knows it.
     pub sent: SentCode,
 }
 

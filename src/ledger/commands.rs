@@ -3,8 +3,8 @@
 use partyline_core::{Event, Happening, Place};
 use rusqlite::{OptionalExtension, params};
 
-use super::intake::insert_owed;
 use super::mark::Key;
+use super::owed::insert_owed;
 use super::{Accepted, Answered, AuditEntry, Change, Ledger, LedgerError, Owed, from_json};
 use super::{
     answers, audit, blocks, broadcasts, erase, groups, inbox, journal, links, mutes, parked, roles,

@@ -5,10 +5,8 @@ use partyline_core::{Cursor, MessageId, Place};
 use rusqlite::{OptionalExtension, params};
 
 use super::threads::Writing;
-use super::{Ledger, LedgerError, timestamp};
+use super::{Ledger, LedgerError, Sql, timestamp};
 use crate::crash::{Point, point};
-
-type Sql<T> = Result<T, rusqlite::Error>;
 
 impl Ledger {
     /// The places in the first column of what this finds; what is no place is passed by.

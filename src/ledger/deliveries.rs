@@ -1,21 +1,13 @@
-//! Deliveries out: what waits in a lane, and how it ends.
+//! Deliveries out: what waits in a lane.
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use partyline_core::{Action, DeliveryId, Failure, MessageId, Outgoing, Place, Reason, Sent};
+use partyline_core::{DeliveryId, MessageId, Outgoing, Place, Reason};
 use rusqlite::{OptionalExtension, params};
 
-use super::cursors::place_id;
 use super::heads::{Found, Row};
-use super::inbox;
-use super::inquiries;
-use super::intake::{insert_owed, map_message, note_own};
-use super::mark::key_of;
-use super::receipts::{self, Origin};
-use super::suppressions;
-use super::{Accepted, Lane, Ledger, LedgerError, Owed, from_json, timestamp};
-use crate::crash::{Point, point};
+use super::{Lane, Ledger, LedgerError, Owed, from_json, timestamp};
 
 /// A delivery that waits in its lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,9 +65,7 @@ impl Delivery {
             action: self.owed.action.clone(),
         }
     }
-}
 
-impl Delivery {
     /// Nothing of it can be at the destination before this time.
     fn earliest(&self) -> Timestamp {
         if !self.former {
@@ -245,120 +235,6 @@ impl Ledger {
         self.heads.gone(&delivery.owed.lane(), delivery.number);
     }
 
-    /// It was sent: [`Ledger::settle_together`] of one.
-    ///
-    /// # Errors
-    /// Nothing was noted: the delivery still waits.
-    pub async fn settle(&self, delivery: &Delivery, sent: Sent) -> Result<Accepted, LedgerError> {
-        self.settle_together(std::slice::from_ref(delivery), sent).await
-    }
-
-    /// These were sent to their place, as one message. In a conversation, our message's number in
-    /// its order is noted too, which can let go what waited for it, or show that something before
-    /// it is missing.
-    ///
-    /// # Errors
-    /// Nothing was noted: all of them still wait.
-    pub async fn settle_together(
-        &self,
-        deliveries: &[Delivery],
-        sent: Sent,
-    ) -> Result<Accepted, LedgerError> {
-        let Some(place) = deliveries.first().map(|delivery| delivery.owed.to.clone()) else {
-            return Ok(Accepted::default());
-        };
-        let (now, first) = (self.now_ms(), self.inquires);
-        let numbers: Vec<i64> = deliveries.iter().map(|delivery| delivery.number).collect();
-        // A card of before there were buttons is a notice.
-        let is_card =
-            |one: &Delivery| matches!(one.owed.action, Action::Card { .. } | Action::Notice { .. });
-        let card = deliveries.iter().any(is_card);
-        let accepted = self
-            .threads
-            .write(move |writing| {
-                let mut accepted = Accepted::default();
-                let mut origin = None;
-                for number in &numbers {
-                    let of: i64 = writing
-                        .connection
-                        .prepare_cached(
-                            // What was held for a phone may be refused once more.
-                            "UPDATE deliveries
-                             SET state = 1, reason = NULL, sentence = NULL,
-                                 owed = CASE WHEN ?2 AND EXISTS (SELECT 1 FROM held
-                                     WHERE held.event = deliveries.event) THEN owed END
-                             WHERE id = ?1 RETURNING event",
-                        )?
-                        .query_row(params![number, place.is_phone()], |row| row.get(0))?;
-                    let Some(id) = &sent.id else { continue };
-                    let row = place_id(writing, &place)?;
-                    map_message(writing, row, id, of, Some(*number))?;
-                    origin = Some(Origin { event: of, delivery: Some(*number) });
-                }
-                if let (Some(id), Some(of), false) = (&sent.id, origin, place.is_room()) {
-                    receipts::claim(writing, &place, id, &of, now, &mut accepted)?;
-                    if let Some(first) = first {
-                        inquiries::expect(writing, (&place, id), (now, first), &mut accepted)?;
-                    }
-                }
-                if let Some(id) = sent.id.as_ref().filter(|_| place.is_conversation()) {
-                    note_own(writing, &place, id, sent.ordinal, now, &mut accepted)?;
-                }
-                if card && place.is_room() {
-                    numbers
-                        .iter()
-                        .try_for_each(|number| inbox::sent(writing, *number, &mut accepted))?;
-                }
-                point(Point::LaneSettling);
-                Ok(accepted)
-            })
-            .await?;
-        for delivery in deliveries {
-            self.heads.gone(&delivery.owed.lane(), delivery.number);
-        }
-        Ok(accepted)
-    }
-
-    /// It will not be sent, or nobody knows: it leaves its lane, with the reason, until somebody
-    /// retries or drops it. Whoever must be told is owed `notice` in the same commit.
-    ///
-    /// # Errors
-    /// Nothing was noted: the delivery still waits.
-    pub async fn park(
-        &self,
-        delivery: &Delivery,
-        failure: &Failure,
-        notice: Option<Owed>,
-    ) -> Result<Accepted, LedgerError> {
-        let now = self.now_ms();
-        let number = delivery.number;
-        let reason = failure.reason.as_str();
-        let (to, failure) = (delivery.owed.to.clone(), failure.clone());
-        let accepted = self
-            .threads
-            .write(move |writing| {
-                let event: i64 = writing
-                    .connection
-                    .prepare_cached(
-                        "UPDATE deliveries SET state = 2, reason = ?2, sentence = ?3
-                         WHERE id = ?1 RETURNING event",
-                    )?
-                    .query_row(params![number, reason, failure.sentence], |row| row.get(0))?;
-                let mut accepted = Accepted::default();
-                suppressions::refused(writing, &to, &failure, now, &mut accepted)?;
-                if let Some(notice) = &notice {
-                    let position = Some(writing.next_position());
-                    insert_owed(writing, event, &key_of(writing, event)?, notice, position, now)?;
-                    accepted.wake(notice.lane());
-                }
-                point(Point::LaneParking);
-                Ok(accepted)
-            })
-            .await?;
-        self.heads.gone(&delivery.owed.lane(), number);
-        Ok(accepted)
-    }
-
     /// The messages to a phone alone that are known to be deliveries', newest first, at most `limit`.
     ///
     /// # Errors
@@ -382,7 +258,7 @@ impl Ledger {
             .await
     }
 
-    /// How old the oldest waiting delivery of a lane is, and how many wait.
+    /// How many deliveries of a lane wait, and since when the oldest does.
     ///
     /// # Errors
     /// The ledger could not be read.

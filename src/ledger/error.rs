@@ -2,6 +2,9 @@
 
 use crate::store::NotHad;
 
+/// What statements come to, inside the ledger.
+pub(super) type Sql<T> = Result<T, rusqlite::Error>;
+
 /// Why the ledger could not do something.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LedgerError {

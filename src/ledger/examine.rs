@@ -13,12 +13,10 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::schema::{SCHEMA, migrate, version};
-use super::{LedgerError, noted};
+use super::{LedgerError, Sql, noted};
 
 use checks::CHECKS;
 use texts::TEXTS;
-
-type Sql<T> = Result<T, rusqlite::Error>;
 
 /// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,9 +12,7 @@ use super::groups::{self, Before, Group};
 use super::naming;
 use super::parked::{self, QueueChange, Selection};
 use super::threads::Writing;
-use super::{Accepted, Entry, Owed};
-
-type Sql<T> = Result<T, rusqlite::Error>;
+use super::{Accepted, Entry, Owed, Sql};
 
 /// Follows an event, and gives what the rooms in `entry.tell` are owed because of it.
 pub(super) fn follow(

@@ -7,12 +7,10 @@ use partyline_core::{ConversationInfo, ConversationState, Place};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::{Ledger, LedgerError, from_json, timestamp, to_json};
+use super::{Ledger, LedgerError, Sql, from_json, timestamp, to_json};
 
 pub use change::GroupChange;
 pub(super) use change::{Before, apply, forget, note, note_state};
-
-type Sql<T> = Result<T, rusqlite::Error>;
 
 /// A group, as the directory knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,11 +39,11 @@ pub struct GroupFilter {
     pub state: Option<ConversationState>,
     /// With this in the name, the unique name or the description, in whatever case.
     pub search: Option<String>,
-    /// In this order.
+    /// By what they are ordered.
     pub sort: GroupSort,
     /// The other way round.
     pub descending: bool,
-    /// Of these only.
+    /// These conversations at most; `None` for all.
     pub only: Option<Vec<Place>>,
 }
 

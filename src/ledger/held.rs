@@ -17,7 +17,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::members::Whose;
 use super::receipts::{Fate, Origin};
 use super::threads::Writing;
-use super::{Accepted, Entry, receipts, timestamp, windows};
+use super::{Accepted, Entry, Sql, receipts, timestamp, windows};
 use crate::policy::{CLOSED, Window};
 
 mod again;
@@ -27,8 +27,6 @@ mod release;
 pub use again::Again;
 pub(super) use again::again;
 pub use release::SPEAKERS;
-
-type Sql<T> = Result<T, rusqlite::Error>;
 
 /// A phone for which something is held.
 #[derive(Clone, Debug, PartialEq, Eq)]

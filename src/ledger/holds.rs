@@ -7,10 +7,8 @@ use super::cursors::{PlaceRow, move_cursor, to_i64};
 use super::heads::News;
 use super::intake::State;
 use super::threads::Writing;
-use super::{Accepted, Lane, Ledger, LedgerError};
+use super::{Accepted, Lane, Ledger, LedgerError, Sql};
 use crate::crash::{Point, point};
-
-type Sql<T> = Result<T, rusqlite::Error>;
 
 /// A hold on a place: every new one has a number of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use partyline_core::{Action, Address, Happening, PersonId, Place};
 use rusqlite::{OptionalExtension, params};
 
 use super::threads::Writing;
-use super::{Accepted, Entry, Ledger, LedgerError, Owed, timestamp, to_json};
+use super::{Accepted, Entry, Ledger, LedgerError, Owed, Sql, timestamp, to_json};
 
 mod steps;
 mod strangers;
@@ -23,8 +23,6 @@ pub use steps::InboxStep;
 pub(super) use steps::sent;
 pub use strangers::Stranger;
 pub(super) use strangers::knock;
-
-type Sql<T> = Result<T, rusqlite::Error>;
 
 const CLOSED: i64 = 0;
 const OPEN: i64 = 1;

@@ -8,9 +8,7 @@ use partyline_core::{Event, Happening, MessageId, Place};
 use rusqlite::params;
 
 use super::threads::Writing;
-use super::{Accepted, Ledger, LedgerError, timestamp};
-
-type Sql<T> = Result<T, rusqlite::Error>;
+use super::{Accepted, Ledger, LedgerError, Sql, timestamp};
 
 /// How old it may be what a phone said for it to be asked what became of it.
 const LATELY: SignedDuration = SignedDuration::from_mins(10);

@@ -1,6 +1,5 @@
 //! Events in: keys, order, cursors.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use partyline_core::{Content, Event, EventKey, Happening, MessageId, Network, Place, RoomChange};
@@ -9,54 +8,21 @@ use rusqlite::params;
 use super::alerts;
 use super::cursors::{BEFORE_THE_FIRST, PlaceRow, move_cursor, to_i64};
 use super::follow::follow;
-use super::heads::{News, Row};
 use super::held;
 use super::holds::drain;
 use super::inbox::{self, Concern};
 use super::inquiries;
 use super::lively;
 use super::logs;
-use super::mark::{Key, key_of, mark};
+use super::mark::Key;
 use super::members::is_member;
+use super::owed::insert_owed;
 use super::receipts;
 use super::suppressions;
 use super::threads::Writing;
 use super::windows;
-use super::{Entry, Lane, Ledger, LedgerError, Order, Owed, to_json};
+use super::{Accepted, Entry, Ledger, LedgerError, Order, Sql, to_json};
 use crate::crash::{Point, point};
-
-type Sql<T> = Result<T, rusqlite::Error>;
-
-/// What became of the events of one [`Ledger::accept`].
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Accepted {
-    /// Events that were new.
-    pub fresh: usize,
-    /// Events that had come before.
-    pub repeats: usize,
-    /// Lanes that have something to send now.
-    pub wake: Vec<Lane>,
-    /// Places in which something before what came is missing.
-    pub gaps: Vec<Place>,
-    /// Places with a command to carry out.
-    pub commands: Vec<Place>,
-    /// Conversations after which their rooms are to be named.
-    pub renamed: Vec<Place>,
-    /// There is news of how far messages came.
-    pub ticks: bool,
-    /// People who opted out, or in again, each with the groups that they are to be taken out of.
-    pub optouts: Vec<(String, Vec<Place>)>,
-    /// Conversations of the inbox for which something is to be done.
-    pub inbox: Vec<Place>,
-    /// Somebody wrote who may be in no conversation.
-    pub strangers: bool,
-    /// Phones for which something is held, and of which there is news.
-    pub phones: Vec<Place>,
-    /// Conversations with receipts of people whom nobody knows.
-    pub strays: Vec<Place>,
-    /// It is to be asked what became of something.
-    pub inquiries: bool,
-}
 
 impl Ledger {
     /// Stores events, with what is owed because of them, in one commit. A repeat of a key is
@@ -365,69 +331,4 @@ pub(super) fn map_message(
         )?
         .execute(params![place, message.as_str(), event, delivery])
         .map(drop)
-}
-
-/// Writes down one delivery.
-pub(super) fn insert_owed(
-    writing: &Writing<'_>,
-    event: i64,
-    key: &Key,
-    owed: &Owed,
-    position: Option<i64>,
-    now: i64,
-) -> Sql<()> {
-    let (lane, mark) = (owed.lane(), mark(key, owed)?);
-    writing
-        .connection
-        .prepare_cached(
-            "INSERT INTO deliveries (event, lane, position, since, owed, mark)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![event, lane.to_string(), position, now, to_json(owed)?, mark])?;
-    if let Some(position) = position {
-        let number = writing.connection.last_insert_rowid();
-        let mark = Some(mark);
-        let owed = Arc::new(owed.clone());
-        let row = Row { number, position, since: now, mark, again: false, overtaken: false, owed };
-        writing.tell(News::Waits(lane, row));
-    }
-    Ok(())
-}
-
-/// Owes a place something because of an event that is in the ledger, now.
-pub(super) fn owe(
-    writing: &Writing<'_>,
-    event: i64,
-    owed: &Owed,
-    now: i64,
-    accepted: &mut Accepted,
-) -> Sql<()> {
-    let (key, position) = (key_of(writing, event)?, writing.next_position());
-    insert_owed(writing, event, &key, owed, Some(position), now)?;
-    accepted.wake(owed.lane());
-    Ok(())
-}
-
-impl Accepted {
-    pub(super) fn wake(&mut self, lane: Lane) {
-        if !self.wake.contains(&lane) {
-            self.wake.push(lane);
-        }
-    }
-
-    pub(super) fn opted(&mut self, id: String, leaving: Vec<Place>) {
-        self.optouts.push((id, leaving));
-    }
-
-    fn gap(&mut self, place: &Place) {
-        if !self.gaps.contains(place) {
-            self.gaps.push(place.clone());
-        }
-    }
-
-    pub(super) fn command(&mut self, place: &Place) {
-        if !self.commands.contains(place) {
-            self.commands.push(place.clone());
-        }
-    }
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use rusqlite::params;
 use serde_json::Value;
 
-use super::intake::insert_owed;
 use super::mark::Key;
+use super::owed::insert_owed;
 use super::threads::Writing;
 use super::{Accepted, Ledger, LedgerError, Owed, PendingCommand, from_json, to_json};
 

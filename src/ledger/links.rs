@@ -16,7 +16,7 @@ pub struct StoredLink {
     pub link: Link,
     /// Who tied it: a person's id.
     pub by: String,
-    /// When.
+    /// When it was made.
     pub at: Timestamp,
 }
 

@@ -10,9 +10,7 @@ use super::alerts::{Told, tell};
 use super::intake::accept_one;
 use super::members::is_member;
 use super::threads::Writing;
-use super::{Accepted, Entry, Ledger, LedgerError, Owed, Skipped, timestamp};
-
-type Sql<T> = Result<T, rusqlite::Error>;
+use super::{Accepted, Entry, Ledger, LedgerError, Owed, Skipped, Sql, timestamp};
 
 /// How much later a log must have been read for that to be noted, in milliseconds.
 const LOOKED_APART: i64 = 60_000;

@@ -6,10 +6,8 @@ use partyline_core::{Address, Place};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::threads::Writing;
-use super::{Ledger, LedgerError, StoredParticipant, timestamp};
+use super::{Ledger, LedgerError, Sql, StoredParticipant, timestamp};
 use crate::policy::Met;
-
-type Sql<T> = Result<T, rusqlite::Error>;
 
 /// A member of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]

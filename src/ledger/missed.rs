@@ -11,10 +11,8 @@ use rusqlite::params;
 use super::cursors::{PlaceRow, move_cursor, to_i64};
 use super::holds::{Hold, drain, release_all, release_through};
 use super::threads::Writing;
-use super::{Accepted, Lane, Ledger, LedgerError, own, timestamp};
+use super::{Accepted, Lane, Ledger, LedgerError, Sql, own, timestamp};
 use crate::crash::{Point, point};
-
-type Sql<T> = Result<T, rusqlite::Error>;
 
 /// How much of what was missed in a place is still relayed.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +28,7 @@ pub struct Limit {
 /// What of a place was not relayed, for the summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skipped {
-    /// How many messages.
+    /// How many messages were skipped.
     pub messages: usize,
     /// How many people said them.
     pub people: usize,

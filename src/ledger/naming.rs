@@ -12,7 +12,7 @@ use super::{Ledger, LedgerError};
 pub struct Unnamed {
     /// The group as it is now.
     pub group: Group,
-    /// Its name.
+    /// Whether they are still to get its name.
     pub name: bool,
     /// What it is for.
     pub description: bool,

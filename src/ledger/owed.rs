@@ -1,10 +1,16 @@
 //! What one destination is owed, as the ledger stores it.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use partyline_core::{Action, AnswerTo, Place, Speaker, Text};
+use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
-use super::Lane;
+use super::heads::{News, Row};
+use super::mark::{Key, key_of, mark};
+use super::threads::Writing;
+use super::{Accepted, Lane, Sql, to_json};
 
 /// What one destination is owed: the store's form of an
 /// [`Outgoing`](partyline_core::Outgoing).
@@ -53,4 +59,45 @@ impl Owed {
             | Action::Template { .. } => Lane::of(self.to.clone()),
         }
     }
+}
+
+/// Writes down one delivery.
+pub(super) fn insert_owed(
+    writing: &Writing<'_>,
+    event: i64,
+    key: &Key,
+    owed: &Owed,
+    position: Option<i64>,
+    now: i64,
+) -> Sql<()> {
+    let (lane, mark) = (owed.lane(), mark(key, owed)?);
+    writing
+        .connection
+        .prepare_cached(
+            "INSERT INTO deliveries (event, lane, position, since, owed, mark)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![event, lane.to_string(), position, now, to_json(owed)?, mark])?;
+    if let Some(position) = position {
+        let number = writing.connection.last_insert_rowid();
+        let mark = Some(mark);
+        let owed = Arc::new(owed.clone());
+        let row = Row { number, position, since: now, mark, again: false, overtaken: false, owed };
+        writing.tell(News::Waits(lane, row));
+    }
+    Ok(())
+}
+
+/// Owes a place something because of an event that is in the ledger, now.
+pub(super) fn owe(
+    writing: &Writing<'_>,
+    event: i64,
+    owed: &Owed,
+    now: i64,
+    accepted: &mut Accepted,
+) -> Sql<()> {
+    let (key, position) = (key_of(writing, event)?, writing.next_position());
+    insert_owed(writing, event, &key, owed, Some(position), now)?;
+    accepted.wake(owed.lane());
+    Ok(())
 }

@@ -3,12 +3,10 @@
 use partyline_core::{Action, Place, Text};
 use rusqlite::params;
 
-use super::intake::insert_owed;
 use super::mark::Key;
+use super::owed::insert_owed;
 use super::threads::Writing;
-use super::{Accepted, Owed, timestamp};
-
-type Sql<T> = Result<T, rusqlite::Error>;
+use super::{Accepted, Owed, Sql, timestamp};
 
 /// An event of our own, and what it is known by.
 pub(super) struct Own {

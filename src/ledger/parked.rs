@@ -8,9 +8,7 @@ use rusqlite::{Row, params};
 
 use super::heads::News;
 use super::threads::Writing;
-use super::{Accepted, Lane, Ledger, LedgerError, timestamp};
-
-type Sql<T> = Result<T, rusqlite::Error>;
+use super::{Accepted, Lane, Ledger, LedgerError, Sql, timestamp};
 
 /// A delivery that was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,9 +12,7 @@ use rusqlite::{OptionalExtension, params};
 use super::cursors::place_id;
 use super::members::{Whose, whose};
 use super::threads::Writing;
-use super::{Accepted, Ledger, LedgerError, broadcasts, held, strays, suppressions};
-
-type Sql<T> = Result<T, rusqlite::Error>;
+use super::{Accepted, Ledger, LedgerError, Sql, broadcasts, held, strays, suppressions};
 
 /// How long after the first news of a message its tick is looked at, in milliseconds: most members'
 /// receipts come together.

@@ -43,7 +43,7 @@ pub struct StoredRole {
     pub role: Role,
     /// Who granted it: a person's id.
     pub by: String,
-    /// When.
+    /// When it was granted.
     pub at: Timestamp,
 }
 

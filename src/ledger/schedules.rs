@@ -23,9 +23,9 @@ pub struct Schedule {
     pub answer: AnswerTo,
     /// The command, as it would be typed.
     pub line: String,
-    /// When.
+    /// When it is given, once or again and again.
     pub when: When,
-    /// The next time.
+    /// The next time at which it is given.
     pub due: Timestamp,
 }
 

@@ -52,19 +52,7 @@ impl Ledger {
         if !self.threads.failing() {
             return Ok(());
         }
-        let now = self.now_ms().to_string();
-        self.threads
-            .write(move |writing| {
-                writing
-                    .connection
-                    .prepare_cached(
-                        "INSERT INTO meta (key, value) VALUES ('tried', ?1)
-                         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                    )?
-                    .execute([&now])
-                    .map(drop)
-            })
-            .await
+        self.touch().await
     }
 
     /// Counts what is open. Reads partial indexes of open work only, so that it costs what is

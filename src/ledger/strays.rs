@@ -8,13 +8,11 @@ use jiff::Timestamp;
 use partyline_core::{Address, MessageId, Place};
 use rusqlite::params;
 
-use super::intake::owe;
+use super::owed::owe;
 use super::suppressions::answer;
 use super::threads::Writing;
 use super::told::{self, Heeded};
-use super::{Accepted, Ledger, LedgerError, members, receipts, timestamp};
-
-type Sql<T> = Result<T, rusqlite::Error>;
+use super::{Accepted, Ledger, LedgerError, Sql, members, receipts, timestamp};
 
 /// What is settled in one write.
 const AT_ONCE: u32 = 500;

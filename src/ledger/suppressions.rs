@@ -16,15 +16,13 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::threads::Writing;
-use super::{Accepted, held};
+use super::{Accepted, Sql, held};
 use crate::policy::Wish;
 
 mod heed;
 mod keep;
 
 pub(super) use heed::{answer, heed, learn, refused};
-
-type Sql<T> = Result<T, rusqlite::Error>;
 
 /// How it is known that somebody wants no more messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -287,26 +285,23 @@ fn remove(writing: &Writing<'_>, id: &str, removal: &Removal) -> Sql<()> {
         .map(drop)
 }
 
+/// A row of conversation, address and sender; `None` where this program cannot read one of them.
+pub(super) fn removal(row: &rusqlite::Row<'_>) -> Sql<Option<Removal>> {
+    let (conversation, address): (String, String) = (row.get(0)?, row.get(1)?);
+    let sender: Option<String> = row.get(2)?;
+    let sender = sender.and_then(|sender| sender.parse().ok());
+    let known = conversation.parse().ok().zip(address.parse().ok());
+    Ok(known.map(|(conversation, address)| Removal { conversation, address, sender }))
+}
+
 fn removals(connection: &Connection, id: &str, state: i64) -> Sql<Vec<Removal>> {
     connection
         .prepare_cached(
             "SELECT conversation, address, sender FROM removals
              WHERE id = ?1 AND state = ?2 ORDER BY conversation",
         )?
-        .query_map(params![id, state], |row| {
-            let sender: Option<String> = row.get(2)?;
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, sender))
-        })?
-        .filter_map(|row| {
-            row.map(|(conversation, address, sender)| {
-                Some(Removal {
-                    conversation: conversation.parse().ok()?,
-                    address: address.parse().ok()?,
-                    sender: sender.and_then(|sender| sender.parse().ok()),
-                })
-            })
-            .transpose()
-        })
+        .query_map(params![id, state], removal)?
+        .filter_map(Result::transpose)
         .collect()
 }
 

@@ -4,15 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use partyline_core::{MessageId, Place, ReceiptStatus, Tick, Ticked};
 use rusqlite::params;
 
-use super::intake::insert_owed;
 use super::mark::key_of;
+use super::owed::insert_owed;
 use super::receipts::SETTLING;
-use super::{Accepted, Ledger, LedgerError, Owed, timestamp};
+use super::{Accepted, Ledger, LedgerError, Owed, Sql, timestamp};
 use news::news;
 
 mod news;
-
-type Sql<T> = Result<T, rusqlite::Error>;
 
 /// News of something that was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +55,7 @@ pub struct Receipt {
     pub participant: String,
     /// What became of it.
     pub status: ReceiptStatus,
-    /// Twilio's error code.
+    /// Twilio's code, where it failed (63016: the window is closed).
     pub error: Option<u32>,
     /// Whether people were told that it failed.
     pub told: bool,
@@ -81,7 +79,7 @@ pub struct Phone {
 pub struct Waiting {
     /// Whose phone it is.
     pub address: String,
-    /// The sender.
+    /// The sender that the member is behind, as Twilio writes it.
     pub sender: String,
     /// Whether people were told since the window closed.
     pub told: bool,

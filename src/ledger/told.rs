@@ -10,10 +10,8 @@ use partyline_core::{Address, Content, Happening};
 use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
-use super::Entry;
 use super::threads::Writing;
-
-type Sql<T> = Result<T, rusqlite::Error>;
+use super::{Entry, Sql};
 
 /// How far apart two tellings of the same may be: the webhook's time is when it came.
 const APART: SignedDuration = SignedDuration::from_mins(2);

@@ -8,11 +8,9 @@ use partyline_core::{Address, Happening, Place};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::threads::Writing;
-use super::{Accepted, Entry, Ledger, LedgerError, from_json, timestamp, to_json};
+use super::{Accepted, Entry, Ledger, LedgerError, Sql, from_json, timestamp, to_json};
 use crate::invitations::GroupInvitation;
 use crate::policy::{Window, Wish, shut_out};
-
-type Sql<T> = Result<T, rusqlite::Error>;
 
 /// How much later somebody must be heard for it to be noted, in milliseconds: each note is a page
 /// more for the disk. So a window counts as closed a minute too early at most; what came through all

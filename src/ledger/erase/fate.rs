@@ -9,8 +9,7 @@ use super::super::threads::Writing;
 use super::Erased;
 use super::find::{Key, Person};
 use super::tables::{Fate, Table};
-
-type Sql<T> = Result<T, rusqlite::Error>;
+use crate::ledger::Sql;
 
 /// What stands in the place of what was erased, where a row must stay.
 const ERASED: &str = "[erased]";

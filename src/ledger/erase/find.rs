@@ -6,8 +6,7 @@ use rusqlite::{Connection, params_from_iter};
 use super::super::suppressions::id_of;
 use super::tables::{By, Table};
 use super::traces::Traces;
-
-type Sql<T> = Result<T, rusqlite::Error>;
+use crate::ledger::Sql;
 
 /// Rows that are read through in one piece, so that nobody waits long for a reader.
 const PIECE: usize = 2000;

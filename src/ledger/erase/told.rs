@@ -9,8 +9,7 @@ use super::super::{Ledger, LedgerError};
 use super::find::{Key, Person};
 use super::tables::{TABLES, Table};
 use super::traces::Traces;
-
-type Sql<T> = Result<T, rusqlite::Error>;
+use crate::ledger::Sql;
 
 /// How far somebody's data was read.
 #[derive(Clone, Debug, Default)]

@@ -6,8 +6,8 @@ use rusqlite::params;
 use super::key;
 use crate::crash::{Point, point};
 use crate::ledger::cursors::place_id;
-use crate::ledger::intake::insert_owed;
 use crate::ledger::mark::Key;
+use crate::ledger::owed::insert_owed;
 use crate::ledger::{Accepted, Ledger, LedgerError, Owed, own};
 
 impl Ledger {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Expired, HeldMessage, HeldPart, HeldPhone, Sql, key, lane_of, let_go};
 use crate::crash::{Point, point};
 use crate::ledger::heads::News;
-use crate::ledger::intake::owe;
+use crate::ledger::owed::owe;
 use crate::ledger::receipts::status;
 use crate::ledger::threads::Writing;
 use crate::ledger::windows::window;

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{GROUP, Sql};
 use crate::crash::{Point, point};
 use crate::ledger::cursors::place_id;
-use crate::ledger::intake::owe;
+use crate::ledger::owed::owe;
 use crate::ledger::threads::Writing;
 use crate::ledger::{Accepted, Ledger, LedgerError, LinkChange, Owed, from_json, links, own};
 
