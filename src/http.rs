@@ -47,11 +47,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the routes work with, shared by all requests.
 pub struct Rooms {
-    /// Twilio's side.
+    /// Checks and understands Twilio's requests.
     pub twilio: Arc<Twilio>,
     /// Slack's side, where Slack calls us.
     pub slack: Option<SlackSide>,
-    /// The door in.
+    /// Takes in what the webhooks bring.
     pub intake: Arc<dyn Intake>,
     /// Names in memory, for the hook that puts them in front of messages.
     pub names: Arc<Names>,
@@ -61,11 +61,11 @@ pub struct Rooms {
     pub moderator: Moderator,
     /// How each network is doing.
     pub networks: Networks,
-    /// What is open.
+    /// For `/ready`, `/metrics` and the hook: what is owed, and whether it can be written.
     pub ledger: Ledger,
-    /// What is wrong.
+    /// The alerts that are open, for `/ready`.
     pub alerts: Arc<Board>,
-    /// What was counted.
+    /// What was counted, for `/metrics`.
     pub metrics: PrometheusHandle,
     /// Turns, so that a flood of requests waits outside.
     pub turns: Semaphore,

@@ -13,9 +13,9 @@ use crate::templates::{Templates, in_language, is_approved};
 /// A template with its variables, in which `{group}` and `{member}` stand for names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invitation {
-    /// `HX…`.
+    /// The template's SID, `HX…`.
     pub sid: String,
-    /// The variables.
+    /// What its variables are, with `{group}` and `{member}` not yet filled in.
     pub variables: BTreeMap<String, String>,
 }
 

@@ -14,7 +14,7 @@ use crate::route::Limits;
 /// What one bridge can do.
 #[derive(Clone)]
 pub struct Powers {
-    /// Sends.
+    /// Sends, and looks up what may have been sent.
     pub deliver: Arc<dyn Deliver>,
     /// Reads back what was missed.
     pub read_back: Arc<dyn ReadBack>,
@@ -50,7 +50,7 @@ pub struct Health {
     pub ready: bool,
     /// What speaks against it.
     pub reason: Option<String>,
-    /// Each way.
+    /// What is known of each way, in and out.
     pub state: WatchState,
 }
 

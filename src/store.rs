@@ -70,13 +70,13 @@ impl Folder {
         Self(folder.to_owned())
     }
 
-    /// The folder itself.
+    /// The folder itself: `store.url` without its scheme.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// The ledger's file.
+    /// `ledger.db`, the ledger's file.
     #[must_use]
     pub fn ledger(&self) -> PathBuf {
         self.0.join("ledger.db")

@@ -8,9 +8,9 @@ use serde::Serialize;
 /// An alert that is not over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Open {
-    /// Its name.
+    /// Its name, as `partyline_alerts{alert}` has it.
     pub alert: &'static str,
-    /// When it began.
+    /// When the episode began: something had been wrong for the grace by then.
     pub since: Timestamp,
     /// What is wrong, and what to do.
     pub what: String,

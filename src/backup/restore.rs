@@ -41,7 +41,7 @@ const STEP: usize = 1000;
 /// What a restore did.
 #[derive(Debug)]
 pub struct Restored {
-    /// What was restored.
+    /// What stands in the backup: when it was taken, and its files.
     pub manifest: Manifest,
     /// Where the store of before was moved to, if there was one.
     pub aside: Option<PathBuf>,

@@ -79,7 +79,7 @@ fn summary(config: &Config) -> String {
 pub struct Finding {
     /// The platform.
     pub network: Network,
-    /// What was checked.
+    /// What was checked, in a few words.
     pub what: &'static str,
     /// What is wrong and what to do, if something is.
     pub wrong: Option<String>,

@@ -25,7 +25,7 @@ pub struct Call {
     pub group: Option<Group>,
     /// What is known of whoever gave it, in regard to that group.
     pub standing: Standing,
-    /// Its arguments.
+    /// Its arguments, each checked for its kind.
     pub arguments: Arguments,
 }
 

@@ -18,19 +18,19 @@ use crate::templates::Templates;
 
 /// What commands may look at, and what they need to know.
 pub struct Desk {
-    /// The ledger.
+    /// What came, what is owed, and the directory of groups.
     pub ledger: Ledger,
     /// The links in force.
     pub links: Arc<Links>,
     /// Rooms whose link stands in the configuration: no command unties them.
     pub fixed: Vec<Place>,
-    /// The templates.
+    /// Twilio's approved templates, asked for once a minute at most.
     pub templates: Templates,
     /// How members are invited whose window is closed.
     pub invitations: Invitations,
-    /// The contacts.
+    /// Who is behind an address.
     pub contacts: Contacts,
-    /// The bridges.
+    /// The bridges, by network and by what each can do. Operations alone call them.
     pub networks: Networks,
     /// The pool of senders, in the order of the configuration.
     pub senders: Vec<Address>,
@@ -42,7 +42,7 @@ pub struct Desk {
     pub prefixes: Vec<(Network, String)>,
     /// How times are told.
     pub lateness: Lateness,
-    /// What is wrong.
+    /// The alerts that are open.
     pub alerts: Arc<Board>,
     /// Who is muted.
     pub moderation: Arc<Moderation>,
@@ -50,7 +50,7 @@ pub struct Desk {
     pub inbox: Inbox,
     /// Who is blocked.
     pub blocks: Arc<Blocks>,
-    /// The time.
+    /// The time, which tests can move.
     pub clock: Arc<dyn Clock>,
     /// Told when a command of the operator's has ended.
     pub ended: Arc<tokio::sync::Notify>,

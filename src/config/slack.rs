@@ -20,7 +20,7 @@ pub enum Transport {
 /// `[slack]`.
 #[derive(Clone, Debug)]
 pub struct Slack {
-    /// `xoxb-…`.
+    /// The Bot User OAuth Token, `xoxb-…`: speaks for the bridge.
     pub bot_token: SecretString,
     /// `xapp-…`. Always there with [`Transport::Socket`].
     pub app_token: Option<SecretString>,

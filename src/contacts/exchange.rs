@@ -79,7 +79,7 @@ pub struct Draft {
     pub team: Option<String>,
     /// The address of a picture.
     pub picture: Option<String>,
-    /// Everything else.
+    /// All columns that have no meaning of their own, by their names.
     pub meta: BTreeMap<String, String>,
 }
 

@@ -17,11 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Answers the hook before a message, and tells the rooms.
 pub struct Moderator {
-    /// The rules.
+    /// The rules, and who is muted.
     pub moderation: Arc<Moderation>,
     /// Where notices are stored.
     pub ledger: Ledger,
-    /// The rooms.
+    /// The rooms that are told.
     pub links: Arc<Links>,
     /// Who is called what.
     pub names: Arc<Names>,

@@ -16,7 +16,7 @@ const DATED_LATER: SignedDuration = SignedDuration::from_secs(30);
 /// Something that would have been stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unasked {
-    /// Why.
+    /// Which rule stops it.
     pub why: Stopped,
     /// Whether the rooms get it all the same: in quiet hours, in which only members are not disturbed.
     pub relayed: bool,

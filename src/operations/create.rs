@@ -43,7 +43,7 @@ pub struct NewGroup {
     pub sender: Option<Address>,
     /// The template that invites the members, with its variables.
     pub template: Option<(String, BTreeMap<String, String>)>,
-    /// Its room.
+    /// Which room it is tied to, or what room is made for it.
     pub room: RoomWish,
     /// Who makes it.
     pub by: PersonId,

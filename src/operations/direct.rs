@@ -39,9 +39,9 @@ use crate::route::posts;
 /// What somebody wants to say to one person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Direct {
-    /// To whom.
+    /// The phone that it goes to.
     pub who: Address,
-    /// In free words.
+    /// What is said in free words; a template goes without.
     pub text: Option<String>,
     /// Or by a template, with its variables.
     pub template: Option<(String, BTreeMap<String, String>)>,

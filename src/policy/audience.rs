@@ -13,7 +13,7 @@ pub type Met = HashMap<String, Vec<(Address, Address)>>;
 pub struct Reader {
     /// How they are reached.
     pub address: Address,
-    /// By which sender.
+    /// The sender that it goes by.
     pub sender: Address,
     /// Their number among all who were named.
     pub number: usize,

@@ -47,7 +47,7 @@ pub struct Said<'a> {
     pub text: &'a str,
     /// The media types of its files, as their network states them.
     pub files: &'a [&'a str],
-    /// When.
+    /// When the platform says that it was said.
     pub at: Timestamp,
 }
 

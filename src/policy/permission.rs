@@ -35,9 +35,9 @@ pub struct Standing {
     pub phone: bool,
     /// Speaks in a room that is tied to the group.
     pub member: bool,
-    /// Manages the group.
+    /// Manages the group that is meant.
     pub manager: bool,
-    /// Administrates the bridge.
+    /// May do everything.
     pub admin: bool,
 }
 

@@ -10,7 +10,7 @@ use partyline_core::{Address, Channel};
 /// A member whom no sender of the pool can serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unserved {
-    /// The member.
+    /// The member's phone.
     pub address: Address,
     /// How many senders for the member's channel the pool would need.
     pub needed: usize,
