@@ -4,7 +4,7 @@ use partyline_core::Place;
 
 use super::Lane;
 
-/// What became of the events of one [`Ledger::accept`].
+/// What became of the events of one [`Ledger::accept`](super::Ledger::accept).
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
     /// Events that were new.

@@ -68,7 +68,7 @@ pub enum Order {
     Arrival,
     /// Its ordinal counts without holes (a Twilio index): held while a smaller one is missing.
     Counted,
-    /// Held until [`Ledger::release_missed`]: its place is being read back.
+    /// Held until [`Ledger::release_missed`](super::Ledger::release_missed): its place is being read back.
     Held,
     /// It has none: it only says how far its place has been read.
     CursorOnly,
