@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use partyline_core::{DeliveryId, MessageId, Outgoing, Place, Reason};
+use partyline_core::{CLOCK_WRONG, DeliveryId, MessageId, Outgoing, Place, Reason};
 use rusqlite::{OptionalExtension, params};
 
 use super::heads::{Found, Row};
@@ -41,9 +41,6 @@ struct Stored {
 
 /// How far a platform's clock may be from ours.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
-
-/// How far our clock may be ahead without a look-up missing what was sent.
-const CLOCK_WRONG: SignedDuration = SignedDuration::from_hours(48);
 
 /// How much older than its event a delivery of before a restore is said to be. The bot may have
 /// another Matrix session since, so that the homeserver would not know a repeat: with this, the

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{AnswerTo, Button, Content, DeliveryId, Late, MessageId, Network, Place, Text};
@@ -48,11 +48,22 @@ impl Outgoing {
 
     /// The earliest time at which it can be at its destination. Both times are asked: the clock
     /// that wrote it down may have been ahead, and then the origin's tells the truth.
+    ///
+    /// What the bridge says by itself (notices, cards) has no time but that of our clock, so that it is
+    /// looked for further back; but not where it is known by its words alone, which may have been said
+    /// before.
     #[must_use]
     pub fn earliest(&self) -> Timestamp {
-        self.since.min(self.at)
+        let earliest = self.since.min(self.at);
+        if matches!(self.action, Action::Post { .. }) || self.to.is_phone() {
+            return earliest;
+        }
+        earliest.saturating_sub(CLOCK_WRONG).unwrap_or(earliest)
     }
 }
+
+/// How far our clock may be ahead without a look-up missing what was sent.
+pub const CLOCK_WRONG: SignedDuration = SignedDuration::from_hours(48);
 
 /// The longest name that a message is posted under, in characters; longer ones are cut.
 pub const NAME_LIMIT: usize = 64;
@@ -149,4 +160,27 @@ pub struct Sent {
     pub id: Option<MessageId>,
     /// Its number in the order of its place (see [`Event::ordinal`](crate::Event::ordinal)).
     pub ordinal: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_the_time_of_our_clock_alone_is_looked_for_further_back() {
+        let since: Timestamp = "2026-11-21T12:00:00Z".parse().expect("a time");
+        let earliest = |to: &str, action| {
+            let to = to.parse().expect("a place");
+            let id = DeliveryId::new("a1b2-7");
+            Outgoing { id, to, at: since, since, late: None, known: Vec::new(), action }.earliest()
+        };
+        let notice = Action::Notice { text: "linked".into() };
+        let content = Content::plain("hello");
+        let (name, picture, part) = (String::new(), None, None);
+        let post = Action::Post { origin: Network::Twilio, name, picture, content, part };
+        assert_eq!(earliest("slack:C1", post), since);
+        assert_eq!(earliest("slack:C1", notice.clone()), since - CLOCK_WRONG);
+        let phone = "twilio:whatsapp:+14155550000/whatsapp:+14155550101";
+        assert_eq!(earliest(phone, notice), since);
+    }
 }

@@ -44,7 +44,7 @@ pub use backoff::Backoff;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contact::Contact;
 pub use content::{Content, File, Location};
-pub use delivery::{Action, NAME_LIMIT, Outgoing, Part, Sent};
+pub use delivery::{Action, CLOCK_WRONG, NAME_LIMIT, Outgoing, Part, Sent};
 pub use event::{
     AnswerTo, CommandLine, ConversationState, Event, Given, Happening, MemberChange, ReceiptStatus,
     RoomChange, Speaker,
@@ -70,5 +70,5 @@ pub use traits::{
     Again, Cursor, Deliver, Incoming, Intake, Lost, MessageLog, NotStored, Profile, Profiles,
     Proof, Ranks, ReadBack, Stored, Watch, WatchState, Written,
 };
-pub use verdict::{Failure, Reason, Verdict};
+pub use verdict::{Failure, LONGEST_BELIEVED, Reason, Verdict};
 pub use verify::{SentCode, Told, Verify};

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// The longest wait that a platform is believed: whoever asks for more, or for no time that there is, is
+/// asked again after this.
+pub const LONGEST_BELIEVED: Duration = Duration::from_secs(3600);
+
 /// What to do about a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -92,10 +96,11 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure that may pass.
+    /// A failure that may pass. A wait is cut to [`LONGEST_BELIEVED`].
     #[must_use]
     pub fn later(reason: Reason, wait: Option<Duration>, sentence: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Later(wait), reason, code: None, sentence: sentence.into() }
+        let verdict = Verdict::Later(wait.map(|wait| wait.min(LONGEST_BELIEVED)));
+        Self { verdict, reason, code: None, sentence: sentence.into() }
     }
 
     /// A failure that will not pass.
@@ -115,5 +120,21 @@ impl Failure {
     pub fn with_code(mut self, code: impl Into<String>) -> Self {
         self.code = Some(code.into());
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_platform_has_the_bridge_wait_for_ever() {
+        let asked = |wait| Failure::later(Reason::RateLimited, wait, "slow").verdict;
+        let short = Some(Duration::from_secs(30));
+        assert_eq!(asked(short), Verdict::Later(short));
+        for wait in [Duration::from_secs(u64::MAX), Duration::MAX] {
+            assert_eq!(asked(Some(wait)), Verdict::Later(Some(LONGEST_BELIEVED)));
+        }
+        assert_eq!(asked(None), Verdict::Later(None));
     }
 }

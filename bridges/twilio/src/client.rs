@@ -29,7 +29,7 @@ use bytes::Bytes;
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
-use partyline_core::{Backoff, Clock, Failure, Gate, Reason, Verdict};
+use partyline_core::{Backoff, Clock, Failure, Gate, LONGEST_BELIEVED, Reason, Verdict};
 use reqwest::{Method, Response, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -60,8 +60,6 @@ const TRIES: u32 = 4;
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How long a connection that nothing uses is kept.
 const IDLE: Duration = Duration::from_secs(15);
-/// The longest wait that Twilio is believed.
-const LONGEST_BELIEVED: Duration = Duration::from_secs(3600);
 /// A client of the Conversations, Messaging, Content and Media APIs.
 ///
 /// Everything of Conversations but the address configurations goes by way of
