@@ -115,6 +115,7 @@ impl Lanes {
     async fn run(&self, lane: &Lane) {
         let mut trouble = Backoff::default();
         let mut suspect = self.suspects().remove(lane);
+        let mut failing = None;
         loop {
             if self.stop.is_cancelled() {
                 return;
@@ -139,7 +140,10 @@ impl Lanes {
                 // newest pages: the first of it in a lane tells.
                 suspect |= first.owed.at < self.started && self.reached().insert(lane.clone());
                 let uncertain = suspect || first.former || first.again;
-                let (end, _way) = self.work(waiting, uncertain).await;
+                let (end, _way) = self.work(waiting, uncertain, &mut failing).await;
+                if matches!(end, End::Sent(..) | End::Found(..)) {
+                    failing = None;
+                }
                 // Where the ledger's newest pages were lost, several were sent of which it does not
                 // know: as long as one is found, the next one may have been sent too.
                 suspect &= matches!(end, End::Found(..));

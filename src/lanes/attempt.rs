@@ -19,14 +19,19 @@ use crate::sends::Way;
 const SETTLING_TIME: Duration = Duration::from_secs(1);
 /// How many of what went to a phone before are told apart from what is looked up there.
 const KNOWN: u32 = 1000;
+/// A delivery is not given up before its lane has failed for so long: until then it may have waited only
+/// because the daemon was down, or the clock may have jumped.
+const TRIED_FOR: Duration = Duration::from_secs(600);
 
 impl Lanes {
     /// Sends the first of what waits, and what goes together with it, however long it takes, unless
-    /// it can never be sent. To a phone nothing else may be done before the end is noted.
+    /// it can never be sent. To a phone nothing else may be done before the end is noted. `failing`
+    /// keeps since when nothing has gone.
     pub(super) async fn work(
         &self,
         waiting: &[Delivery],
         mut uncertain: bool,
+        failing: &mut Option<tokio::time::Instant>,
     ) -> (End, Option<Way<'_>>) {
         let delivery = &waiting[0];
         let network = delivery.owed.to.network();
@@ -69,7 +74,8 @@ impl Lanes {
                     Some(SETTLING_TIME)
                 }
             };
-            if self.too_old(delivery) {
+            let tried = failing.get_or_insert_with(tokio::time::Instant::now).elapsed();
+            if self.too_old(delivery, tried) {
                 return (End::Parked(failure), way);
             }
             drop(way);
@@ -187,9 +193,10 @@ impl Lanes {
         }
     }
 
-    fn too_old(&self, delivery: &Delivery) -> bool {
+    fn too_old(&self, delivery: &Delivery, tried: Duration) -> bool {
+        let patience = self.care.give_up_after;
         let age = self.clock.now().duration_since(delivery.since);
-        age.unsigned_abs() > self.care.give_up_after && age.is_positive()
+        age.is_positive() && age.unsigned_abs() > patience && tried >= patience.min(TRIED_FOR)
     }
 }
 

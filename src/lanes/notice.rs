@@ -1,6 +1,6 @@
 //! What the sender is told of a message that will not arrive.
 
-use partyline_core::{Action, Button, Failure, Network, Press, Reason, Text};
+use partyline_core::{Action, Button, Failure, Network, Press, Text, Verdict};
 
 use crate::ledger::{Delivery, Owed};
 
@@ -18,7 +18,7 @@ pub(super) fn of(delivery: &Delivery, failure: &Failure) -> Option<Owed> {
         Network::Matrix => "Matrix",
         Network::Operator => "the operator",
     };
-    let certainty = if matches!(failure.reason, Reason::Uncertain | Reason::Poisoned) {
+    let certainty = if failure.verdict == Verdict::Unknown {
         format!("A message may not have arrived on {whom}")
     } else {
         format!("A message was not delivered to {whom}")
@@ -74,7 +74,7 @@ fn excerpt(action: &Action) -> String {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use partyline_core::{Content, DeliveryId, Speaker};
+    use partyline_core::{Content, DeliveryId, Reason, Speaker};
 
     use super::*;
 
@@ -119,6 +119,17 @@ mod tests {
             text.plain,
             "A message was not delivered to the group's phones: \"see you at ten\"\n The group is closed. (`queue retry 12` sends it again, `queue drop 12` forgets it.)"
         );
+    }
+
+    #[test]
+    fn what_may_have_arrived_is_not_said_to_have_failed() {
+        let failure = Failure::unknown(Reason::Unavailable, "Twilio did not answer.");
+        let notice = of(&delivery("slack:C1", CONVERSATION), &failure);
+        let Some(Owed { action: Action::Card { text, .. }, .. }) = notice else {
+            panic!("no notice")
+        };
+        let told = "A message may not have arrived on the group's phones: \"see you at ten\"";
+        assert!(text.plain.starts_with(told), "{}", text.plain);
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod moderation;
 mod optout;
 mod papers;
 mod partition;
+mod patience;
 mod person;
 mod poison;
 mod pressure;
