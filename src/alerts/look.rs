@@ -187,6 +187,8 @@ impl Look {
                     in_words(by.abs())
                 ))
             }
+            // Before any platform has told its time nobody knows.
+            None if self.skew.last().is_none() => Observed::Unknown,
             None => Observed::Fine,
         }
     }

@@ -61,6 +61,13 @@ impl Skew {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes in what the platforms say. Where none says anything, what was last seen stands: a clock
+    /// that was wrong is not right because the network is down.
+    fn note(&self, ahead: Option<SignedDuration>) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = ahead.or(*last);
+    }
+
     /// Compares the clocks again and again; often while ours is off by more than `allowed`.
     pub async fn watch(
         &self,
@@ -72,7 +79,7 @@ impl Skew {
     ) {
         loop {
             let ahead = agreed(&offsets(clock, client, bases).await);
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = ahead;
+            self.note(ahead);
             let is_right = ahead.is_some_and(|ahead| ahead.abs() <= allowed);
             tokio::time::sleep(if is_right { every * SELDOM } else { every }).await;
         }
@@ -131,6 +138,18 @@ mod tests {
         assert_eq!(offsets(&clock, &client, &bases).await, ahead(0));
         clock.advance(SignedDuration::from_hours(1));
         assert_eq!(offsets(&clock, &client, &bases).await, ahead(3600));
+    }
+
+    #[test]
+    fn a_clock_that_was_wrong_is_not_right_because_nobody_answers() {
+        let skew = Skew::default();
+        skew.note(None);
+        assert_eq!(skew.last(), None);
+        for seen in [SignedDuration::from_hours(1), SignedDuration::ZERO] {
+            skew.note(Some(seen));
+            skew.note(agreed(&[]));
+            assert_eq!(skew.last(), Some(seen));
+        }
     }
 
     #[test]

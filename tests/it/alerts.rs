@@ -132,6 +132,32 @@ async fn what_waits_too_long_and_what_was_parked_is_told() {
     assert_eq!(it.told(4).await.len(), 4, "nothing else");
 }
 
+/// Told by the platforms' clocks; and no start, and no network that is down, makes it right.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_clock_is_told_once_and_once_it_is_right() {
+    for (ahead, words) in [(7500, "2 h ahead of"), (-7500, "2 h behind")] {
+        let mut it = Watched::new("").await;
+        it.world.daemon.arm(&format!("clock=return({ahead})"));
+        it.world.daemon.start().await;
+        let told = it.told(1).await;
+        let alert = format!("Alert: This machine's clock is {words} the platforms'. Set it by NTP");
+        assert!(told[0].starts_with(&alert), "{told:?}");
+        it.world.daemon.kill();
+        it.world.daemon.start().await;
+        it.wait_for("clock", 1.0).await;
+        it.world.daemon.wait_until_settled().await;
+        assert_eq!(it.told(1).await, told, "once");
+        it.world.daemon.stop().await;
+        it.world.daemon.arm("");
+        it.world.daemon.start().await;
+        it.wait_for("clock", 0.0).await;
+        let told = it.told(2).await;
+        assert!(told[1].starts_with("Over, after"), "{told:?}");
+        it.world.daemon.wait_until_settled().await;
+        assert_eq!(it.told(2).await.len(), 2, "once each");
+    }
+}
+
 /// A slash command is in no history: whoever looks after the bridge hears that some may be lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_ledger_lost_at_its_end_is_told_once() {
@@ -225,13 +251,30 @@ async fn trouble_with_slack_is_told_in_matrix_meanwhile() {
     hall.world.daemon.configure(|config| config.push_str(&section));
     hall.world.daemon.start().await;
     hall.world.slack.revoke_token();
-    let told = hall.said_by_the_bot(&room, 1).await;
+    let told = about_slack(&hall, &room, 1).await;
     assert!(told[0].starts_with("Alert: Slack does not work."), "{told:?}");
-    assert_eq!(hall.world.channel(&office), [], "there it cannot be told yet");
+    let told_there =
+        |words| hall.world.channel(&office).iter().any(|(_, text)| text.contains(words));
+    assert!(!told_there("Slack does not work"), "there it cannot be told yet");
     hall.world.slack.restore_token();
-    let told = hall.said_by_the_bot(&room, 2).await;
+    let told = about_slack(&hall, &room, 2).await;
     assert!(told[1].ends_with("Slack works again."), "{told:?}");
     hall.world.wait_for_posts(&office, 2).await;
     hall.world.daemon.wait_until_settled().await;
-    assert_eq!(hall.said_by_the_bot(&room, 0).await.len(), 2, "once each");
+    assert!(told_there("Slack does not work") && told_there("Slack works again"));
+    assert_eq!(about_slack(&hall, &room, 2).await.len(), 2, "once each");
+}
+
+/// What the bot said of Slack in a room, once it is so much. (On a busy machine a start can take longer
+/// than the grace, and then it says so of Matrix too.)
+async fn about_slack(hall: &Hall, room: &str, count: usize) -> Vec<String> {
+    let mut all = 0;
+    loop {
+        let mut told = hall.said_by_the_bot(room, all).await;
+        all = told.len() + 1;
+        told.retain(|text| text.contains("Slack"));
+        if told.len() >= count {
+            return told;
+        }
+    }
 }
