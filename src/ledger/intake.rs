@@ -298,7 +298,7 @@ fn turn(order: Order, place: &PlaceRow, ordinal: Option<i64>) -> Turn {
     match (order, place.ordinal, ordinal) {
         (Order::Arrival, _, Some(_)) if place.holding != 0 => Turn::Held { gap: false },
         (Order::Held, _, _) => Turn::Held { gap: false },
-        (Order::Counted, Some(cursor), Some(ordinal)) if ordinal > cursor + 1 => {
+        (Order::Counted, Some(cursor), Some(ordinal)) if ordinal > cursor.saturating_add(1) => {
             Turn::Held { gap: true }
         }
         // Something before it may have been said since the place was tied.

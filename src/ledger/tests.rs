@@ -547,3 +547,16 @@ async fn a_job_that_panics_takes_nothing_else_with_it() {
     });
     assert_eq!(changed.await.unwrap(), 0);
 }
+
+/// No platform counts so far; but what comes is not ours to trust.
+#[tokio::test]
+async fn a_number_beyond_all_numbers_stops_no_conversation() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder);
+    for index in [u64::MAX, u64::MAX - 1, 7] {
+        let accepted = ledger.accept(vec![entry(&conversation(), index, &room(), Order::Counted)]);
+        let accepted = accepted.await.unwrap();
+        assert_eq!((accepted.fresh, accepted.gaps), (1, vec![]), "{index}");
+    }
+    assert_eq!(ledger.waiting(&Lane::of(room()), 10).await.unwrap().len(), 3);
+}
