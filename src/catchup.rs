@@ -15,16 +15,17 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
-use partyline_core::{Again, Lost, Network, Place, Verdict};
+use partyline_core::{Network, Place, Watch};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::intake::{Door, Wakers};
 use crate::ledger::{Ledger, LedgerError};
 use crate::links::Links;
-use crate::networks::Networks;
-use crate::poison::{Guard, Poison};
+use crate::networks::{Networks, until};
+use crate::poison::Guard;
 use compare::is_compared;
 use lost::deadly;
 pub use polls::{Pace, Polls};
@@ -34,9 +35,10 @@ use trouble::Trouble;
 /// the memory.
 const AT_ONCE: usize = 8;
 /// After so many failures in a row, what is held is let go: late and perhaps with a hole is better
-/// than never. The rooms are told, and it is read again later.
+/// than never. The rooms are told, and it is read again later. Where nothing is held, it is tried on.
 const TRIES: u32 = 10;
-/// Between two tries.
+/// The pauses between two tries.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How often what could not be read is read again.
 const AGAIN: Duration = Duration::from_secs(600);
@@ -135,37 +137,56 @@ impl CatchUp {
         Ok(())
     }
 
-    /// Reads again, now and then, what could not be read; and, where Twilio does not call, asks
-    /// conversations for news, and compares Slack's rooms, when it is their turn. Runs until the
-    /// stop.
+    /// Reads again, now and then and when a network works again, what could not be read; asks
+    /// conversations for news and compares Slack's rooms, when it is their turn. Runs until the stop.
     pub async fn tend(self: Arc<Self>) {
-        let asking = async |polls: &Option<Arc<Polls>>| match polls {
-            Some(polls) => polls.run(&self.links, &self.wakers.reads).await,
-            None => std::future::pending().await,
-        };
+        let asking = self.wakers.turns().map(|turns| turns.run(&self.links, &self.wakers.reads));
+        let networks = self.networks.iter();
+        let recovering =
+            networks.map(|(network, powers)| self.follow(network, powers.watch.as_ref()));
         let again = async {
             let mut ticks = tokio::time::interval(AGAIN);
             loop {
                 ticks.tick().await;
-                match self.ledger.places_with_holes().await {
-                    Ok(places) => {
-                        places.into_iter().for_each(|place| self.wakers.reads.wake(place));
-                    }
-                    Err(error) => tracing::error!(%error, "what is to be read again is not known"),
-                }
+                self.read_holes(|_| true).await;
             }
         };
-        tokio::select! {
-            () = self.stop.cancelled() => {}
-            () = asking(&self.wakers.polls) => {}
-            () = asking(&self.wakers.comparisons) => {}
-            () = again => {}
+        // None of these ends.
+        let tending = futures_util::future::join3(join_all(asking), join_all(recovering), again);
+        self.stop.run_until_cancelled(tending).await;
+    }
+
+    /// Whenever a network works again, reads what could not be read of it; and each conversation, for
+    /// Twilio does not repeat a call that met nobody, and the last message leaves no hole behind.
+    async fn follow(&self, network: Network, watch: &dyn Watch) {
+        until(watch, true).await;
+        loop {
+            until(watch, false).await;
+            tracing::warn!(%network,
+                "the network does not work; what could not be read is read once it does");
+            until(watch, true).await;
+            self.read_holes(|place| place.network() == network).await;
+            if network == Network::Twilio {
+                let conversations = self.links.places(network).into_iter();
+                conversations.for_each(|place| self.wakers.reads.wake(place));
+            }
+        }
+    }
+
+    async fn read_holes(&self, wanted: impl Fn(&Place) -> bool) {
+        match self.ledger.places_with_holes().await {
+            Ok(places) => {
+                let places = places.into_iter().filter(|place| wanted(place));
+                places.for_each(|place| self.wakers.reads.wake(place));
+            }
+            Err(error) => tracing::error!(%error, "what is to be read again is not known"),
         }
     }
 
     async fn run(&self, place: &Place) {
         if self.deadly().contains(place) {
-            return self.let_go(place, Some(deadly())).await;
+            self.let_go(place, deadly()).await;
+            return;
         }
         if is_compared(place) && self.ledger.is_settled(place).await.unwrap_or_default() {
             return self.compare_once(place).await;
@@ -174,44 +195,25 @@ impl CatchUp {
             // A hook that overtook another: most often the other comes by itself.
             self.pause(self.gap_wait).await;
         }
-        let mut pause = Duration::from_millis(500);
-        let mut why = None;
-        for tries in 1..=TRIES {
-            if self.stop.is_cancelled() {
+        let (mut pause, mut tries) = (FIRST_PAUSE, 0_u32);
+        while !self.stop.is_cancelled() {
+            let Err(trouble) = self.attempt(place, || self.read(place)).await else { return };
+            tries = tries.saturating_add(1);
+            tracing::warn!(%place, tries, "could not be read back: {trouble}");
+            let end =
+                trouble.is_final() || tries >= TRIES && self.is_hopeless(place, &trouble).await;
+            if end && self.give_up(place, &trouble).await {
                 return;
             }
-            let asked = match self.attempt(place, || self.read(place)).await {
-                Ok(()) => return,
-                Err(Trouble::Ledger(error)) => {
-                    tracing::error!(%place, error, "what was read back could not be stored; trying again");
-                    Duration::ZERO
-                }
-                Err(Trouble::Poison(poison)) => {
-                    tracing::error!(%place, tries, "could not be read back: {poison}");
-                    if poison == Poison::Deadly {
-                        why = Some(self.read_no_more(place).await);
-                        break;
-                    }
-                    why = Some(Lost {
-                        why: format!("Reading was given up: {poison}."),
-                        again: Again::Yes,
-                    });
-                    Duration::ZERO
-                }
-                Err(Trouble::Platform(failure)) => {
-                    tracing::warn!(%place, tries, "could not be read back: {failure}");
-                    why = Some(Lost { why: failure.sentence, again: Again::Yes });
-                    match failure.verdict {
-                        Verdict::Never => break,
-                        Verdict::Later(wait) => wait.unwrap_or_default(),
-                        Verdict::Unknown => Duration::ZERO,
-                    }
-                }
-            };
-            self.pause(pause.max(asked)).await;
+            self.pause(pause.max(trouble.wait())).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        self.give_up(place, why).await;
+    }
+
+    /// Whether it is better to give up, after many tries. Where a network is down and nothing waits
+    /// behind what is missing, nothing is won by it.
+    async fn is_hopeless(&self, place: &Place, trouble: &Trouble) -> bool {
+        matches!(trouble, Trouble::Poison(_)) || self.ledger.holds(place).await.unwrap_or_default()
     }
 
     /// Compares a room. Where that fails nothing is known to be missing: it has its next turn.
@@ -223,7 +225,7 @@ impl CatchUp {
                 false
             }
         };
-        if let Some(turns) = &self.wakers.comparisons {
+        for turns in &self.wakers.comparisons {
             turns.was_read(place, news);
         }
     }
@@ -257,3 +259,6 @@ impl CatchUp {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -249,7 +249,7 @@ impl Door {
                 }
             };
             point(Point::IntakeStored);
-            if let Some(turns) = &door.wakers.comparisons {
+            for turns in &door.wakers.comparisons {
                 places.iter().for_each(|place| turns.stir(place));
             }
             let stored = Stored { fresh: accepted.fresh, repeats: accepted.repeats };

@@ -13,13 +13,14 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use partyline_core::{
-    Address, Failure, Incoming, MessageLog, NotStored, Proof, Verdict, Watch, Written, mask,
+    Address, Failure, Incoming, MessageLog, NotStored, Verdict, Watch, Written, mask,
 };
 use tokio::sync::watch;
 
 use crate::crash::{Point, point};
 use crate::intake::{Door, Logged};
 use crate::ledger::{Ledger, LedgerError, LogPosition};
+use crate::networks::{until, works};
 
 /// How much of a log is read again: what a list may show late, or in another order.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(1);
@@ -27,9 +28,6 @@ const OVERLAP: SignedDuration = SignedDuration::from_mins(1);
 /// What was written so long before a log was read to its end was listed then. So a message is not read
 /// again for ever because it is the newest: its key is forgotten at last (`relay.remember`).
 const LISTED: SignedDuration = SignedDuration::from_hours(1);
-
-/// How often it is looked whether the network works again.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// The pauses after a log that could not be read.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -218,21 +216,13 @@ fn since(position: &LogPosition, now: Timestamp) -> Timestamp {
 /// Waits until the network was seen not to work, and then to work again: what was told meanwhile may have
 /// met nobody.
 async fn works_again(watch: &dyn Watch) {
-    let (mut worked, mut lost) = (false, false);
-    loop {
-        tokio::time::sleep(LOOK).await;
-        let state = watch.state();
-        let works = state.inbound == Proof::Proved && state.outbound == Proof::Proved;
-        if works && lost {
-            return;
-        }
-        if worked && !works {
-            tracing::warn!(
-                "Twilio and the bridge do not reach each other; what strangers write meanwhile is read from Twilio's log of messages once they do"
-            );
-        }
-        (worked, lost) = (works, !works);
+    if works(watch) {
+        until(watch, false).await;
+        tracing::warn!(
+            "Twilio and the bridge do not reach each other; what strangers write meanwhile is read from Twilio's log of messages once they do"
+        );
     }
+    until(watch, true).await;
 }
 
 fn count(outcome: &'static str, messages: usize) {
@@ -245,9 +235,10 @@ fn count(outcome: &'static str, messages: usize) {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
-    use partyline_core::WatchState;
+    use partyline_core::{Proof, WatchState};
 
     use super::*;
+    use crate::networks::LOOK;
 
     struct Seen(Mutex<WatchState>);
 

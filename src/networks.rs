@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use partyline_core::{
     Deliver, Groups, Manage, Network, Profiles, Proof, Ranks, ReadBack, Revise, Rooms, Ticks,
@@ -10,6 +11,9 @@ use partyline_core::{
 };
 
 use crate::route::Limits;
+
+/// How often it is looked whether a network works.
+pub(crate) const LOOK: Duration = Duration::from_secs(1);
 
 /// What one bridge can do.
 #[derive(Clone)]
@@ -120,5 +124,18 @@ impl Networks {
     #[must_use]
     pub fn limits(&self) -> Limits {
         self.0.iter().map(|(network, powers)| (*network, powers.deliver.limit())).collect()
+    }
+}
+
+/// Whether both ways were seen to work.
+pub fn works(watch: &dyn Watch) -> bool {
+    let state = watch.state();
+    state.inbound == Proof::Proved && state.outbound == Proof::Proved
+}
+
+/// Waits until a network works, or does not, as far as is known.
+pub async fn until(watch: &dyn Watch, working: bool) {
+    while works(watch) != working {
+        tokio::time::sleep(LOOK).await;
     }
 }

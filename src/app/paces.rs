@@ -10,9 +10,12 @@ use crate::config::{self, Config};
 use crate::fates::Inquiries;
 use crate::message_log;
 
-/// How long a Slack room in which nothing is said may go without being compared with its history,
-/// where the rate allows for more.
-const QUIET_ROOM: Duration = Duration::from_secs(600);
+/// How long a place in which nothing is said may go without being compared with its history, where
+/// the rate allows for more.
+const QUIET: Duration = Duration::from_secs(600);
+
+/// The least time between two comparisons of conversations, however many calls the account may make.
+const CONVERSATIONS_APART: Duration = Duration::from_millis(100);
 
 /// When conversations are asked, where Twilio does not call.
 pub(super) fn polls(config: &Config) -> Option<Arc<Polls>> {
@@ -42,9 +45,12 @@ pub(super) fn log(config: &Config) -> message_log::Pace {
         config::Ingest::Poll => twilio.poll_interval,
         config::Ingest::Webhook => twilio.groups_interval,
     };
-    // A tenth of the calls that an account may make.
-    let between = Duration::from_secs(1) / (twilio.actions_per_second / 10).max(1);
-    message_log::Pace { every, between }
+    message_log::Pace { every, between: between_looks(config) }
+}
+
+/// The pause between two looks for what nobody told: a tenth of the calls that an account may make.
+fn between_looks(config: &Config) -> Duration {
+    Duration::from_secs(1) / (config.twilio.actions_per_second / 10).max(1)
 }
 
 /// The pause between two questions of a kind: a third of the calls that an account may make is for
@@ -53,14 +59,18 @@ fn between_questions(config: &Config) -> Duration {
     Duration::from_secs(1) / (config.twilio.actions_per_second / 3).max(1)
 }
 
-/// When Slack's rooms are compared with their histories.
-pub(super) fn comparisons(config: &Config) -> Option<Arc<Polls>> {
-    let slack = config.slack.as_ref()?;
-    Some(Polls::new(Pace {
-        network: Network::Slack,
-        every: slack.compare_after,
-        between: Duration::from_secs(60) / slack.compare_per_minute,
-        part: 1,
-        quiet: QUIET_ROOM,
-    }))
+/// When Slack's rooms, and conversations where Twilio calls, are compared with their histories.
+pub(super) fn comparisons(config: &Config) -> Vec<Arc<Polls>> {
+    let pace = |network, every, between| Pace { network, every, between, part: 1, quiet: QUIET };
+    let twilio = &config.twilio;
+    let called = twilio.ingest == config::Ingest::Webhook;
+    let conversations = called.then(|| {
+        let between = between_looks(config).max(CONVERSATIONS_APART);
+        pace(Network::Twilio, twilio.compare_after, between)
+    });
+    let rooms = config.slack.as_ref().map(|slack| {
+        let between = Duration::from_secs(60) / slack.compare_per_minute;
+        pace(Network::Slack, slack.compare_after, between)
+    });
+    conversations.into_iter().chain(rooms).map(Polls::new).collect()
 }

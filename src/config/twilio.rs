@@ -43,6 +43,9 @@ pub struct Twilio {
     pub ingest: Ingest,
     /// The pause between two readings with [`Ingest::Poll`].
     pub poll_interval: Duration,
+    /// With [`Ingest::Webhook`]: so long after something was said in a conversation its list is read,
+    /// for a webhook that was lost.
+    pub compare_after: Duration,
     /// The pause between two readings of the list of groups.
     pub groups_interval: Duration,
     /// Calls a second, at most. Twilio gives an account about 30 by default.
@@ -164,6 +167,12 @@ impl Twilio {
             "Write a span such as 5s",
             forms::duration(Duration::from_millis(100), Duration::from_secs(3600)),
         );
+        let compare_after = section.or(
+            "compare_after",
+            "10s",
+            "Write a span such as 10s",
+            forms::duration(Duration::from_millis(100), Duration::from_secs(3600)),
+        );
         let groups_interval = section.or(
             "groups_interval",
             "10 minutes",
@@ -185,6 +194,7 @@ impl Twilio {
             messaging_service_sid: messaging_service_sid?,
             ingest: ingest?,
             poll_interval: poll_interval?,
+            compare_after: compare_after?,
             groups_interval: groups_interval?,
             actions_per_second: actions_per_second?,
             broadcast_per_second: broadcast_per_second?,

@@ -44,8 +44,9 @@ pub struct Wakers {
     pub polls: Option<Arc<Polls>>,
     /// Told when there is more to ask what became of it, where that has to be asked.
     pub inquiries: Option<Arc<Inquiries>>,
-    /// Told of what is said in Slack's rooms, which are compared with their histories.
-    pub comparisons: Option<Arc<Polls>>,
+    /// Told of what is said in places that are compared with their histories: Slack's rooms, and
+    /// conversations where Twilio calls.
+    pub comparisons: Vec<Arc<Polls>>,
 }
 
 impl Wakers {
@@ -67,7 +68,7 @@ impl Wakers {
             ticks: Arc::default(),
             polls: None,
             inquiries: None,
-            comparisons: None,
+            comparisons: Vec::new(),
         }
     }
 

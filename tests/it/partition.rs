@@ -96,6 +96,15 @@ async fn counted(world: &World, line: &str, least: f64) -> Duration {
 
 const LOST: &str = "partyline_slack_sockets_total{outcome=\"lost\"}";
 
+/// Waits until the daemon says in its log that the way is lost.
+async fn noticed(world: &World, words: &str) {
+    let began = Instant::now();
+    while !world.daemon.log().contains(words) {
+        assert!(began.elapsed() < PATIENCE, "nobody noticed\n{}", world.daemon.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_half_open_way_to_slack_is_found_in_seconds_and_nothing_is_lost() {
     let (world, group, nets) = stage().await;
@@ -176,6 +185,30 @@ async fn twilio_behind_a_black_hole_gets_everything_once() {
     assert_eq!(world.daemon.metric(looked_up).await, Some(1.0));
 }
 
+/// Where nobody calls, the lists are read: what they could not tell for a while is told once they can.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_public_address_every_break_of_twilios_network_ends_with_everything_once() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    let nets = Nets::between(&mut world).await;
+    world.twilio.set_webhook_url(None);
+    world.daemon.without_public_address();
+    world.daemon.start().await;
+    talk(&world, &group, 0..2);
+    check(&world, &group, 2).await;
+    let retried = "partyline_deliveries_total{network=\"twilio\",outcome=\"retried\"}";
+    for (round, mode) in [Mode::Refuse, Mode::BlackHole].into_iter().enumerate() {
+        let (from, before) =
+            (2 + 4 * round, world.daemon.metric(retried).await.unwrap_or_default());
+        nets.twilio.set(mode);
+        talk(&world, &group, from..from + 2);
+        counted(&world, retried, before + 1.0).await;
+        nets.twilio.set(Mode::Pass);
+        talk(&world, &group, from + 2..from + 4);
+        check(&world, &group, from + 4).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_way_in_that_is_a_black_hole_is_told() {
     let mut world = World::new().await;
@@ -216,11 +249,7 @@ async fn what_strangers_wrote_while_the_way_in_was_lost_is_found_once_it_is_back
     wait_for_thread(&world, &channel, 1).await;
 
     nets.hooks.set(Mode::Refuse);
-    let began = Instant::now();
-    while !world.daemon.log().contains("do not reach each other") {
-        assert!(began.elapsed() < PATIENCE, "nobody noticed\n{}", world.daemon.log());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    noticed(&world, "do not reach each other").await;
     let zoe = world.twilio.phone("whatsapp:+14155550103");
     zoe.write_to(SENDER, "nobody hears me").await.expect("written");
     maya.write_to(SENDER, "nor me").await.expect("written");
@@ -234,6 +263,31 @@ async fn what_strangers_wrote_while_the_way_in_was_lost_is_found_once_it_is_back
     assert_eq!(replies, ["is anybody there", "nor me"]);
     world.daemon.wait_until_settled().await;
     assert_eq!(zoe.inbox_len(), 1, "{:?}", inbox(&zoe));
+}
+
+/// The same of members: no next message has to show by its number that one is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_members_said_while_the_way_in_was_lost_is_read_once_it_is_back() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    let nets = Nets::between(&mut world).await;
+    world.daemon.configure(|config| config.push_str("[alerts]\ncanary_interval = \"1s\"\n"));
+    world.daemon.start().await;
+    counted(&world, "partyline_twilio_webhooks_total{event=\"self_check\"", 1.0).await;
+    group.phones[0].say(&group.conversation, "heard").await.expect("said");
+    world.wait_for_posts(&group.channel, 1).await;
+    nets.hooks.set(Mode::Refuse);
+    noticed(&world, "is read once it does").await;
+    for text in ["nobody hears me", "nor this"] {
+        group.phones[0].say(&group.conversation, text).await.expect("said");
+    }
+    world.twilio.idle().await;
+    nets.hooks.set(Mode::Pass);
+    world.wait_for_posts(&group.channel, 3).await;
+    world.daemon.wait_until_settled().await;
+    let texts: Vec<String> =
+        world.channel(&group.channel).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, ["heard", "nobody hears me", "nor this"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

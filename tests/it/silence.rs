@@ -1,5 +1,5 @@
-//! Messages of which Slack sends no event, or a late one, over a socket that lives; and replies that no
-//! list shows.
+//! Messages of which Slack sends no event, or a late one, over a socket that lives; replies that no list
+//! shows; and messages of which Twilio's webhook was lost, with none behind them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use partyline_core::{Clock, ManualClock, SystemClock};
 use partyline_slack::simulator::{Dose, Fault, Options};
+use partyline_twilio::simulator::{Fault as TwilioFault, FaultKind};
 
 use crate::support::{Group, World, inbox};
 
@@ -131,4 +132,28 @@ async fn a_reply_in_an_old_thread_is_read_back_after_a_start() {
     let arrived = inbox(&group.phones[0]);
     assert!(arrived[3].ends_with("missed"), "{arrived:?}");
     assert_eq!(arrived.len(), 4);
+}
+
+/// The number of the next message shows that one is missing. Of the last one nothing shows it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_message_is_found_although_its_webhook_was_lost() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    world.daemon.configure(|config| {
+        // Twilio's comes first.
+        *config = config.replacen("compare_after = \"1h\"", "compare_after = \"300ms\"", 1);
+    });
+    world.daemon.start().await;
+    let phone = &group.phones[0];
+    phone.say(&group.conversation, "before").await.expect("said");
+    world.wait_for_posts(&group.channel, 1).await;
+    for text in ["lost 1", "lost 2"] {
+        world.twilio.fault(TwilioFault::next(FaultKind::Lost, 1).on("onMessageAdded"));
+        phone.say(&group.conversation, text).await.expect("said");
+    }
+    world.wait_for_posts(&group.channel, 3).await;
+    world.daemon.wait_until_settled().await;
+    let texts: Vec<String> =
+        world.channel(&group.channel).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, ["before", "lost 1", "lost 2"]);
 }

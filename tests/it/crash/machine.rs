@@ -92,6 +92,14 @@ impl Machine {
         Self::around(World::with(options).await, None, groups, seed).await
     }
 
+    /// The same, with no address that Twilio could call.
+    pub(super) async fn without_public_address(groups: u32, seed: u64) -> Self {
+        let mut machine = Self::new(groups, seed).await;
+        machine.world.twilio.set_webhook_url(None);
+        machine.world.daemon.without_public_address();
+        machine
+    }
+
     /// The same, with a room on a homeserver for each group.
     pub(super) async fn with_rooms(groups: u32, seed: u64) -> Self {
         let world = World::with(options()).await;

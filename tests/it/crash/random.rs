@@ -30,6 +30,11 @@ async fn killed_at_random_while_slack_calls_it_it_loses_and_doubles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn killed_at_random_without_a_public_address_it_loses_and_doubles_nothing() {
+    kill_at_random(Machine::without_public_address(6, seed()).await, 6).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn killed_at_random_with_rooms_in_matrix_it_loses_and_doubles_nothing() {
     kill_at_random(Machine::with_rooms(3, seed()).await, 6).await;
 }

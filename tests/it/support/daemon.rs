@@ -59,6 +59,7 @@ auth_token = "{token}"
 service_sid = "{service}"
 senders = ["{SENDER}"]
 actions_per_second = 5000
+compare_after = "1h"
 concurrency = 64
 conversations_url = "{base}"
 messaging_url = "{base}"
