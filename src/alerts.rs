@@ -47,6 +47,8 @@ pub enum Alert {
     Clock,
     /// What was missed could not be read back.
     ReadBack,
+    /// The platform does not list what is written to a sender.
+    MessageLog,
     /// The ledger cannot be written.
     Ledger,
     /// The ledger lost its end.
@@ -55,7 +57,7 @@ pub enum Alert {
 
 impl Alert {
     /// All of them, in the order in which people are shown them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Network(Network::Twilio),
         Self::Network(Network::Slack),
         Self::Network(Network::Matrix),
@@ -64,6 +66,7 @@ impl Alert {
         Self::Disk,
         Self::Clock,
         Self::ReadBack,
+        Self::MessageLog,
         Self::Ledger,
         Self::LostEnd,
     ];
@@ -78,6 +81,7 @@ impl Alert {
             Self::Disk => "disk",
             Self::Clock => "clock",
             Self::ReadBack => "read_back",
+            Self::MessageLog => "message_log",
             Self::Ledger => "ledger",
             Self::LostEnd => "lost_end",
         }
@@ -96,6 +100,7 @@ impl Alert {
             Self::Disk => "The disk has room again.",
             Self::Clock => "This machine's clock is right again.",
             Self::ReadBack => "Everything that was asked for in the last hour could be read back.",
+            Self::MessageLog => "Twilio lists again what is written to each sender.",
             Self::Ledger => "The ledger can be written again.",
             Self::LostEnd => "The ledger has lost nothing more for an hour.",
         }

@@ -6,8 +6,8 @@
 //! nothing up and what else goes to phones finds room.
 //!
 //! What failed on a phone is known by its receipt, some seconds after it was sent. So the account waits
-//! for the receipts of the last ones, for half a minute at most. What fails later, within the hour, is told
-//! in an account that is given again, every ten minutes at most.
+//! for the receipts of the last ones, for half a minute at most. What fails later, within the hour, is put
+//! into the account, every ten minutes at most; where it cannot be changed, it is given again.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -98,10 +98,47 @@ async fn amend(desk: &Desk, wakers: &Wakers) -> Result<(), LedgerError> {
         let failed = |account: &Account| account.refusals() + account.suppressed;
         let more = failed(&account).saturating_sub(failed(&given.account));
         let now = Broadcast { account, ..given.clone() };
-        let told = (more > 0).then(|| answer(desk, &now, again(&now, more))).flatten();
+        // A change that is made twice is one.
+        let told = if more > 0 && !reword(desk, &now, more).await? {
+            answer(desk, &now, again(&now, more))
+        } else {
+            None
+        };
+        point(Point::BroadcastReworded);
         wakers.wake(desk.ledger.amend_broadcast(&given, &now.account, told).await?);
     }
     Ok(())
+}
+
+/// Changes the account that was given into this one; whether it could be changed.
+async fn reword(desk: &Desk, broadcast: &Broadcast, more: u64) -> Result<bool, LedgerError> {
+    let Some(given) = desk.ledger.broadcast_account(broadcast).await? else { return Ok(false) };
+    let counted = desk.clock.now().strftime("%H:%M UTC");
+    let text = format!("{}\nCounted again at {counted}: {}.", account(broadcast), late(more));
+    let changed = revise(desk, broadcast, &text, Some(&given)).await.is_some();
+    if changed && broadcast.shown.is_some() {
+        revise(desk, broadcast, &account(broadcast), broadcast.shown.as_ref()).await;
+    }
+    Ok(changed)
+}
+
+/// Shows a text in place of this message, where there is one; `None` where it could not be shown.
+async fn revise(
+    desk: &Desk,
+    broadcast: &Broadcast,
+    text: &str,
+    before: Option<&MessageId>,
+) -> Option<MessageId> {
+    let powers = desk.networks.get(broadcast.answer.place.network())?;
+    let showing = powers.revise.as_deref()?.show(&broadcast.answer, text, before);
+    match tokio::time::timeout(SHOWING, showing).await {
+        Ok(Ok(message)) => Some(message),
+        Ok(Err(failure)) => {
+            tracing::debug!("how far a broadcast is is not shown: {failure}");
+            None
+        }
+        Err(_) => None,
+    }
 }
 
 /// What whoever gave a broadcast is told of it; nothing where a program asks for it.
@@ -112,12 +149,12 @@ fn answer(desk: &Desk, broadcast: &Broadcast, text: String) -> Option<Owed> {
 
 /// The account of a broadcast of which more failed since it was given.
 fn again(broadcast: &Broadcast, more: u64) -> String {
-    let copies = if more == 1 { "1 more copy".to_owned() } else { format!("{more} more copies") };
-    format!(
-        "{copies} of \"{}\" did not arrive, as is known by now: {}",
-        broadcast.name,
-        told(broadcast)
-    )
+    format!("{}, as is known by now. {}", late(more), account(broadcast))
+}
+
+/// How many more failed.
+fn late(more: u64) -> String {
+    format!("{more} more {} did not arrive", if more == 1 { "copy" } else { "copies" })
 }
 
 struct Keeper {
@@ -225,7 +262,8 @@ impl Keeper {
         }
         pace.shown = broadcast.account.clone();
         let text = format!("\"{}\" is on its way: {}", broadcast.name, progress(broadcast));
-        if let Some(message) = self.revise(broadcast, &text).await
+        // That it could not be shown does no harm.
+        if let Some(message) = revise(&self.desk, broadcast, &text, broadcast.shown.as_ref()).await
             && broadcast.shown.as_ref() != Some(&message)
         {
             self.desk.ledger.broadcast_shown(broadcast.event, &message).await?;
@@ -233,25 +271,10 @@ impl Keeper {
         Ok(())
     }
 
-    /// Shows a text in place of the progress. That it could not be shown does no harm.
-    async fn revise(&self, broadcast: &Broadcast, text: &str) -> Option<MessageId> {
-        let powers = self.desk.networks.get(broadcast.answer.place.network())?;
-        let revise = powers.revise.as_deref()?;
-        let showing = revise.show(&broadcast.answer, text, broadcast.shown.as_ref());
-        match tokio::time::timeout(SHOWING, showing).await {
-            Ok(Ok(message)) => Some(message),
-            Ok(Err(failure)) => {
-                tracing::debug!("the progress of a broadcast is not shown: {failure}");
-                None
-            }
-            Err(_) => None,
-        }
-    }
-
     async fn end(&self, broadcast: &Broadcast) -> Result<(), LedgerError> {
-        let text = format!("\"{}\" has left: {}", broadcast.name, told(broadcast));
+        let text = account(broadcast);
         if broadcast.shown.is_some() {
-            self.revise(broadcast, &text).await;
+            revise(&self.desk, broadcast, &text, broadcast.shown.as_ref()).await;
         }
         let told = answer(&self.desk, broadcast, text);
         let ledger = &self.desk.ledger;
@@ -275,6 +298,11 @@ pub(crate) fn progress(broadcast: &Broadcast) -> String {
         let _ = write!(text, ", {count} {what}");
     }
     text + "."
+}
+
+/// The account as it is given.
+fn account(broadcast: &Broadcast) -> String {
+    format!("\"{}\" has left: {}", broadcast.name, told(broadcast))
 }
 
 /// The account, with why those did not get it who did not.

@@ -134,6 +134,8 @@ points! {
     OptoutReturning = "optout.returning",
     /// Some of a broadcast are owed theirs; their lanes are not woken.
     BroadcastOwed = "broadcast.owed",
+    /// The account of one was changed where it stands; that is not written down.
+    BroadcastReworded = "broadcast.reworded",
     /// A scheduled command is in the ledger; that its time is over is not.
     ScheduleGiven = "schedule.given",
     /// A conversation was made for somebody who wrote alone; nothing of it is written down.

@@ -88,15 +88,15 @@ impl Inbox {
         Ok(())
     }
 
-    /// Lets strangers in, until the stop: once it was read what they wrote while the bridge was down, so
+    /// Lets strangers in, until the stop: once it was read what they wrote while nobody heard of it, so
     /// that the order holds.
     pub async fn admit(self: Arc<Self>, mut caught_up: watch::Receiver<bool>) {
-        let caught_up = caught_up.wait_for(|caught_up| *caught_up);
-        tokio::select! {
-            _ = tokio::time::timeout(CATCHING_UP, caught_up) => {}
-            () = self.stop.cancelled() => {}
-        }
         while !self.stop.is_cancelled() {
+            let caught_up = caught_up.wait_for(|caught_up| *caught_up);
+            tokio::select! {
+                _ = tokio::time::timeout(CATCHING_UP, caught_up) => {}
+                () = self.stop.cancelled() => return,
+            }
             let what = "somebody who wrote is not let in yet";
             work_off(&self.stop, what, || self.next_strangers()).await;
             tokio::select! {

@@ -31,6 +31,22 @@ pub enum GroupInvitation {
     Own(Invitation),
 }
 
+/// How it stands with the invitation of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// None is set.
+    Off,
+    /// WhatsApp does not take it.
+    Refused {
+        /// The template's name.
+        name: String,
+        /// WhatsApp's word on it: `paused`, `rejected`.
+        status: String,
+    },
+    /// It is sent, and says this, where that is known; the member is not named.
+    Goes(Option<String>),
+}
+
 /// Why an invitation could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum NoInvitation {
@@ -80,18 +96,23 @@ impl Invitations {
         })
     }
 
-    /// What the invitation of a group says, as far as its template is known by now; the member is not
-    /// named.
+    /// How it stands with the invitation of a group, as far as its template is known by now.
     ///
     /// # Errors
     /// The ledger could not be read.
-    pub async fn text(&self, group: &Place) -> Result<Option<String>, LedgerError> {
-        let Some(invitation) = self.of(group).await? else { return Ok(None) };
+    pub async fn standing(&self, group: &Place) -> Result<Standing, LedgerError> {
+        let Some(invitation) = self.of(group).await? else { return Ok(Standing::Off) };
         let all = self.templates.known();
         let Some(template) = all.iter().find(|one| one.sid == invitation.sid) else {
-            return Ok(None);
+            return Ok(Standing::Goes(None));
         };
-        Ok(Some(template.filled(&self.filled(group, &invitation, "…").await?)))
+        let sent = in_language(&all, template, self.language.as_deref());
+        if !is_approved(sent) {
+            let (name, status) = (sent.name.clone(), sent.status.clone());
+            return Ok(Standing::Refused { name, status });
+        }
+        let variables = self.filled(group, &invitation, "…").await?;
+        Ok(Standing::Goes(Some(template.filled(&variables))))
     }
 
     /// The variables of an invitation, with the names in them.

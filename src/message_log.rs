@@ -5,9 +5,10 @@
 //! where Twilio does not call, as often as conversations are. What it tells goes through intake under
 //! the webhook's keys, so that what was told already is known. How far it was read stands in the
 //! ledger, and is moved once all of it is stored; the last of it is read again each time, since a list
-//! can lag.
+//! can lag. A log that the platform does not give is asked for again, ever and anon; the administrators are
+//! told of it meanwhile (`src/alerts/look.rs`).
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use partyline_core::{
     Address, Failure, Incoming, MessageLog, NotStored, Verdict, Watch, Written, mask,
 };
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::crash::{Point, point};
 use crate::intake::{Door, Logged};
@@ -40,6 +42,8 @@ pub struct Pace {
     pub every: Duration,
     /// The pause between two senders.
     pub between: Duration,
+    /// The pause before a log is asked for again that the platform does not give.
+    pub refused: Duration,
 }
 
 /// The bridge whose logs are read.
@@ -58,8 +62,8 @@ pub struct LogReader {
     watch: Arc<dyn Watch>,
     pool: Vec<Address>,
     pace: Pace,
-    /// Senders whose log the platform does not give, until the next start.
-    refused: Mutex<HashSet<Address>>,
+    /// Senders whose log the platform does not give, each with when it is asked again.
+    refused: Mutex<HashMap<Address, Instant>>,
     caught_up: watch::Sender<bool>,
 }
 
@@ -84,7 +88,7 @@ impl LogReader {
         Self { door, ledger, log, watch, pool, pace, refused, caught_up }
     }
 
-    /// True once all logs were read, or tried, since the start.
+    /// True once all logs were read, or tried, since the start and since the network was last lost.
     #[must_use]
     pub fn caught_up(&self) -> watch::Receiver<bool> {
         self.caught_up.subscribe()
@@ -109,7 +113,9 @@ impl LogReader {
             };
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = works_again(self.watch.as_ref()) => {}
+                () = works_again(self.watch.as_ref(), || {
+                    self.caught_up.send_replace(false);
+                }) => {}
             }
         }
     }
@@ -144,11 +150,9 @@ impl LogReader {
         };
         if *verdict == Verdict::Never {
             tracing::warn!(sender = %sent_to,
-                "Twilio does not list what is written to this sender, so that what its Messaging webhook \
-                 could not tell is lost; it is asked again after the next start: {trouble}");
-            self.refused().insert(sender.clone());
-            // Nothing is to be remembered for its sake.
-            if let Err(error) = self.ledger.log_read(sender, None, Some(Timestamp::MAX)).await {
+                "Twilio does not list what is written to this sender; it is asked again now and then: {trouble}");
+            self.refused().insert(sender.clone(), Instant::now() + self.pace.refused);
+            if let Err(error) = self.ledger.log_refused(sender, trouble.to_string()).await {
                 tracing::error!(%error, "that a sender has no log could not be noted");
             }
             return None;
@@ -198,10 +202,10 @@ impl LogReader {
     }
 
     fn is_refused(&self, sender: &Address) -> bool {
-        self.refused().contains(sender)
+        self.refused().get(sender).is_some_and(|again| Instant::now() < *again)
     }
 
-    fn refused(&self) -> std::sync::MutexGuard<'_, HashSet<Address>> {
+    fn refused(&self) -> std::sync::MutexGuard<'_, HashMap<Address, Instant>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -214,10 +218,11 @@ fn since(position: &LogPosition, now: Timestamp) -> Timestamp {
 }
 
 /// Waits until the network was seen not to work, and then to work again: what was told meanwhile may have
-/// met nobody.
-async fn works_again(watch: &dyn Watch) {
+/// met nobody. `on_loss` is called in between, where it worked before.
+async fn works_again(watch: &dyn Watch, on_loss: impl Fn()) {
     if works(watch) {
         until(watch, false).await;
+        on_loss();
         tracing::warn!(
             "Twilio and the bridge do not reach each other; what strangers write meanwhile is read from Twilio's log of messages once they do"
         );
@@ -271,9 +276,8 @@ mod tests {
         // It was down from minute 55 on.
         assert_eq!(since(&position(0, 50, at(55)), at(9000)), at(49));
         assert_eq!(since(&position(0, 50, at(8999)), at(9000)), at(8939), "read again and again");
-        // A clock that was ahead, and a sender without a log.
+        // A clock that was ahead.
         assert_eq!(since(&position(0, 8000, at(8000)), at(60)), at(59));
-        assert_eq!(since(&position(0, 50, Timestamp::MAX), at(9000)), at(8940));
     }
 
     /// As long as a way was not seen to fail, or still does, nothing is to be made up for.
@@ -285,12 +289,19 @@ mod tests {
         for (inbound, outbound) in [(lost(), Proof::Proved), (Proof::Proved, down())] {
             let seen = Arc::new(Seen(Mutex::new(works.clone())));
             let watched = Arc::clone(&seen);
-            let waits = tokio::spawn(async move { works_again(watched.as_ref()).await });
+            let (caught_up, is_caught_up) = watch::channel(true);
+            let waits = tokio::spawn(async move {
+                works_again(watched.as_ref(), || {
+                    caught_up.send_replace(false);
+                })
+                .await;
+                caught_up
+            });
             tokio::time::sleep(10 * LOOK).await;
-            assert!(!waits.is_finished());
+            assert!(!waits.is_finished() && *is_caught_up.borrow());
             seen.says(inbound, outbound);
             tokio::time::sleep(10 * LOOK).await;
-            assert!(!waits.is_finished());
+            assert!(!waits.is_finished() && !*is_caught_up.borrow(), "strangers wait");
             seen.says(Proof::Proved, Proof::Proved);
             tokio::time::timeout(2 * LOOK, waits).await.expect("at once").expect("it ends");
         }

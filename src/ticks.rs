@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::contacts::Names;
 use crate::forms::{GROUP, INVITATION};
 use crate::intake::Wakers;
-use crate::invitations::Invitations;
+use crate::invitations::{Invitations, Standing};
 use crate::ledger::{Ledger, LedgerError, Owed, Receipt, TickNews, Waiting};
 use crate::links::Links;
 use crate::networks::Networks;
@@ -209,18 +209,21 @@ impl Ticker {
             let name = member.and_then(|phone| phone.name.clone());
             names.push(self.called(news, &one.address, name).await);
         }
-        let set = self.invitations.of(&news.conversation).await?.is_some();
-        let says = self.invitations.text(&news.conversation).await?;
-        let how = "`group template TEMPLATE` sets one (`template list` shows them).";
+        let standing = self.invitations.standing(&news.conversation).await?;
+        let how = match &standing {
+            Standing::Goes(_) => None,
+            Standing::Off => Some("no invitation is set that asks them to: `group template TEMPLATE` sets one (`template list` shows them).".to_owned()),
+            Standing::Refused { name, status } => Some(format!("their invitation \"{name}\" cannot be sent, since WhatsApp's word on it is \"{status}\": `group template TEMPLATE` sets another one (`template list` shows them).")),
+        };
         // Whoever said it on a phone is a member, too, and has it.
         let author = news.members.iter().any(|one| Some(&one.address) == news.speaker.as_ref());
         let others = news.members.len() - usize::from(author);
-        let mut line = waiting(&names, others.max(names.len()), (!set).then_some(how));
-        if let Some(says) = says {
+        let mut line = waiting(&names, others.max(names.len()), how.as_deref());
+        if let Standing::Goes(Some(says)) = standing {
             line.push_str(&format!("\nThe invitation says: {says}"));
         }
         let group = vec![news.conversation.id().to_owned()];
-        let choose = (!set).then(|| Button {
+        let choose = how.map(|_| Button {
             label: "Choose an invitation".to_owned(),
             danger: false,
             press: Press::Open {

@@ -140,7 +140,9 @@ impl Keeper {
         match alert {
             Alert::Network(_) | Alert::Ledger => Patience { grace, calm },
             // Their thresholds are patient enough.
-            Alert::Queue | Alert::Disk | Alert::Clock => Patience { grace: Duration::ZERO, calm },
+            Alert::Queue | Alert::Disk | Alert::Clock | Alert::MessageLog => {
+                Patience { grace: Duration::ZERO, calm }
+            }
             Alert::Parked | Alert::ReadBack | Alert::LostEnd => {
                 Patience { grace: Duration::ZERO, calm: QUIET }
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use partyline_core::mask;
 
 use super::episode::{Moment, Observed};
 use super::skew::Jumps;
@@ -105,6 +106,7 @@ impl Look {
                 Alert::Disk => self.disk(),
                 Alert::Clock => self.clock(now),
                 Alert::ReadBack => self.read_back(),
+                Alert::MessageLog => self.message_logs().await,
                 Alert::Ledger => self.ledger(now).await,
                 Alert::LostEnd => self.lost_end().await,
             };
@@ -206,6 +208,21 @@ impl Look {
                 1 => "once".to_owned(),
                 many => format!("{many} times"),
             },
+        ))
+    }
+
+    async fn message_logs(&self) -> Observed {
+        let Ok(refused) = self.ledger.refused_logs().await else { return Observed::Unknown };
+        let Some((sender, why)) = refused.first() else { return Observed::Fine };
+        let more = match refused.len() - 1 {
+            0 => String::new(),
+            more => format!(" ({more} more likewise)"),
+        };
+        Observed::Wrong(format!(
+            "Twilio does not list what is written to {}{more}. {why} Until it does, what somebody in no \
+             group writes to it while its Messaging webhook does not come here is lost. It is asked again \
+             by itself.",
+            mask(sender.as_str()),
         ))
     }
 

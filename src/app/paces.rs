@@ -38,6 +38,9 @@ pub(super) fn inquiries(config: &Config) -> Option<Arc<Inquiries>> {
         .then(|| Inquiries::new(twilio.poll_interval, between_questions(config)))
 }
 
+/// How much more rarely than the others a log of messages is asked for that Twilio does not give.
+const REFUSED_LOGS: u32 = 12;
+
 /// When the logs of messages are read: as often as conversations, where Twilio does not call.
 pub(super) fn log(config: &Config) -> message_log::Pace {
     let twilio = &config.twilio;
@@ -45,7 +48,7 @@ pub(super) fn log(config: &Config) -> message_log::Pace {
         config::Ingest::Poll => twilio.poll_interval,
         config::Ingest::Webhook => twilio.groups_interval,
     };
-    message_log::Pace { every, between: between_looks(config) }
+    message_log::Pace { every, between: between_looks(config), refused: every * REFUSED_LOGS }
 }
 
 /// The pause between two looks for what nobody told: a tenth of the calls that an account may make.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use partyline_core::{Button, Network, Press};
 
-use super::find::person;
+use super::find::writer;
 use super::inbox::named;
 use super::{Argument, Call, Command, Kind, Outcome};
 use crate::ledger::LedgerError;
@@ -44,8 +44,8 @@ pub(super) const BLOCKED: Command = Command {
 };
 
 async fn block(call: Call) -> Result<Outcome, LedgerError> {
-    let who = match person(&call.desk, call.arguments.one("who").unwrap_or_default()).await? {
-        Ok(person) => person.address,
+    let who = match writer(&call.desk, call.arguments.one("who").unwrap_or_default()).await? {
+        Ok(address) => address,
         Err(sentence) => return Ok(Outcome::Refused(sentence)),
     };
     let name = named(&call.desk, &who).await;
@@ -71,8 +71,8 @@ async fn block(call: Call) -> Result<Outcome, LedgerError> {
 }
 
 async fn unblock(call: Call) -> Result<Outcome, LedgerError> {
-    let who = match person(&call.desk, call.arguments.one("who").unwrap_or_default()).await? {
-        Ok(person) => person.address,
+    let who = match writer(&call.desk, call.arguments.one("who").unwrap_or_default()).await? {
+        Ok(address) => address,
         Err(sentence) => return Ok(Outcome::Refused(sentence)),
     };
     let groups = call.arguments.has("groups");

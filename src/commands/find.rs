@@ -124,12 +124,44 @@ pub(super) async fn person(desk: &Desk, text: &str) -> Result<Result<Person, Str
         ([one], _) => *one,
         (_, [one]) => one,
         (_, []) => return Ok(Err(nobody(text, desk))),
-        _ => return Ok(Err(several_people(text, &found))),
+        _ => {
+            let found = found.iter().map(|one| (&*one.name, &*one.key));
+            return Ok(Err(several_people(text, &found.collect::<Vec<_>>())));
+        }
     };
     let address = format!("{scheme}{}", contact.key).parse::<Address>();
     Ok(match address {
         Ok(address) => Ok(Person { address: on_channel(desk, address) }),
         Err(error) => Err(format!("{error}.")),
+    })
+}
+
+/// Who is meant among those who have written alone: as [`person`], or by the name that they go by in
+/// WhatsApp, of which the beginning is enough. Elsewhere nobody is found by a name that they chose
+/// themselves.
+pub(super) async fn writer(
+    desk: &Desk,
+    text: &str,
+) -> Result<Result<Address, String>, LedgerError> {
+    let known = person(desk, text).await?.map(|person| person.address);
+    if parse_address(text, *desk.region).is_ok() {
+        return Ok(known);
+    }
+    if let Ok(address) = &known
+        && !desk.ledger.inbox_with(address.forms(), 1).await?.is_empty()
+    {
+        return Ok(known);
+    }
+    let wanted = text.trim();
+    let found = desk.ledger.inbox_named(wanted, SHOWN + 1).await?;
+    let exact: Vec<_> = found.iter().filter(|(_, name)| fold(name) == fold(wanted)).collect();
+    Ok(match (exact.as_slice(), found.as_slice()) {
+        ([(address, _)], _) | (_, [(address, _)]) => Ok(address.clone()),
+        (_, []) => known,
+        _ => {
+            let found = found.iter().map(|(address, name)| (&**name, address.contact_key()));
+            Err(several_people(text, &found.collect::<Vec<_>>()))
+        }
     })
 }
 
@@ -159,12 +191,10 @@ fn nobody(text: &str, desk: &Desk) -> String {
     }
 }
 
-fn several_people(text: &str, found: &[partyline_core::Contact]) -> String {
-    let shown: Vec<String> = found
-        .iter()
-        .take(SHOWN as usize)
-        .map(|one| format!("{} ({})", one.name, one.key))
-        .collect();
+/// `found` are names with numbers.
+fn several_people(text: &str, found: &[(&str, &str)]) -> String {
+    let found_first = found.iter().take(SHOWN as usize);
+    let shown: Vec<String> = found_first.map(|(name, key)| format!("{name} ({key})")).collect();
     let more = if found.len() > shown.len() { " and more" } else { "" };
     format!(
         "\"{}\" can be several people: {}{more}. Write the whole name or the number.",

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use partyline_core::{Address, Network, Place, Speaker};
 
-use super::find::{in_a_room, person};
+use super::find::{in_a_room, writer};
 use super::{Argument, Call, Command, Desk, Kind, Outcome};
 use crate::ledger::{Change, Correspondence, InboxChange, LedgerError};
 use crate::policy::Right;
@@ -95,8 +95,8 @@ pub(super) async fn named(desk: &Desk, address: &Address) -> String {
 
 /// The conversation of the inbox that is meant, and what its person is called in an answer.
 async fn meant(call: &Call) -> Result<Result<(Place, String), Outcome>, LedgerError> {
-    let address = match person(&call.desk, call.arguments.one("who").unwrap_or_default()).await? {
-        Ok(person) => person.address,
+    let address = match writer(&call.desk, call.arguments.one("who").unwrap_or_default()).await? {
+        Ok(address) => address,
         Err(sentence) => return Ok(Err(Outcome::Refused(sentence))),
     };
     let key = address.contact_key().to_owned();

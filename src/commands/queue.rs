@@ -72,7 +72,7 @@ async fn again(call: Call) -> Result<Outcome, LedgerError> {
     };
     let Some((event, phone)) = phone else {
         return Ok(Outcome::Refused(format!(
-            "Nothing of this group with the number {number} is to be sent to {name}: it came, was sent once more already, is not kept any more, or they have left. Say it anew."
+            "Nothing of this group with the number {number} is to be sent to {name}: it came, is on its way once more, is not kept any more, or they have left. Say it anew."
         )));
     };
     let again = Again { event, conversation: group, phone };

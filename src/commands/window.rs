@@ -8,6 +8,7 @@ use partyline_core::{Channel, Lateness, Network, Speaker};
 use super::create::pairs;
 use super::{Argument, Call, Command, Kind, Outcome};
 use crate::invitations::GroupInvitation;
+use crate::invitations::Standing;
 use crate::ledger::{Change, LedgerError, MemberWindow};
 use crate::operations::Operation;
 use crate::policy::{Openness, Right, Window};
@@ -89,11 +90,18 @@ async fn window(call: &Call) -> Result<Result<Outcome, Outcome>, LedgerError> {
     if members.is_empty() {
         let _ = writeln!(text, "Nobody on a phone is known to be in \"{}\".", group.name());
     }
-    if desk.invitations.of(place).await?.is_none() {
-        let prefix = call.prefix();
+    let prefix = call.prefix();
+    let why = match desk.invitations.standing(place).await? {
+        Standing::Goes(_) => None,
+        Standing::Off => Some(String::new()),
+        Standing::Refused { name, status } => {
+            Some(format!(", since WhatsApp's word on the invitation \"{name}\" is \"{status}\""))
+        }
+    };
+    if let Some(why) = why {
         let _ = writeln!(
             text,
-            "Nobody is invited to write: `{prefix} group template TEMPLATE` sets the template that does it."
+            "Nobody is invited to write{why}: `{prefix} group template TEMPLATE` sets the template that does it."
         );
     }
     text.truncate(text.trim_end().len());

@@ -26,6 +26,7 @@ mod release;
 
 pub use again::Again;
 pub(super) use again::again;
+pub(super) use invite::failed as invitation_failed;
 pub use release::SPEAKERS;
 
 /// A phone for which something is held.
@@ -164,6 +165,9 @@ pub(super) fn learn(
     }
     let event = of.event;
     if fate.place.is_phone() {
+        if fate.failed() {
+            invite::failed(writing, event, fate.place)?;
+        }
         return match of.delivery {
             Some(delivery) if fate.failed() && fate.error == Some(CLOSED) => {
                 hold_again(writing, (event, delivery), fate, (address, sender), now, accepted)

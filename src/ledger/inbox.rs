@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use partyline_core::{Action, Address, Happening, PersonId, Place};
 use rusqlite::{OptionalExtension, params};
 
+use super::remember::beginning_with;
 use super::threads::Writing;
 use super::{Accepted, Entry, Ledger, LedgerError, Owed, Sql, timestamp, to_json};
 
@@ -344,6 +345,37 @@ impl Ledger {
                     )?
                     .query_map(params![all, limit, offset], correspondence)?
                     .filter_map(Result::transpose)
+                    .collect()
+            })
+            .await
+    }
+
+    /// Those who have written alone and go by a name in WhatsApp that begins with this, in whatever case; each
+    /// with it, in the order of their numbers, at most `limit`.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn inbox_named(
+        &self,
+        beginning: &str,
+        limit: u32,
+    ) -> Result<Vec<(Address, String)>, LedgerError> {
+        let (from, to) = beginning_with(beginning);
+        self.threads
+            .read(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT DISTINCT inbox.address, profiles.name FROM profiles
+                         JOIN inbox ON inbox.address IN (profiles.key, 'whatsapp:' || profiles.key)
+                         WHERE folded >= ?1 AND folded < ?2 AND inbox.state <> ?3
+                         ORDER BY profiles.key LIMIT ?4",
+                    )?
+                    .query_map(params![from, to, GROUP, limit], |row| {
+                        Ok((row.get::<_, String>(0)?, row.get(1)?))
+                    })?
+                    .filter_map(|row| {
+                        row.map(|(address, name)| Some((address.parse().ok()?, name))).transpose()
+                    })
                     .collect()
             })
             .await

@@ -21,6 +21,12 @@ impl Lane {
         Self { place, answers: false }
     }
 
+    /// The lane of answers in this place.
+    #[must_use]
+    pub const fn answers(place: Place) -> Self {
+        Self { place, answers: true }
+    }
+
     /// The lane that its display form names.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (place, answers) = match text.strip_suffix(ANSWERS) {

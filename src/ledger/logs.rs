@@ -111,11 +111,51 @@ impl Ledger {
                 writing
                     .connection
                     .prepare_cached(
-                        "UPDATE logs SET read_to = max(read_to, ?2), looked = max(looked, ?3)
-                         WHERE sender = ?1 AND (read_to < ?2 OR looked < ?3 - ?4)",
+                        "UPDATE logs SET read_to = max(read_to, ?2), looked = max(looked, ?3),
+                             refusal = NULL
+                         WHERE sender = ?1
+                           AND (read_to < ?2 OR looked < ?3 - ?4 OR refusal IS NOT NULL)",
                     )?
                     .execute(params![sender.as_str(), to, looked, LOOKED_APART])
                     .map(drop)
+            })
+            .await
+    }
+
+    /// The platform does not give a sender's log, and says why.
+    ///
+    /// # Errors
+    /// Nothing was noted.
+    pub async fn log_refused(&self, sender: &Address, why: String) -> Result<(), LedgerError> {
+        let sender = sender.clone();
+        self.threads
+            .write(move |writing| {
+                writing
+                    .connection
+                    .prepare_cached(
+                        "UPDATE logs SET refusal = ?2 WHERE sender = ?1 AND refusal IS NOT ?2",
+                    )?
+                    .execute([sender.as_str(), &why])
+                    .map(drop)
+            })
+            .await
+    }
+
+    /// The senders whose logs the platform does not give, each with why.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn refused_logs(&self) -> Result<Vec<(Address, String)>, LedgerError> {
+        self.threads
+            .read(|connection| {
+                let refused: Vec<(String, String)> = connection
+                    .prepare_cached(
+                        "SELECT sender, refusal FROM logs WHERE refusal IS NOT NULL ORDER BY sender",
+                    )?
+                    .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                    .collect::<Sql<_>>()?;
+                let refused = refused.into_iter();
+                Ok(refused.filter_map(|(sender, why)| Some((sender.parse().ok()?, why))).collect())
             })
             .await
     }

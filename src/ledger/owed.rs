@@ -51,7 +51,7 @@ impl Owed {
     #[must_use]
     pub fn lane(&self) -> Lane {
         match self.action {
-            Action::Answer { .. } => Lane { place: self.to.clone(), answers: true },
+            Action::Answer { .. } => Lane::answers(self.to.clone()),
             Action::Post { .. }
             | Action::Notice { .. }
             | Action::Card { .. }

@@ -10,6 +10,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::forget::{BATCH, Old, is_full};
 use super::{Ledger, LedgerError, fold};
 
+/// Between which folded texts those stand that begin with this.
+pub(super) fn beginning_with(beginning: &str) -> (String, String) {
+    let beginning = fold(beginning);
+    let end = format!("{beginning}\u{10ffff}");
+    (beginning, end)
+}
+
 impl Ledger {
     /// Notes what somebody calls themselves on WhatsApp, under the contact's key.
     ///
@@ -60,9 +67,7 @@ impl Ledger {
         beginning: &str,
         limit: u32,
     ) -> Result<Vec<(String, String)>, LedgerError> {
-        let beginning = fold(beginning);
-        // The end of all texts that begin with it.
-        let end = format!("{beginning}\u{10ffff}");
+        let (beginning, end) = beginning_with(beginning);
         self.threads
             .read(move |connection| {
                 connection

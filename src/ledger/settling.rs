@@ -4,6 +4,7 @@ use partyline_core::{Action, Failure, Sent};
 use rusqlite::params;
 
 use super::cursors::place_id;
+use super::held;
 use super::inbox;
 use super::inquiries;
 use super::intake::{map_message, note_own};
@@ -116,6 +117,7 @@ impl Ledger {
                     .query_row(params![number, reason, failure.sentence], |row| row.get(0))?;
                 let mut accepted = Accepted::default();
                 suppressions::refused(writing, &to, &failure, now, &mut accepted)?;
+                held::invitation_failed(writing, event, &to)?;
                 if let Some(notice) = &notice {
                     let position = Some(writing.next_position());
                     insert_owed(writing, event, &key_of(writing, event)?, notice, position, now)?;

@@ -11,7 +11,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use partyline_core::{Address, Place};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
@@ -169,7 +169,8 @@ pub(super) fn id_under(secret: &str, address: &Address) -> String {
 }
 
 /// Writes down that somebody wants no more messages since then, and every group that they are known
-/// to be in; whether that is new. What was said before they wanted messages again changes nothing.
+/// to be in; whether that is new. What was said before they wanted messages again changes nothing; of
+/// what was said at the same time, this counts.
 pub(super) fn suppress(
     writing: &Writing<'_>,
     address: &Address,
@@ -189,7 +190,15 @@ pub(super) fn suppress(
         )?
         .execute(params![id, address.as_str(), at, how.word(), source])?;
     if fresh == 0 {
-        return Ok(false);
+        // Said once more: what was said before that, and is found later, does not lift it.
+        return writing
+            .connection
+            .prepare_cached(
+                "UPDATE suppressions SET since = ?2, source = ?3
+                 WHERE id = ?1 AND lifted IS NULL AND since < ?2",
+            )?
+            .execute(params![id, at, source])
+            .map(|_| false);
     }
     for form in address.forms() {
         writing
@@ -220,11 +229,12 @@ pub(super) fn suppress(
     Ok(true)
 }
 
-/// Writes down that somebody wants messages again; whether they got none.
+/// Writes down that somebody wants messages since then; whether they got none. What was said at the same
+/// time ends messages, unless it stands before this in one conversation.
 pub(super) fn restore(
     writing: &Writing<'_>,
     address: &Address,
-    at: i64,
+    (at, source): (i64, &str),
     accepted: &mut Accepted,
 ) -> Sql<bool> {
     let id = id_of(writing.connection, address)?;
@@ -232,9 +242,9 @@ pub(super) fn restore(
         .connection
         .prepare_cached(
             "UPDATE suppressions SET lifted = ?2, sweep = 0
-             WHERE id = ?1 AND lifted IS NULL AND since <= ?2",
+             WHERE id = ?1 AND lifted IS NULL AND (since < ?2 OR (since = ?2 AND source = ?3))",
         )?
-        .execute(params![id, at])?;
+        .execute(params![id, at, source])?;
     if lifted > 0 {
         writing
             .connection
@@ -254,11 +264,26 @@ pub(super) fn apply(
 ) -> Sql<()> {
     match change {
         SuppressionChange::Suppress { address, by } => {
-            suppress(writing, address, (How::Noted, by), now, accepted)
+            let at = now.max(latest(writing.connection, address)?);
+            suppress(writing, address, (How::Noted, by), at, accepted)
         }
-        SuppressionChange::Restore { address } => restore(writing, address, now, accepted),
+        SuppressionChange::Restore { address } => {
+            let at = now.max(latest(writing.connection, address)?);
+            restore(writing, address, (at, ""), accepted)
+        }
     }
     .map(drop)
+}
+
+/// When somebody can say the next thing about it, in milliseconds: after the last, whatever our clock says.
+fn latest(connection: &Connection, address: &Address) -> Sql<i64> {
+    connection
+        .prepare_cached(
+            "SELECT max(since, coalesce(lifted, since)) + 1 FROM suppressions WHERE id = ?1",
+        )?
+        .query_row([id_of(connection, address)?], |row| row.get(0))
+        .optional()
+        .map(Option::unwrap_or_default)
 }
 
 fn in_force(connection: &Connection, id: &str) -> Sql<bool> {

@@ -38,14 +38,14 @@ pub fn tick(members: &[Phone], receipts: &[Receipt]) -> Option<Tick> {
 /// (twilio.com/docs/api/errors/63016).
 pub const CLOSED: u32 = 63016;
 
-/// What people are told of a message that is held for these, of so many members. `how` says how an
-/// invitation is set, where none is.
+/// What people are told of a message that is held for these, of so many members. `how` says why nobody
+/// is invited, and how that is changed, where it is so.
 #[must_use]
 pub fn waiting(held: &[String], members: usize, how: Option<&str>) -> String {
     let when = if how.is_none() { "when they answer the invitation" } else { "once they write" };
     let mut line = format!("{} of {members} will get this {when}: {}.", held.len(), list(held));
     if let Some(how) = how {
-        line.push_str(" WhatsApp takes free words for somebody only within 24 hours after they last wrote, and no invitation is set that asks them to: ");
+        line.push_str(" WhatsApp takes free words for somebody only within 24 hours after they last wrote, and ");
         line.push_str(how);
     }
     line

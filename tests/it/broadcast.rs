@@ -1,8 +1,9 @@
 //! Templates to many people: each of them once, whatever happens meanwhile.
 
 use std::fmt::Write as _;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use partyline_slack::simulator as slack;
 use partyline_twilio::simulator::{NewMember, Template, seeded_templates};
 use serde_json::Value;
 
@@ -254,38 +255,50 @@ async fn status(world: &World, to: &str, status: &str, error: u32) {
     assert!(post.send().await.expect("an answer").status().is_success());
 }
 
-/// What fails on a phone after the account was given is told in another one, once, over a kill too.
+/// What fails on a phone after the account was given is put into it, once, over a kill too; where the
+/// account cannot be changed, another one is given.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fails_after_the_account_is_told_once_more() {
-    let mut world = World::new().await;
-    let office = world.room("office");
-    world.daemon.start().await;
-    let admin = world.admin.clone();
-    let numbers = team(&world, "Sales", 3);
-    let addresses: Vec<String> = numbers.iter().map(|one| format!("whatsapp:{one}")).collect();
-    for address in &addresses[..2] {
-        world.twilio.switch_phone(address, false);
+    for changed in [true, false] {
+        let mut world = World::new().await;
+        let office = world.room("office");
+        world.daemon.start().await;
+        let admin = world.admin.clone();
+        let numbers = team(&world, "Sales", 3);
+        let addresses: Vec<String> = numbers.iter().map(|one| format!("whatsapp:{one}")).collect();
+        for address in &addresses[..2] {
+            world.twilio.switch_phone(address, false);
+        }
+        world.command(&office, &admin, "broadcast Sales team_notice 1=Ada --yes").await;
+        let account = world.told("\"team_notice\" has left: ").await;
+        assert!(account.contains("3 of 3 sent."), "{account}");
+        world.daemon.wait_until_settled().await;
+        for address in &addresses[..2] {
+            status(&world, address, "undelivered", 63024).await;
+        }
+        world.daemon.kill();
+        if changed {
+            world.daemon.arm("broadcast.reworded=return");
+            world.daemon.spawn();
+            world.daemon.wait_for_end().await;
+            world.daemon.arm("");
+        } else {
+            let refused = slack::Fault::named("refused", 1, Duration::ZERO, "restricted_action");
+            world.slack.fault(refused.expect("a fault"), "chat.update", slack::Dose::Next(10));
+        }
+        world.daemon.start().await;
+        let account = world.told("2 more copies did not arrive").await;
+        assert!(account.contains("1 of 3 sent, 2 refused."), "{account}");
+        assert!(account.contains("• 2: the number is not on WhatsApp"), "{account}");
+        // Nothing has failed since.
+        world.daemon.wait_until_settled().await;
+        world.daemon.kill();
+        world.daemon.start().await;
+        world.command(&office, &admin, "broadcast list").await;
+        world.daemon.wait_until_settled().await;
+        let accounts = world.direct().into_iter().filter(|text| text.contains("has left"));
+        assert_eq!(accounts.count(), if changed { 1 } else { 2 }, "{:?}", world.direct());
     }
-    world.command(&office, &admin, "broadcast Sales team_notice 1=Ada --yes").await;
-    let account = world.told("\"team_notice\" has left: ").await;
-    assert!(account.contains("3 of 3 sent."), "{account}");
-    world.daemon.wait_until_settled().await;
-    for address in &addresses[..2] {
-        status(&world, address, "undelivered", 63024).await;
-    }
-    world.daemon.kill();
-    world.daemon.start().await;
-    let account = world.told("2 more copies of \"team_notice\" did not arrive").await;
-    assert!(account.contains("1 of 3 sent, 2 refused."), "{account}");
-    assert!(account.contains("• 2: the number is not on WhatsApp"), "{account}");
-    // Nothing has failed since.
-    world.daemon.wait_until_settled().await;
-    world.daemon.kill();
-    world.daemon.start().await;
-    world.command(&office, &admin, "broadcast list").await;
-    world.daemon.wait_until_settled().await;
-    let told = world.direct().into_iter().filter(|text| text.contains("did not arrive")).count();
-    assert_eq!(told, 1, "{:?}", world.direct());
 }
 
 /// Stopped, it goes to nobody else, over a kill too; the account says to how many it did not go.
@@ -326,7 +339,7 @@ async fn a_broadcast_that_is_stopped_goes_to_nobody_else() {
         if shown.get("ended").is_some() {
             break shown;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     };
     let sent: usize = numbers.iter().map(|number| copies(&world, number)).sum();
     assert_eq!(shown["sent"], sent, "{shown}");

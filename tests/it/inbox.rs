@@ -111,6 +111,82 @@ async fn a_stranger_has_a_thread_and_is_answered_there() {
     }
 }
 
+/// Who is no contact is found by the name that they go by in WhatsApp, of which the beginning is enough; by
+/// nothing but the commands of the inbox.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_written_is_found_by_the_name_that_they_go_by() {
+    let (world, channel, maya) = world(false).await;
+    let admin = world.admin.clone();
+    let other = world.twilio.phone("whatsapp:+14155550102");
+    other.set_profile_name("Maya the Second");
+    maya.write_to(SENDER, "is anybody there").await.expect("written");
+    other.write_to(SENDER, "a word from me").await.expect("written");
+    let both = |slack: &slack::Simulator| {
+        let messages = slack.messages(&channel);
+        let cards = messages.iter().filter(|one| is_card(one)).count();
+        (cards == 2).then_some(())
+    };
+    world.slack.wait_for("two cards", PATIENCE, both).await.expect("they are there");
+    for (line, expected) in [
+        ("inbox close maya", "with +14155550101 is closed"),
+        ("inbox open \"maya the\"", "with +14155550102 is open"),
+        ("inbox close may", "can be several people: Maya (+14155550101), Maya the Second"),
+        ("inbox assign Nobody", "There is no contact \"Nobody\""),
+        ("dm Maya hello", "There is no contact \"Maya\""),
+    ] {
+        let answer = world.command(&channel, &admin, line).await;
+        assert!(answer.contains(expected), "{line}: {answer}");
+    }
+}
+
+/// The same words of one person to two of our numbers are two messages, each once, in a thread of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_words_to_two_senders_are_two_messages() {
+    for autocreation in [[false, false], [true, false], [true, true]] {
+        let mut world = World::new().await;
+        let channel = configure(&mut world);
+        for (sender, auto) in [SENDER, SECOND_SENDER].into_iter().zip(autocreation) {
+            if auto {
+                autocreate(&world, "whatsapp", sender).await;
+            }
+        }
+        let maya = world.twilio.phone(MAYA);
+        world.daemon.start().await;
+        for words in ["hello", "is anybody there"] {
+            maya.write_to(SENDER, words).await.expect("written");
+            maya.write_to(SECOND_SENDER, words).await.expect("written");
+        }
+        let threads = |slack: &slack::Simulator| {
+            let messages = slack.messages(&channel);
+            let cards = messages.iter().filter(|one| is_card(one)).map(|card| {
+                let replies = messages
+                    .iter()
+                    .filter(|one| one.thread_ts == Some(card.ts) && one.ts != card.ts);
+                replies.map(|one| one.text.clone()).collect::<Vec<_>>()
+            });
+            cards.collect::<Vec<_>>()
+        };
+        // What is said last comes behind what was still to be let in.
+        for (words, count) in [("", 4), ("good then", 6)] {
+            for sender in [SENDER, SECOND_SENDER].into_iter().filter(|_| !words.is_empty()) {
+                maya.write_to(sender, words).await.expect("written");
+            }
+            let all = |slack: &slack::Simulator| {
+                let replies = threads(slack).iter().map(Vec::len).sum::<usize>();
+                (replies >= count).then_some(())
+            };
+            let there = world.slack.wait_for("replies", PATIENCE, all).await;
+            there.unwrap_or_else(|e| {
+                panic!("{e}: {:?}\n{}", threads(&world.slack), world.daemon.log())
+            });
+            world.daemon.wait_until_settled().await;
+        }
+        let expected = vec!["hello".to_owned(), "is anybody there".into(), "good then".into()];
+        assert_eq!(threads(&world.slack), [expected.clone(), expected], "{autocreation:?}");
+        assert_eq!(world.twilio.conversations().len(), 2, "{autocreation:?}");
+    }
+}
+
 /// Whoever answered first is mentioned once by what comes then, until somebody answers; `inbox assign`
 /// hands it over.
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use partyline_slack::simulator as slack;
 use partyline_twilio::simulator::{Attachment, Fault, FaultKind, Phone, Saying};
 
 use crate::inbox::{MAYA, cards, configure, thread, wait_for_thread};
-use crate::support::{PATIENCE, SENDER, SMS, World, inbox};
+use crate::support::{PATIENCE, SECOND_SENDER, SENDER, SMS, World, inbox};
 
 const RAVI: &str = "whatsapp:+14155550102";
 const ZOE: &str = "whatsapp:+14155550103";
@@ -165,6 +165,94 @@ async fn a_log_that_cannot_be_read_is_read_later() {
         assert_eq!(replies, ["is anybody there"], "{kind:?}");
         world.daemon.wait_until_settled().await;
     }
+}
+
+/// Waits until a text with this in it stands in a channel.
+async fn wait_for_text(world: &World, channel: &str, text: &str) -> String {
+    let there = |_: &slack::Simulator| {
+        world.channel(channel).into_iter().map(|(_, told)| told).find(|told| told.contains(text))
+    };
+    world.slack.wait_for(text, PATIENCE, there).await.unwrap_or_else(|error| {
+        panic!("{error}: {:?}\n{}", world.channel(channel), world.daemon.log())
+    })
+}
+
+/// What Twilio refuses to list is asked for again, and told the administrators until it is listed; the other
+/// senders' logs are read meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_refused_is_asked_for_again_and_told() {
+    for status in [400, 403, 404] {
+        let (mut world, channel) = down().await;
+        let office = world.room("office");
+        world.pool(&[SENDER, SECOND_SENDER]);
+        world.daemon.configure(|config| {
+            *config = config.replace("[twilio]\n", "[twilio]\ngroups_interval = \"200ms\"\n");
+            let rooms = format!(
+                "[alerts]\nrooms = [\"slack:{office}\"]\ngrace = \"300ms\"\ncalm = \"600ms\"\n"
+            );
+            config.push_str(&rooms);
+        });
+        world.daemon.start().await;
+        wait_until_read(&world, 2.0).await;
+        world.daemon.stop().await;
+        let [maya, ravi] = [MAYA, RAVI].map(|address| world.twilio.phone(address));
+        write(&maya, SENDER, "is anybody there").await;
+        write(&ravi, SECOND_SENDER, "a word from Ravi").await;
+        let refused = Fault::always(FaultKind::Refused(status)).method("GET");
+        world.twilio.fault(refused.on("To=whatsapp%3A%2B14155550000"));
+        world.daemon.start().await;
+        assert_eq!(wait_for_replies(&world, &channel, 1).await, ["a word from Ravi"], "{status}");
+        let alert = wait_for_text(&world, &office, "Twilio does not list what is written to").await;
+        assert!(!alert.contains("14155550000"), "{alert}");
+        let admin = world.admin.clone();
+        let status_text = world.command(&channel, &admin, "status").await;
+        assert!(status_text.contains("does not list"), "{status_text}");
+
+        world.twilio.clear_faults();
+        let replies = wait_for_replies(&world, &channel, 2).await;
+        assert_eq!(replies, ["a word from Ravi", "is anybody there"], "{status}");
+        wait_for_text(&world, &office, "Twilio lists again").await;
+    }
+}
+
+/// The same where the account's credentials or its rate are refused: then all of them are asked again soon.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_credentials_or_the_rate_are_refused_logs_are_read_later() {
+    for status in [401, 429] {
+        let (mut world, channel) = down().await;
+        let maya = world.twilio.phone(MAYA);
+        write(&maya, SENDER, "is anybody there").await;
+        let refused = Fault::next(FaultKind::Refused(status), 3).method("GET");
+        world.twilio.fault(refused.on("/Messages.json"));
+        world.daemon.start().await;
+        let (_, replies) = wait_for_thread(&world, &channel, 1).await;
+        assert_eq!(replies, ["is anybody there"], "{status}");
+    }
+}
+
+/// A STOP that the webhook lost, and a START that it told: the later one counts, whichever came first.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_lost_stop_and_a_start_that_was_told_the_later_counts() {
+    let (mut world, channel) = down().await;
+    let [maya, zoe] = [MAYA, ZOE].map(|address| world.twilio.phone(address));
+    write(&maya, SENDER, "STOP").await;
+    world.move_time(Duration::from_secs(5));
+    // The log cannot be read before the webhook has told the rest.
+    world.twilio.fault(Fault::always(FaultKind::Error500).method("GET").on("/Messages.json"));
+    world.daemon.start().await;
+    write(&maya, SENDER, "START").await;
+    write(&zoe, SENDER, "START").await;
+    wait_for_replies(&world, &channel, 2).await;
+    world.twilio.set_messaging_webhook_url(None);
+    world.move_time(Duration::from_secs(5));
+    write(&zoe, SENDER, "STOP").await;
+    world.twilio.clear_faults();
+    wait_for_replies(&world, &channel, 4).await;
+    world.wait_for_inbox(&zoe, 1).await;
+    world.daemon.wait_until_settled().await;
+    assert_eq!((inbox(&zoe), maya.inbox_len()), (vec![STOPPED.to_owned()], 0));
+    let list = world.command(&channel, &world.admin.clone(), "optout list").await;
+    assert!(list.contains("+14155550103") && !list.contains("+14155550101"), "{list}");
 }
 
 /// Where Twilio does not call at all, strangers are heard all the same; a picture by MMS too, to a number

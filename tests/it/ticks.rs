@@ -3,7 +3,7 @@
 use partyline_slack::simulator as slack;
 use partyline_twilio::simulator as twilio;
 
-use crate::support::{PATIENCE, World, inbox, wait_for_members};
+use crate::support::{PATIENCE, SENDER, SMS, World, inbox, wait_for_members};
 
 /// The names of the reactions on the last thing that a person said in a channel.
 fn reactions(slack: &slack::Simulator, channel: &str) -> Vec<String> {
@@ -138,10 +138,52 @@ async fn what_a_phone_missed_is_sent_to_it_once_more_by_a_button() {
     wait_for_reactions(&world, &group.channel, &["white_check_mark"]).await;
     let mut run = world.press(&group.channel, &admin, "Send it to Maya Lopez again").await;
     let answer = run.answer(PATIENCE).await.expect("an answer").text;
-    assert!(answer.contains("was sent once more already"), "{answer}");
+    assert!(answer.contains("is on its way once more"), "{answer}");
     world.daemon.wait_until_settled().await;
     assert_eq!(inbox(&group.phones[0]), ["*Ada Admin*: are you there"]);
     assert_eq!(group.phones[1].inbox_len(), 2);
+}
+
+/// What failed once more is sent again as often as somebody asks, over SMS too, and comes once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_once_more_can_be_sent_again() {
+    for (address, sender) in [("whatsapp:+14155550103", SENDER), ("+14155550103", SMS)] {
+        let mut world = World::new().await;
+        let group = world.group("spring-launch", &["+14155550102"]).await;
+        let member = twilio::NewMember::new(address, sender);
+        let phone = world.twilio.add_phone(&group.conversation, member).await.expect("a member");
+        world.daemon.start().await;
+        world.wait_until_listed(&group.channel, "spring-launch").await;
+        let admin = world.admin.clone();
+        world.command(&group.channel, &admin, "contact add +14155550103 \"Maya Lopez\"").await;
+        phone.say(&group.conversation, "back in a minute").await.unwrap();
+        world.wait_for_posts(&group.channel, 1).await;
+        phone.set_unreachable(Some(30003));
+        world.slack.user_says(&group.channel, &admin, "are you there").unwrap();
+        for count in 1..=3 {
+            let there = |slack: &slack::Simulator| {
+                let all = beside(slack, &group.channel, "are you there");
+                let told = all
+                    .iter()
+                    .filter(|one| one.contains("sends it to Maya Lopez once more."))
+                    .count();
+                (told >= count).then_some(())
+            };
+            let there = world.slack.wait_for("a failure", PATIENCE, there).await;
+            there.unwrap_or_else(|e| panic!("{address} {count}: {e}\n{}", world.daemon.log()));
+            if count == 3 {
+                phone.set_unreachable(None);
+            }
+            let mut run = world.press(&group.channel, &admin, "Send it to Maya Lopez again").await;
+            let answer = run.answer(PATIENCE).await.expect("an answer").text;
+            assert!(answer.ends_with("once more."), "{address} {count}: {answer}");
+        }
+        world.wait_for_inbox(&phone, 1).await;
+        wait_for_reactions(&world, &group.channel, &["white_check_mark"]).await;
+        world.daemon.wait_until_settled().await;
+        let came = inbox(&phone);
+        assert!(came.len() == 1 && came[0].ends_with(": are you there"), "{address}: {came:?}");
+    }
 }
 
 /// A receipt that was acknowledged is told of, whenever the daemon is killed: the hook that brought

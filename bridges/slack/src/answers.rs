@@ -4,11 +4,11 @@
 //! interaction"). What is to be answered later than that, or was asked where there is none (the
 //! Home tab), is shown to the person by the bot itself.
 
-use partyline_core::{AnswerTo, Button, Failure, Press, Reason, Sent, Text, Verdict};
+use partyline_core::{AnswerTo, Button, Failure, MessageId, Press, Reason, Sent, Text, Verdict};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{Slack, outbound, text, ts, wire};
+use crate::{Slack, outbound, progress, text, ts, wire};
 
 /// The longest text of a section (docs.slack.dev, "Section block").
 const SECTION: usize = 3000;
@@ -128,7 +128,8 @@ struct Whisper<'a> {
 }
 
 impl Slack {
-    /// Answers a command: in place of the question whose button was pressed, or by itself.
+    /// Answers a command: in place of the question whose button was pressed, or by itself. What stands in
+    /// somebody's direct messages has an id, by which it can be changed.
     pub(crate) async fn answer(
         &self,
         to: &AnswerTo,
@@ -136,7 +137,7 @@ impl Slack {
         buttons: &[Button],
     ) -> Result<Sent, Failure> {
         let handle = Handle::read(&to.handle);
-        let answered = Sent { id: None, ordinal: None };
+        let answered = |id| Sent { id, ordinal: None };
         let address = handle
             .url
             .as_deref()
@@ -145,7 +146,7 @@ impl Slack {
             Some(url) => {
                 let response = outbound::answer(text, handle.replaces, buttons);
                 match self.client.respond(url, &response).await {
-                    Ok(()) => return Ok(answered),
+                    Ok(()) => return Ok(answered(None)),
                     Err(failure) if failure.reason == Reason::Expired => failure,
                     Err(failure) => return Err(failure),
                 }
@@ -157,18 +158,18 @@ impl Slack {
         };
         let Some(user) = handle.user.as_deref() else { return Err(failed) };
         let channel = if handle.direct { None } else { Some(ts::parts(&to.place).0) };
-        self.whisper(channel, user, text, buttons).await.map(|()| answered)
+        self.whisper(channel, user, text, buttons).await.map(answered)
     }
 
     /// Shows something to one person: in the channel where the bot is in it, else in the messages
-    /// that the person and the bot have with each other.
+    /// that the person and the bot have with each other, where it can be changed by its id.
     async fn whisper(
         &self,
         channel: Option<&str>,
         user: &str,
         text: &Text,
         buttons: &[Button],
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<MessageId>, Failure> {
         let message = |channel, user| Whisper {
             channel,
             user,
@@ -181,11 +182,12 @@ impl Slack {
             let whisper = json!(message(channel, Some(user)));
             match self.client.change("chat.postEphemeral", channel, &whisper).await {
                 Err(Failure { verdict: Verdict::Never, .. }) => {}
-                other => return other.map(drop),
+                other => return other.map(|_| None),
             }
         }
         let to = json!(message(user, None));
-        self.client.change("chat.postMessage", user, &to).await.map(drop)
+        let posted: Value = self.client.change("chat.postMessage", user, &to).await?;
+        Ok(progress::id(&posted))
     }
 }
 

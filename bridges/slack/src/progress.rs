@@ -40,9 +40,8 @@ impl Slack {
         let message = json!({
             "channel": user, "text": line(to, text), "parse": "none", "link_names": false,
         });
-        let posted = self.client.change("chat.postMessage", user, &message).await?;
-        let id = |name: &str| posted[name].as_str().unwrap_or_default().to_owned();
-        let shown = MessageId::new(format!("{}/{}", id("channel"), id("ts")));
+        let posted: Value = self.client.change("chat.postMessage", user, &message).await?;
+        let shown = id(&posted).ok_or_else(nobody)?;
         if let Some(url) = handle.url.as_deref()
             && let Some(url) = outbound::answer_address(url, &self.config.api_url)
             && let Err(failure) =
@@ -69,6 +68,12 @@ impl Slack {
         });
         self.client.change("chat.update", channel, &message).await.map(|_: Value| ())
     }
+}
+
+/// By what a message of the bot's is changed: its channel and its time stamp.
+pub(crate) fn id(posted: &Value) -> Option<MessageId> {
+    let (channel, ts) = (posted["channel"].as_str()?, posted["ts"].as_str()?);
+    Some(MessageId::new(format!("{channel}/{ts}")))
 }
 
 /// The text, behind the channel that it is about.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::super::{Ledger, LedgerError, from_json, timestamp};
+use super::super::{Lane, Ledger, LedgerError, from_json, timestamp};
 use super::account::{Account, count};
 use super::{Broadcast, Sql};
 use partyline_core::MessageId;
@@ -83,6 +83,33 @@ impl Ledger {
                     Ok((broadcast, now))
                 })
                 .collect()
+            })
+            .await
+    }
+
+    /// The message in which a broadcast's account was given, where the platform lets it be changed.
+    ///
+    /// # Errors
+    /// The ledger could not be read.
+    pub async fn broadcast_account(
+        &self,
+        broadcast: &Broadcast,
+    ) -> Result<Option<MessageId>, LedgerError> {
+        let (event, lane) = (broadcast.event, Lane::answers(broadcast.answer.place.clone()));
+        self.threads
+            .read(move |connection| {
+                // Before it, the command was answered.
+                let message: Option<Option<String>> = connection
+                    .prepare_cached(
+                        "SELECT message FROM deliveries
+                         LEFT JOIN messages ON messages.event = deliveries.event
+                             AND messages.delivery = deliveries.id
+                         WHERE deliveries.event = ?1 AND lane = ?2
+                         ORDER BY deliveries.id DESC LIMIT 1",
+                    )?
+                    .query_row(params![event, lane.to_string()], |row| row.get(0))
+                    .optional()?;
+                Ok(message.flatten().map(MessageId::new))
             })
             .await
     }

@@ -6,11 +6,12 @@
 //! later, that is said already.
 
 use jiff::Timestamp;
-use partyline_core::{Address, Happening, PersonId, Place};
+use partyline_core::{Action, Address, Event, Happening, PersonId, Place};
 use rusqlite::{OptionalExtension, params};
 
 use super::{Sql, heard, mentioning, queue};
 use crate::ledger::threads::Writing;
+use crate::ledger::told::Found;
 use crate::ledger::{
     Accepted, Entry, Ledger, LedgerError, Owed, from_json, timestamp, to_json, told,
 };
@@ -74,6 +75,42 @@ pub(in crate::ledger) fn knock(
         ])?;
     accepted.strangers = true;
     Ok(())
+}
+
+/// Has what the webhook told wait after all: what was taken for it was written to another sender. `owed` is
+/// what is owed because of the same words there.
+fn knock_again(writing: &Writing<'_>, row: i64, mut owed: Vec<Owed>, now: i64) -> Sql<()> {
+    let connection = writing.connection;
+    let event: Option<Option<String>> = connection
+        .prepare_cached("SELECT event FROM events WHERE id = ?1")?
+        .query_row([row], |row| row.get(0))
+        .optional()?;
+    let Some(event) = event.flatten() else { return Ok(()) };
+    let event: Event = from_json(&event)?;
+    let Happening::Wrote { address, sender: Some(sender), content, .. } = event.happening else {
+        return Ok(());
+    };
+    for Owed { at, action, .. } in &mut owed {
+        *at = event.at;
+        // Its own files.
+        if let Action::Post { content: said, part: None, .. } = action {
+            *said = content.clone();
+        }
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO strangers (event, address, sender, at, owed, said)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            row,
+            address.as_str(),
+            sender.as_str(),
+            now,
+            to_json(&owed)?,
+            event.at.as_millisecond(),
+        ])
+        .map(drop)
 }
 
 /// Whether what a conversation tells was said already, because the webhook told it before and it was let
@@ -163,12 +200,21 @@ impl Ledger {
                     .collect::<Sql<_>>()?;
                 accepted.inbox.extend(theirs.iter().filter_map(|place| place.parse().ok()));
                 let (Some(place), Some(owed)) = (&place, owed) else { return Ok(accepted) };
+                let owed: Vec<Owed> = from_json(&owed)?;
+                match told::found_in(connection, event, place)? {
+                    Found::Told => return Ok(accepted),
+                    Found::TakenFor(other) => {
+                        knock_again(writing, other, owed, now)?;
+                        accepted.strangers = true;
+                        return Ok(accepted);
+                    }
+                    Found::Untold => {}
+                }
                 connection
                     .prepare_cached("UPDATE told SET said = 1 WHERE event = ?1")?
                     .execute([event])?;
                 let conversation = place.to_string();
                 let mentions = heard(writing, &conversation, owner.as_ref(), now)?;
-                let owed: Vec<Owed> = from_json(&owed)?;
                 for owed in mentioning(&owed, mentions.as_ref()).iter() {
                     let owed = Owed { from: place.clone(), ..owed.clone() };
                     queue(writing, &conversation, event, &owed)?;

@@ -3,15 +3,18 @@
 
 use jiff::Timestamp;
 use partyline_core::{Action, Address, Channel, Failure, Happening, MemberChange, Place, Text};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::params;
 
-use super::{How, Removal, Sql, id_of, in_force, remove, restore, suppress};
+use super::{How, Removal, Sql, id_of, in_force, latest, remove, restore, suppress};
 use crate::ledger::members::{Whose, is_member, sender_of};
 use crate::ledger::receipts::Fate;
 use crate::ledger::threads::Writing;
 use crate::ledger::told::{self, Heeded};
 use crate::ledger::{Accepted, Entry, Owed, Plea, strays};
 use crate::policy::Wish;
+
+/// A second, in milliseconds.
+const SECOND: i64 = 1000;
 
 /// Obeys what an event says of who wants messages, and gives what the person is answered. What was told
 /// by another way already is not heeded twice. `row` is the event's.
@@ -52,8 +55,13 @@ pub(in crate::ledger) fn heed(
                 Heeded::No => {
                     let (said, last) = (event.at.as_millisecond(), latest(connection, address)?);
                     // It comes after what came before it, whatever our clock says; but for what is
-                    // read back, which has its own time.
-                    let at = if entry.is_listed() { said } else { last.max(said) };
+                    // read back, which has its own time, in whole seconds: whatever else was said in that
+                    // second may have been said before it.
+                    let at = match plea.what {
+                        _ if !entry.is_listed() => last.max(said),
+                        Wish::Stop => said.saturating_add(SECOND - 1),
+                        Wish::Start | Wish::Help => said,
+                    };
                     obey(writing, address, plea.what, (at, sender.as_str()), accepted)?
                 }
                 // The conversation has told it, and not by which sender.
@@ -111,9 +119,33 @@ fn obey(
 ) -> Sql<bool> {
     match what {
         Wish::Stop => suppress(writing, address, (How::Said, source), at, accepted),
-        Wish::Start => restore(writing, address, at, accepted),
+        Wish::Start => {
+            let restored = restore(writing, address, (at, source), accepted)?;
+            note_wanted(writing, address, (at, source)).map(|()| restored)
+        }
         Wish::Help => Ok(true),
     }
+}
+
+/// Notes when somebody who gets messages last asked for them: a word that ends messages and was written
+/// before that can be found later.
+fn note_wanted(writing: &Writing<'_>, address: &Address, (at, source): (i64, &str)) -> Sql<()> {
+    writing
+        .connection
+        .prepare_cached(
+            "INSERT INTO suppressions (id, address, since, how, source, sweep, lifted)
+             VALUES (?1, ?2, ?3, ?4, ?5, 0, ?3)
+             ON CONFLICT (id) DO UPDATE SET lifted = excluded.lifted
+                 WHERE lifted < excluded.lifted",
+        )?
+        .execute(params![
+            id_of(writing.connection, address)?,
+            address.as_str(),
+            at,
+            How::Said.word(),
+            source
+        ])
+        .map(drop)
 }
 
 /// The answer, from the sender that was written to. It comes from nowhere but their own phone: by
@@ -157,15 +189,4 @@ pub(in crate::ledger) fn refused(
         }
         _ => Ok(()),
     }
-}
-
-/// When somebody can say the next thing about it, in milliseconds: after the last.
-fn latest(connection: &Connection, address: &Address) -> Sql<i64> {
-    connection
-        .prepare_cached(
-            "SELECT max(since, coalesce(lifted + 1, since)) FROM suppressions WHERE id = ?1",
-        )?
-        .query_row([id_of(connection, address)?], |row| row.get(0))
-        .optional()
-        .map(Option::unwrap_or_default)
 }

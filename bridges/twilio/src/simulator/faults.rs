@@ -15,6 +15,8 @@ pub enum FaultKind {
     RateLimited(u64),
     /// 429 with code 20429 and no `Retry-After`; not processed.
     RateLimitedBare,
+    /// This status of 4xx, with Twilio's general code for it; not processed.
+    Refused(u16),
     /// 500; not processed.
     Error500,
     /// 500; processed all the same.
@@ -51,13 +53,14 @@ impl FaultKind {
         matches!(self, Self::Lost | Self::Doubled | Self::Delayed(_) | Self::OutOfOrder)
     }
 
-    /// The fault of a name, with its number (seconds of `rate_limited`, milliseconds of
-    /// `slow` and `delayed`) where it has one.
+    /// The fault of a name, with its number (seconds of `rate_limited`, the status of `refused`,
+    /// milliseconds of `slow` and `delayed`) where it has one.
     #[must_use]
     pub fn named(name: &str, number: u64) -> Option<Self> {
         Some(match name {
             "rate_limited" => Self::RateLimited(number),
             "rate_limited_bare" => Self::RateLimitedBare,
+            "refused" => Self::Refused(u16::try_from(number).ok()?),
             "error_500" => Self::Error500,
             "error_500_after" => Self::Error500After,
             "hang" => Self::Hang,
@@ -113,7 +116,7 @@ impl Fault {
         self
     }
 
-    /// Only requests whose path has this in it (`/Messages`), or hooks of this event
+    /// Only requests whose path, with its query, has this in it (`/Messages`, `To=messenger`), or hooks of this event
     /// (`onMessageAdded`).
     #[must_use]
     pub fn on(mut self, part: &str) -> Self {

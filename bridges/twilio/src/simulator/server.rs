@@ -103,7 +103,10 @@ async fn answer(
     if let Err(refusal) = admit(inner, &request) {
         return Ok(refused(inner, &refusal));
     }
-    let fault = inner.faults.of_request(request.method().as_str(), path);
+    let fault = inner.faults.of_request(
+        request.method().as_str(),
+        request.uri().path_and_query().map_or(path, |all| all.as_str()),
+    );
     if fault.is_some() {
         inner.count.refused.fetch_add(1, Ordering::Relaxed);
     }
@@ -114,6 +117,7 @@ async fn answer(
             return Ok(answer);
         }
         Some(FaultKind::RateLimitedBare) => return Ok(too_fast().into_response()),
+        Some(FaultKind::Refused(status)) => return Ok(refused(inner, &general(status))),
         Some(FaultKind::Error500) => return Ok(broken()),
         Some(FaultKind::Hang) => return std::future::pending().await,
         Some(FaultKind::ResetBefore) => return Err(Reset),
@@ -174,6 +178,16 @@ fn credentials(header: &HeaderValue) -> Option<(String, String)> {
 
 fn too_fast() -> Refusal {
     Refusal::new(429, 20429, "Too Many Requests")
+}
+
+/// A refusal with the code that Twilio has for a status in general.
+fn general(status: u16) -> Refusal {
+    match status {
+        401 => Refusal::new(401, 20003, "Authenticate"),
+        404 => Refusal::new(404, 20404, "The requested resource was not found"),
+        429 => too_fast(),
+        _ => Refusal::new(status, 20001, "Unknown parameters"),
+    }
 }
 
 fn refused(inner: &Inner, refusal: &Refusal) -> Response {
