@@ -191,6 +191,9 @@ async fn everybody_sees_the_groups_that_are_theirs() {
     world.slack.join(&spring.channel, &ben);
     world.daemon.start().await;
     let (channel, admin) = (office.as_str(), world.admin.clone());
+    world.wait_until_listed(&spring.channel, "spring-launch").await;
+    world.wait_until_listed(&summer.channel, "summer-launch").await;
+    world.wait_until_listed(&winter.channel, "winter-launch").await;
     let grant = format!("role grant slack:{ben} manager {}", summer.conversation);
     world.command(channel, &admin, &grant).await;
 
