@@ -110,7 +110,7 @@ impl Polls {
                 places.extend(
                     self.untied.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned(),
                 );
-                self.turns().know(places, now, self.pace.between);
+                self.know(places, now);
                 look = now + LOOK;
             }
             let next = self.turns().due.first().cloned();
@@ -132,6 +132,14 @@ impl Polls {
         }
     }
 
+    /// Takes in what is linked now. Where all are to be asked, what is new is asked as soon as the
+    /// rate allows. What is only compared was read when it was tied or at the start.
+    fn know(&self, places: Vec<Place>, now: Instant) {
+        let read = !self.pace.quiet.is_zero();
+        let first = if read { self.pause(None, places.len()) } else { Duration::ZERO };
+        self.turns().know(places, now + first, self.pace.between);
+    }
+
     /// How long one is left alone that has been quiet for so long, among so many: no longer than
     /// half of the rate needs for all of them.
     fn pause(&self, quiet: Option<Duration>, all: usize) -> Duration {
@@ -147,8 +155,8 @@ impl Polls {
 }
 
 impl Turns {
-    /// Takes in what is linked now: what is new is asked as soon as the rate allows.
-    fn know(&mut self, places: Vec<Place>, now: Instant, between: Duration) {
+    /// Takes in what is linked now: what is new is asked from `due` on, one after another.
+    fn know(&mut self, places: Vec<Place>, mut due: Instant, between: Duration) {
         let linked: std::collections::HashSet<Place> = places.into_iter().collect();
         let gone: Vec<Place> =
             self.known.keys().filter(|place| !linked.contains(*place)).cloned().collect();
@@ -157,7 +165,6 @@ impl Turns {
                 self.due.remove(&(turn.due, place));
             }
         }
-        let mut due = now;
         for place in linked {
             if !self.known.contains_key(&place) {
                 self.set(&place, Turn { due, said: None });
@@ -276,6 +283,17 @@ mod tests {
             polls.stir(&conversation(1));
         }
         assert!(polls.turns().known[&conversation(1)].due <= read + Duration::from_secs(6));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_only_compared_is_not_read_again_just_after_the_start() {
+        let quiet = Duration::from_secs(600);
+        let polls = Polls::new(Pace { part: 1, quiet, ..pace(10) });
+        polls.know((0..3).map(conversation).collect(), Instant::now());
+        let due = |number| polls.turns().known[&conversation(number)].due - Instant::now();
+        assert!((0..3).all(|number| due(number) >= quiet));
+        polls.stir(&conversation(1));
+        assert_eq!(due(1), Duration::from_secs(5), "unless something is said there");
     }
 
     #[tokio::test(start_paused = true)]
