@@ -40,11 +40,11 @@ pub struct Synapse {
 impl Synapse {
     /// Starts a homeserver with nobody on it.
     pub async fn start() -> Self {
-        Self::start_limited(100_000, 100_000).await
+        Self::start_limited(100_000, 100_000.0).await
     }
 
     /// The same, which takes so many messages at once from somebody, and then so many a second.
-    pub async fn start_limited(burst: u32, per_second: u32) -> Self {
+    pub async fn start_limited(burst: u32, per_second: f64) -> Self {
         let directory = TempDir::new().expect("a directory for Synapse");
         let mut synapse = Self { directory, port: free_port(), process: None, http: http() };
         synapse.write_configuration(&json!({ "per_second": per_second, "burst_count": burst }));
