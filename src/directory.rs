@@ -71,10 +71,14 @@ impl Directory {
         loop {
             match self.list().await {
                 Ok(()) => {
+                    metrics::counter!("partyline_group_lists_total", "outcome" => "read")
+                        .increment(1);
                     self.read_untied(first).await;
                     first = false;
                 }
                 Err(broken) => {
+                    metrics::counter!("partyline_group_lists_total", "outcome" => "broken")
+                        .increment(1);
                     tracing::warn!("the list of groups could not be read to its end: {broken}");
                 }
             }

@@ -21,6 +21,7 @@ const COUNTERS: &[Described] = &[
         "Members' messages let through without a name, which was not in memory",
     ),
     ("partyline_failures_told_total", "Members whom a message did not reach, told in the room"),
+    ("partyline_group_lists_total", "Readings of Twilio's list of groups, by how they ended"),
     (
         "partyline_held_messages_total",
         "What was said to members whose WhatsApp window was closed, by what became of it",

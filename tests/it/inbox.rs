@@ -637,7 +637,7 @@ async fn killed_at_any_step_who_is_unblocked_is_put_back_once() {
         world.twilio.add_phone(&winter, member).await.expect("a member");
         let admin = world.admin.clone();
         world.daemon.start().await;
-        world.wait_until_listed(&spring.channel, "spring-launch").await;
+        world.daemon.wait_until_groups_are_read().await;
         let answer = world.command(&channel, &admin, "inbox block +14155550101 --yes").await;
         assert!(answer.contains("taken out of 2 groups"), "{answer}");
         // Meanwhile somebody has put them into another group behind the same sender.

@@ -359,6 +359,15 @@ admins = ["slack:{admin}"]
         found.rsplit(' ').next()?.parse().ok()
     }
 
+    /// Waits until the list of groups was read once: from then on they have names, and are listed.
+    pub(crate) async fn wait_until_groups_are_read(&self) {
+        let started = Instant::now();
+        while self.metric("partyline_group_lists_total{outcome=\"read\"}").await < Some(1.0) {
+            assert!(started.elapsed() < PATIENCE, "they are not read\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Waits until nothing waits, is held or is open, and checks that nothing was parked.
     pub(crate) async fn wait_until_settled(&self) {
         self.wait_until_nothing_is_open().await;
