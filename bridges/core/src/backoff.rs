@@ -47,6 +47,8 @@ impl Default for Backoff {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -60,5 +62,20 @@ mod tests {
         assert_eq!(backoff.at_least(Some(Duration::from_secs(60))), Duration::from_secs(60));
         backoff.reset();
         assert!(backoff.at_least(None) <= first);
+    }
+
+    proptest! {
+        #[test]
+        fn no_wait_is_longer_than_the_longest_or_shorter_than_was_asked(
+            first in 1..10_000_u64, longest in 1..100_000_u64, asked in 0..200_000_u64, failures in 0..40,
+        ) {
+            let [first, longest, asked] = [first, longest, asked].map(Duration::from_millis);
+            let mut backoff = Backoff::new(first, longest);
+            for _ in 0..failures {
+                let wait = backoff.wait();
+                prop_assert!(wait <= longest && wait >= first.min(longest) / 2);
+            }
+            prop_assert!(backoff.at_least(Some(asked)) >= asked);
+        }
     }
 }
