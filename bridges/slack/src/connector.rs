@@ -5,22 +5,21 @@
 //! one bounds time and length, follows no redirects (a token must not wander), tells a call that
 //! was never sent from one that was not answered, and keeps no bodies in its errors.
 
+mod answer;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
+use reqwest::RequestBuilder;
 use reqwest::redirect::Policy;
-use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use slack_morphism::errors::{
-    SlackClientApiError, SlackClientError, SlackClientHttpError, SlackClientHttpProtocolError,
-    SlackClientProtocolError, SlackClientSystemError, SlackRateLimitError,
-};
+use slack_morphism::errors::{SlackClientError, SlackClientSystemError};
 use slack_morphism::multipart_form::FileMultipartData;
 use slack_morphism::{
     ClientResult, SlackApiToken, SlackClientApiCallContext, SlackClientHttpConnector,
@@ -29,10 +28,8 @@ use slack_morphism::{
 use url::Url;
 
 use crate::config::{Config, ConfigError};
-use crate::error::Break;
-
-/// The longest answer that is read. A page of 200 long messages with their blocks is below 4 MiB.
-const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
+pub(crate) use answer::Answer;
+use answer::{broken, read};
 
 /// How long a connection that nothing uses is kept.
 const IDLE: Duration = Duration::from_secs(15);
@@ -44,23 +41,6 @@ pub(crate) struct Connector {
     base: Url,
     /// The date of the last answer, and when it came.
     date: Arc<Mutex<Option<(Timestamp, Instant)>>>,
-}
-
-/// An answer, read to its end.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    retry_after: Option<Duration>,
-    /// The scopes of the token that was used, where Slack says them.
-    pub(crate) scopes: Option<String>,
-    body: Bytes,
-}
-
-/// The part of an answer that tells whether it is one.
-#[derive(Deserialize)]
-struct Verdict {
-    ok: Option<bool>,
-    error: Option<String>,
 }
 
 impl Connector {
@@ -134,88 +114,6 @@ impl Connector {
     ) -> ClientResult<T> {
         self.send(request, token).await?.decode()
     }
-}
-
-impl Answer {
-    /// The failure that the answer states, if it states one.
-    fn failed(&self) -> Option<SlackClientError> {
-        let verdict: Option<Verdict> = serde_json::from_slice(&self.body).ok();
-        let code = verdict.and_then(|verdict| match verdict {
-            Verdict { ok: Some(true), .. } => None,
-            Verdict { ok: Some(false), error: None } => Some("unnamed_error".to_owned()),
-            Verdict { error, .. } => error,
-        });
-        if self.status == StatusCode::TOO_MANY_REQUESTS {
-            let error = SlackRateLimitError::new().opt_retry_after(self.retry_after);
-            return Some(SlackClientError::RateLimitError(error));
-        }
-        match code {
-            Some(code) if !self.status.is_server_error() => {
-                Some(SlackClientError::ApiError(SlackClientApiError::new(code)))
-            }
-            _ if !self.status.is_success() => {
-                Some(SlackClientError::HttpError(SlackClientHttpError::new(self.status)))
-            }
-            _ => None,
-        }
-    }
-
-    /// What the answer says.
-    pub(crate) fn decode<T: DeserializeOwned>(&self) -> ClientResult<T> {
-        if let Some(error) = self.failed() {
-            return Err(error);
-        }
-        // Only what calls itself right is right: half an answer, or a proxy's page, is neither.
-        let unreadable =
-            |error| SlackClientError::ProtocolError(SlackClientProtocolError::new(error));
-        let verdict: Verdict = serde_json::from_slice(&self.body).map_err(unreadable)?;
-        if verdict.ok != Some(true) {
-            return Err(unreadable(serde::de::Error::missing_field("ok")));
-        }
-        serde_json::from_slice(&self.body).map_err(unreadable)
-    }
-}
-
-async fn read(mut response: Response) -> ClientResult<Bytes> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| lost(&error))? {
-        if body.len() + chunk.len() > ANSWER_LIMIT {
-            return Err(wrapped(Break::TooLong(ANSWER_LIMIT)));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
-}
-
-fn broken(error: &reqwest::Error) -> SlackClientError {
-    if error.is_connect() || error.is_builder() {
-        wrapped(Break::NotConnected(root_cause(error)))
-    } else {
-        lost(error)
-    }
-}
-
-fn lost(error: &reqwest::Error) -> SlackClientError {
-    if error.is_timeout() {
-        return wrapped(Break::NoAnswer("time ran out".into()));
-    }
-    wrapped(Break::NoAnswer(root_cause(error)))
-}
-
-/// What was wrong in the end. reqwest's own text has the address in it, which can be a secret.
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut deepest = None;
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        deepest = Some(error);
-        cause = error.source();
-    }
-    deepest.map_or_else(|| "the connection failed".into(), ToString::to_string)
-}
-
-fn wrapped(cause: Break) -> SlackClientError {
-    let error = SlackClientHttpProtocolError::new().with_cause(Box::new(cause));
-    SlackClientError::HttpProtocolError(error)
 }
 
 impl SlackClientHttpConnector for Connector {
@@ -306,43 +204,6 @@ impl SlackClientHttpConnector for Connector {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn answer(status: u16, body: &'static str) -> Answer {
-        Answer {
-            status: StatusCode::from_u16(status).expect("status"),
-            retry_after: Some(Duration::from_secs(3)),
-            scopes: None,
-            body: Bytes::from_static(body.as_bytes()),
-        }
-    }
-
-    fn decoded(status: u16, body: &'static str) -> ClientResult<crate::wire::Posted> {
-        answer(status, body).decode()
-    }
-
-    #[test]
-    fn only_a_whole_answer_that_says_ok_is_right() {
-        assert!(decoded(200, r#"{"ok":true,"ts":"1.1","message":{"metadata":7}}"#).is_ok());
-        for odd in ["", "{}", "<html>", r#"{"ok":true,"ts""#, r#"{"ok":true}"#, r#"{"ts":"1.1"}"#] {
-            assert!(matches!(decoded(200, odd), Err(SlackClientError::ProtocolError(_))), "{odd}");
-        }
-    }
-
-    #[test]
-    fn what_slack_says_is_told_from_what_http_says() {
-        let no = r#"{"ok":false,"error":"is_archived"}"#;
-        assert!(
-            matches!(decoded(200, no), Err(SlackClientError::ApiError(e)) if e.code == "is_archived")
-        );
-        assert!(matches!(decoded(404, no), Err(SlackClientError::ApiError(_))));
-        assert!(matches!(decoded(500, no), Err(SlackClientError::HttpError(_))));
-        assert!(matches!(decoded(200, r#"{"ok":false}"#), Err(SlackClientError::ApiError(_))));
-        assert!(matches!(decoded(502, "<html>"), Err(SlackClientError::HttpError(_))));
-        let Err(SlackClientError::RateLimitError(limit)) = decoded(429, "slow down") else {
-            panic!("a 429 is a rate limit");
-        };
-        assert_eq!(limit.retry_after, Some(Duration::from_secs(3)));
-    }
 
     #[test]
     fn a_method_is_put_behind_the_base() {

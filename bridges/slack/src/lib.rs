@@ -5,7 +5,9 @@
 //! | `config` | what must be told to it |
 //! | `wire` | Slack's JSON, read so that an odd field costs itself only |
 //! | `inbound` | JSON → events (pure) |
+//! | `heard` | what is done with each piece that came |
 //! | `outbound` | deliveries → posts (pure) |
+//! | `deliver` | sends them, and looks them up |
 //! | `text` | Slack's markup, read and written (pure) |
 //! | `error` | refusals → verdicts (pure) |
 //! | `signature`, `webhooks` | the HTTP transport |
@@ -30,9 +32,11 @@ mod backoff;
 mod client;
 mod config;
 mod connector;
+mod deliver;
 mod error;
 mod forms;
 mod gestures;
+mod heard;
 mod history;
 mod inbound;
 mod outbound;
@@ -59,34 +63,20 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use partyline_core::{
-    Action, Backoff, Clock, Cursor, Deliver, Failure, Forms, Happening, Incoming, Intake, Network,
-    Outgoing, PersonId, Place, Profile, Profiles, Proof, Ranks, ReadBack, Reason, Sent, Verdict,
-    Watch, WatchState, guarded,
+    Backoff, Clock, Cursor, Failure, Forms, Incoming, Intake, PersonId, Place, Profile, Profiles,
+    Proof, Ranks, ReadBack, Reason, Watch, WatchState,
 };
 use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, ConfigError, Rates, Timeouts, Transport};
 pub use forms::{Asked, Served};
+pub use heard::Heard;
 pub use inbound::Identity;
 pub use signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, TOLERANCE_SECONDS, sign};
 pub use webhooks::Reject;
 
-use inbound::{Called, Meaning, Reader, Reading, Signal};
-
-/// What came from Slack in one piece, and what is to be done with it.
-#[derive(Debug)]
-pub enum Heard {
-    /// Slack checks the address: answer with this as text.
-    Challenge(String),
-    /// Store it, then acknowledge it.
-    Keep(Incoming),
-    /// Somebody waits for an answer: [`Slack::serve`] gives it.
-    Ask(Box<Asked>),
-    /// Understood, and nothing to store: a user's profile changed, say. Acknowledge it.
-    Nothing,
-}
+use inbound::Reader;
 
 /// The bridge to one Slack workspace.
 pub struct Slack {
@@ -177,25 +167,6 @@ impl Slack {
         self.board.identity()
     }
 
-    /// Reads something with what is known now. `None` where that went wrong by a mistake of ours.
-    fn reading<T>(
-        &self,
-        wanted: &inbound::Wanted<'_>,
-        read: impl FnOnce(&Reader<'_>) -> T,
-    ) -> Option<T> {
-        let identity = self.board.identity();
-        let name_of = |user: &str| self.profiles.any(user)?.name;
-        let reader = Reader {
-            identity: identity.as_deref(),
-            command: &self.config.command,
-            name_of: &name_of,
-            wanted,
-            gestures: &self.gestures,
-            now: self.clock.now(),
-        };
-        guarded(Network::Slack, || read(&reader))
-    }
-
     /// Has it know of threads in which something was said before it was started, each as channel, the
     /// message that began it, and the ordinal of the newest reply; the newest last. At most 16 for each
     /// of 4,096 channels are kept.
@@ -225,145 +196,12 @@ impl Slack {
         let sight = history::Sight { depth, threads: &self.threads };
         history::read_back(&self.client, &reader, sight, place, after).await
     }
-
-    /// What a frame of the socket brings.
-    fn on_socket(
-        &self,
-        kind: &str,
-        envelope: &wire::Envelope,
-        frame: &str,
-        forms: &dyn Forms,
-    ) -> Heard {
-        let payload = envelope.payload.as_ref().map_or("null", |payload| payload.get());
-        let reading = self.reading(&|line| forms.wanted(line), |reader| match kind {
-            "events_api" => match reader.events(payload.as_bytes()) {
-                Ok(Called::Read(reading)) => Some(reading),
-                Ok(Called::Challenge(_)) | Err(_) => None,
-            },
-            "slash_commands" => {
-                let command = serde_json::from_str::<wire::SlashCommand>(payload).ok()?;
-                Some(reader.command(&command))
-            }
-            "interactive" => reader.interaction(payload.as_bytes()).ok(),
-            _ => None,
-        });
-        let raw = Bytes::copy_from_slice(frame.as_bytes());
-        self.heard(reading.flatten().unwrap_or_else(Reading::unclear), "socket", raw)
-    }
-
-    /// What is to be done with something that was read.
-    fn heard(&self, reading: Reading, via: &'static str, raw: Bytes) -> Heard {
-        let Reading { meaning, signal, name } = reading;
-        metrics::counter!("partyline_slack_events_total", "name" => name, "via" => via)
-            .increment(1);
-        if let Some(signal) = signal {
-            self.heed(signal);
-        }
-        let events = match meaning {
-            Meaning::Event(event) => {
-                if let Happening::Message { content, .. } = &event.happening
-                    && let (Some(thread), Some(ordinal)) = (&content.thread, event.ordinal)
-                {
-                    self.threads.replied(event.place.id(), thread.as_str(), ordinal);
-                }
-                vec![*event]
-            }
-            Meaning::Ask(ask) => return Heard::Ask(Box::new(Asked { ask: *ask, via, raw })),
-            Meaning::Unclear => {
-                metrics::counter!("partyline_slack_unclear_total", "via" => via).increment(1);
-                Vec::new()
-            }
-            Meaning::Nowhere => return Heard::Nothing,
-        };
-        Heard::Keep(Incoming { network: Network::Slack, via, raw, events })
-    }
-
-    fn heed(&self, signal: Signal) {
-        match signal {
-            Signal::UserChanged(user, profile) => self.profiles.changed(&user, profile),
-            Signal::RateLimited => {
-                tracing::warn!("Slack holds events back: over 30,000 came within an hour");
-                metrics::counter!("partyline_slack_rate_limited_total").increment(1);
-                self.withheld.notice(self.config.timeouts.withheld);
-            }
-            Signal::TokenRevoked => {
-                self.board.outbound(put_out("Slack's bot token was revoked"));
-            }
-            Signal::Uninstalled => {
-                self.board.removed(&put_out("The app was removed from the Slack workspace"));
-            }
-        }
-    }
-
-    async fn post(&self, outgoing: &Outgoing) -> Result<Sent, Failure> {
-        let Some(request) = outbound::post(outgoing) else {
-            return Err(Failure::never(Reason::Refused, "This is nothing to post in Slack."));
-        };
-        let channel = &request.channel.0;
-        self.rates.turn(channel).await.map_err(|wait| {
-            Failure::later(
-                Reason::RateLimited,
-                Some(wait),
-                format!("Channel {channel} has to wait for its turn; it goes on by itself."),
-            )
-        })?;
-        let posted = self.client.post(&request).await;
-        if let Err(Failure { reason: Reason::RateLimited, verdict, .. }) = &posted {
-            self.rates.hold(channel, rates::wait(*verdict));
-        }
-        posted.map(|stamp| history::sent(&stamp))
-    }
 }
 
 #[cfg(test)]
 mod no_forms;
 #[cfg(all(test, feature = "simulator"))]
 mod tests;
-
-/// The bridge was put out: why, and what to do.
-fn put_out(what: &str) -> Proof {
-    let sentence = format!(
-        "{what}: install the app again, put the new token in the configuration and restart."
-    );
-    tracing::error!("{sentence}");
-    Proof::Failed(sentence)
-}
-
-#[async_trait]
-impl Deliver for Slack {
-    fn limit(&self) -> usize {
-        outbound::LIMIT
-    }
-
-    async fn send(&self, outgoing: &Outgoing) -> Result<Sent, Failure> {
-        if let Action::Answer { to, text, replaces, buttons } = &outgoing.action {
-            // An answer goes mostly without the token, and says nothing of it.
-            let answered = self.answer(to, text, buttons).await;
-            if let (Ok(_), Some(shown)) = (&answered, replaces) {
-                self.end_progress(to, shown, text).await;
-            }
-            return answered;
-        }
-        let sent = self.post(outgoing).await;
-        self.board.called(&sent);
-        sent
-    }
-
-    async fn find(&self, outgoing: &Outgoing) -> Result<Option<Sent>, Failure> {
-        if let Action::Answer { .. } = &outgoing.action {
-            return Err(Failure::unknown(
-                Reason::Uncertain,
-                "Slack keeps no list of answers to commands: this one may not have arrived. Give \
-                 the command again if it did not.",
-            ));
-        }
-        history::find(&self.client, outgoing).await.map_err(|failure| match failure.verdict {
-            // The channel is not shown to the bridge any more: only a person can look there.
-            Verdict::Never => Failure { verdict: Verdict::Unknown, ..failure },
-            Verdict::Later(_) | Verdict::Unknown => failure,
-        })
-    }
-}
 
 #[async_trait]
 impl ReadBack for Slack {

@@ -77,6 +77,8 @@ pub fn sign(secret: &SecretString, timestamp: &str, body: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     // The example of docs.slack.dev, "Verifying requests from Slack".
@@ -125,5 +127,32 @@ mod tests {
             checked(&headers("v0=", &TIMESTAMP.to_string()), BODY, TIMESTAMP),
             Err(SignatureFault::Wrong)
         );
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_changed_makes_it_wrong(
+            at in 0..BODY.len(), with in "[a-z0-9&=%]", late in 1..300_i64,
+        ) {
+            let mut body = BODY.to_owned();
+            body.replace_range(at..=at, &with);
+            let right = headers(SIGNATURE, &TIMESTAMP.to_string());
+            let expected = if body == BODY { Ok(()) } else { Err(SignatureFault::Wrong) };
+            prop_assert_eq!(checked(&right, &body, TIMESTAMP), expected);
+            let later = headers(SIGNATURE, &(TIMESTAMP + late).to_string());
+            prop_assert_eq!(checked(&later, BODY, TIMESTAMP + late), Err(SignatureFault::Wrong));
+        }
+
+        #[test]
+        fn what_was_signed_is_right_for_five_minutes(
+            body in proptest::collection::vec(any::<u8>(), 0..200), off in -400..400_i64,
+        ) {
+            let timestamp = TIMESTAMP.to_string();
+            let signed = headers(&sign(&SECRET.into(), &timestamp, &body), &timestamp);
+            let now = Timestamp::from_second(TIMESTAMP + off).expect("a time");
+            let in_time = off.abs() <= TOLERANCE_SECONDS;
+            let expected = if in_time { Ok(()) } else { Err(SignatureFault::Stale) };
+            prop_assert_eq!(check(&SECRET.into(), &signed, &body, now), expected);
+        }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use partyline_core::{
-    AnswerTo, CommandLine, Content, DeliveryId, Event, Happening, ManualClock, MessageId,
-    NotStored, Revise, Rooms, Stored, SystemClock,
+    Action, AnswerTo, CommandLine, Content, Deliver, DeliveryId, Event, Happening, ManualClock,
+    MessageId, Network, NotStored, Outgoing, Revise, Rooms, Sent, Stored, SystemClock, Verdict,
 };
 use secrecy::ExposeSecret;
 use tokio::sync::Notify;
