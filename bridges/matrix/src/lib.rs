@@ -4,27 +4,29 @@
 //! |---|---|
 //! | [`Matrix`] | the bridge; implements the traits of `partyline-core` |
 //! | `config` | what it is told |
-//! | `session` | login, the kept session, the device |
+//! | `login`, `session` | login, the kept session, the device |
 //! | `sync` | the road in: syncs, gaps, invitations (`invites`) |
 //! | `inbound`, `message` | events → ours (pure) |
 //! | `outbound` | ours → content (pure) |
 //! | `text` | bodies, names, HTML (pure) |
-//! | `client`, `history`, `rooms`, `ticks` | requests |
+//! | `deliver`, `client`, `history`, `rooms`, `ticks` | requests |
 //! | `error` | answers → verdicts (pure) |
 //! | `health` | how the network is doing |
 //!
 //! Sends are idempotent: the transaction id is the delivery's id, so a repeat gives the first
 //! event again. What has piled up for a room goes as one message; it holds the ids of all its
-//! deliveries, so that after a repeat it is read which they were. In an encrypted room the bot reads and writes as far as its keys go; what it
-//! cannot decrypt is counted.
+//! deliveries, so that after a repeat it is read which they were. In an encrypted room the bot reads
+//! and writes as far as its keys go; what it cannot decrypt is counted.
 
 mod client;
 mod config;
+mod deliver;
 mod error;
 mod health;
 mod history;
 mod inbound;
 mod invites;
+mod login;
 mod members;
 mod message;
 mod outbound;
@@ -35,7 +37,7 @@ mod text;
 mod ticks;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -44,11 +46,9 @@ use matrix_sdk::ruma::events::room::power_levels::UserPowerLevel;
 use matrix_sdk::ruma::{RoomId, UserId};
 use matrix_sdk::{Client, Room, RoomState};
 use partyline_core::{
-    Clock, Cursor, Deliver, Event, Failure, Happening, Incoming, Intake, Network, Outgoing,
-    PersonId, Place, Profile, Profiles, Ranks, ReadBack, Reason, RoomChange, Sent, Verdict, Watch,
-    WatchState, guarded,
+    Clock, Cursor, Event, Failure, Happening, Incoming, Intake, Network, PersonId, Place, Profile,
+    Profiles, Ranks, ReadBack, Reason, RoomChange, Watch, WatchState, guarded,
 };
-use secrecy::ExposeSecret;
 use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -131,65 +131,6 @@ impl Matrix {
             }
         })
         .await;
-    }
-
-    async fn log_in_until_it_works(&self) -> Client {
-        let mut waits = sync::waits();
-        loop {
-            match self.log_in().await {
-                Ok(client) => return client,
-                Err(failure) => {
-                    let wait = match failure.verdict {
-                        Verdict::Later(Some(wait)) => wait,
-                        _ => waits.wait(),
-                    };
-                    tokio::time::sleep(wait).await;
-                }
-            }
-        }
-    }
-
-    /// Makes sure of a session that the homeserver accepts.
-    async fn log_in(&self) -> Result<Client, Failure> {
-        let _one = self.logins.acquire().await;
-        match self.ensure_session().await {
-            Ok(client) => {
-                self.health.answered();
-                Ok(client)
-            }
-            Err(failure) => {
-                self.health.failed(&failure);
-                Err(failure)
-            }
-        }
-    }
-
-    async fn ensure_session(&self) -> Result<Client, Failure> {
-        let current = self.current();
-        let kept = current.as_ref().map(|(session, _)| session.clone());
-        let session = session::establish(&self.config, kept, self.clock.now())
-            .await
-            .map_err(error::repeatable)?;
-        if let Some((kept, client)) = current
-            && kept.device_id == session.device_id
-            && kept.token.expose_secret() == session.token.expose_secret()
-        {
-            return Ok(client);
-        }
-        session::save(&self.config, &session).await?;
-        let client = session::open(&self.config, &session).await?;
-        tracing::info!(
-            user = session.user_id,
-            device = session.device_id,
-            "the Matrix bot is logged in"
-        );
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) =
-            Some((session, client.clone()));
-        Ok(client)
-    }
-
-    fn current(&self) -> Option<(Session, Client)> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The room, if the bot is in it.
@@ -278,63 +219,6 @@ impl Matrix {
             raw: Bytes::copy_from_slice(event.raw().json().get().as_bytes()),
             events: understood.into_iter().collect(),
         }
-    }
-}
-
-#[async_trait]
-impl Deliver for Matrix {
-    fn limit(&self) -> usize {
-        LIMIT
-    }
-
-    async fn send(&self, outgoing: &Outgoing) -> Result<Sent, Failure> {
-        self.send_first(std::slice::from_ref(outgoing), false).await.map(|(sent, _)| sent)
-    }
-
-    async fn find(&self, outgoing: &Outgoing) -> Result<Option<Sent>, Failure> {
-        let found = self.find_first(std::slice::from_ref(outgoing)).await?;
-        Ok(found.map(|(sent, _)| sent))
-    }
-
-    fn most_together(&self) -> usize {
-        outbound::MOST_TOGETHER
-    }
-
-    fn together(&self, waiting: &[Outgoing]) -> usize {
-        outbound::together(waiting)
-    }
-
-    async fn send_first(
-        &self,
-        waiting: &[Outgoing],
-        again: bool,
-    ) -> Result<(Sent, usize), Failure> {
-        let room = self.room(&waiting[0].to)?;
-        let together = self.together(waiting);
-        let sent = client::send(self, &room, &waiting[..together]).await;
-        if let Err(failure) = &sent {
-            self.health.send_failed(failure);
-            if error::is_token_gone(failure) {
-                self.token_gone.notify_one();
-            }
-        }
-        let sent = sent?;
-        if !again && together == 1 {
-            return Ok((sent, together));
-        }
-        // The homeserver may have given the message back that was made the first time, and others
-        // may have waited behind the first delivery then. Of several it is asked in any case: none
-        // is taken for sent that is not there.
-        let held = client::held_by(self, &room, &sent, waiting).await?;
-        Ok((sent, held))
-    }
-
-    async fn find_first(&self, waiting: &[Outgoing]) -> Result<Option<(Sent, usize)>, Failure> {
-        if client::is_repeat_known(self, &waiting[0]) {
-            return Ok(None);
-        }
-        let room = self.room(&waiting[0].to)?;
-        client::find(self, &room, waiting).await
     }
 }
 

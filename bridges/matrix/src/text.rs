@@ -159,6 +159,13 @@ mod tests {
         }
 
         #[test]
+        fn what_is_written_as_html_says_the_same(
+            text in "([&<>\"'#;a-z0-9é ]|&lt;|&amp;|&#39;){0,40}",
+        ) {
+            prop_assert_eq!(unescaped(&html(&text)), text);
+        }
+
+        #[test]
         fn no_body_panics(text in "(> |>|\n|[a-z@:<]|!wa| ){0,40}") {
             let own = without_quotation(&text);
             prop_assert!(text.ends_with(own));
