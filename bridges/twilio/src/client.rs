@@ -15,28 +15,28 @@ mod messages;
 mod messaging;
 mod pages;
 mod participants;
+mod request;
 mod roles;
 mod senders;
+mod turns;
 mod users;
 mod verify;
 mod webhooks;
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use governor::middleware::NoOpMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
 use partyline_core::{Backoff, Clock, Failure, Gate, LONGEST_BELIEVED, Reason, Verdict};
 use reqwest::{Method, Response, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep};
 use url::{Host, Url};
 
 use self::answer::{causes, read_answer, unanswered, unreadable};
+use self::request::{Body, Request, address};
+use self::turns::{Rate, rate};
 use crate::Config;
 use crate::config::Timeouts;
 use crate::error::judge;
@@ -60,6 +60,7 @@ const TRIES: u32 = 4;
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How long a connection that nothing uses is kept.
 const IDLE: Duration = Duration::from_secs(15);
+
 /// A client of the Conversations, Messaging, Content and Media APIs.
 ///
 /// Everything of Conversations but the address configurations goes by way of
@@ -81,8 +82,6 @@ pub struct Client {
     pub(crate) health: Health,
 }
 
-type Rate = RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Duration>>;
-
 struct Bases {
     conversations: Url,
     messaging: Url,
@@ -90,35 +89,6 @@ struct Bases {
     media: Url,
     verify: Url,
     senders: Url,
-}
-
-/// A call, ready to be made as often as it takes.
-pub(crate) struct Request {
-    /// What it is about, for the metrics.
-    resource: &'static str,
-    method: Method,
-    url: Url,
-    body: Body,
-    /// Whether the credentials go along.
-    signed: bool,
-}
-
-enum Body {
-    Empty,
-    Form(String),
-    File { bytes: Bytes, media_type: String },
-}
-
-/// The governor's clock is tokio's, so that tests can move it.
-#[derive(Clone)]
-struct Ticks(Instant);
-
-impl governor::clock::Clock for Ticks {
-    type Instant = Duration;
-
-    fn now(&self) -> Duration {
-        self.0.elapsed()
-    }
 }
 
 impl Client {
@@ -148,10 +118,6 @@ impl Client {
                 format!("The client for Twilio could not be set up ({why}). Check the machine's TLS certificates."),
             )
         })?;
-        let a_second = NonZeroU32::new(config.actions_per_second).unwrap_or(NonZeroU32::MIN);
-        // A burst of a third of a second, so that no second sees much more than its share.
-        let burst = NonZeroU32::new(a_second.get() / 3).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::per_second(a_second).allow_burst(burst);
         Ok(Self {
             http,
             account_sid: config.account_sid.clone(),
@@ -168,7 +134,7 @@ impl Client {
             },
             timeouts: config.timeouts,
             turns: Semaphore::new(config.concurrency.max(1)),
-            rate: RateLimiter::direct_with_clock(quota, Ticks(Instant::now())),
+            rate: rate(config.actions_per_second),
             pause: Gate::default(),
             clock,
             health: Health::new(config.ingest),
@@ -264,35 +230,6 @@ impl Client {
         result
     }
 
-    /// Waits for a turn: so many calls at once, so many a second, and none while Twilio has asked
-    /// the account to wait. Where that is too long, whoever calls hears how long.
-    async fn turn(&self) -> Result<SemaphorePermit<'_>, Failure> {
-        let left = self.pause.left();
-        if left > self.timeouts.turn {
-            return Err(Failure::later(
-                Reason::RateLimited,
-                Some(left),
-                "Twilio has too many requests from this account, and asked to wait. It is tried again by itself.",
-            ));
-        }
-        let turn = async {
-            self.pause.pass().await;
-            let permit = self.turns.acquire().await.expect("the semaphore is never closed");
-            while let Err(not_yet) = self.rate.check() {
-                let now = governor::clock::Clock::now(self.rate.clock());
-                sleep(not_yet.wait_time_from(now)).await;
-            }
-            permit
-        };
-        timeout(self.timeouts.turn, turn).await.map_err(|_| {
-            Failure::later(
-                Reason::RateLimited,
-                None,
-                "The bridge has more to tell Twilio than Twilio takes in a second, so that this had to wait too long. It is tried again by itself; twilio.actions_per_second is the limit.",
-            )
-        })
-    }
-
     async fn exchange<T>(
         &self,
         request: &Request,
@@ -348,22 +285,6 @@ impl std::fmt::Debug for Client {
     }
 }
 
-impl Request {
-    fn get(resource: &'static str, url: Url) -> Self {
-        Self { resource, method: Method::GET, url, body: Body::Empty, signed: true }
-    }
-
-    /// Whether it can be repeated without harm.
-    fn is_repeatable(&self) -> bool {
-        !self.creates()
-    }
-
-    /// Whether it may make something new each time that it is processed.
-    fn creates(&self) -> bool {
-        self.method == Method::POST
-    }
-}
-
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
@@ -371,26 +292,6 @@ fn is_loopback(url: &Url) -> bool {
         Some(Host::Domain(name)) => name == "localhost",
         None => false,
     }
-}
-
-/// An address under this base. A part of the path is taken literally, whatever it holds.
-fn address(base: &Url, path: &[&str]) -> Result<Url, Failure> {
-    let wrong = |what: String| Failure::never(Reason::NoSuchPlace, what);
-    if let Some(part) = path.iter().find(|part| matches!(**part, "" | "." | "..")) {
-        return Err(wrong(format!(
-            "\"{part}\" is not the name of anything at Twilio. Check the SID."
-        )));
-    }
-    let mut url = base.clone();
-    url.path_segments_mut()
-        .map_err(|()| {
-            wrong(format!(
-                "{base} is not a base address. Write one like https://conversations.twilio.com."
-            ))
-        })?
-        .pop_if_empty()
-        .extend(path);
-    Ok(url)
 }
 
 #[cfg(test)]

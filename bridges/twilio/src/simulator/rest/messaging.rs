@@ -65,36 +65,8 @@ fn own_account(call: &Call) -> Result<()> {
 
 async fn create(call: Call) -> Result {
     own_account(&call)?;
-    let to = call.field("To").unwrap_or_default().to_owned();
-    if to.is_empty() {
-        return Err(Refusal::bad(21604, "A 'To' phone number is required"));
-    }
-    if !is_address(&to) {
-        return Err(Refusal::bad(21211, "Invalid 'To' Phone Number"));
-    }
     let service = call.text("MessagingServiceSid");
-    let from = match call.text("From") {
-        Some(from) if is_address(&from) => from,
-        Some(_) => return Err(Refusal::bad(21212, "Invalid From Number")),
-        None if service.is_some() => default_sender(&call, &to)?,
-        None => return Err(Refusal::bad(21603, "A 'From' phone number is required")),
-    };
-    let senders = &call.inner.options.senders;
-    if !senders.is_empty() && !senders.contains(&from) {
-        return Err(match channel(&from) {
-            "whatsapp" => Refusal::bad(
-                63007,
-                "Twilio could not find a Channel with the specified From address",
-            ),
-            _ => Refusal::bad(
-                21606,
-                "The 'From' phone number provided is not a valid, message-capable Twilio phone number",
-            ),
-        });
-    }
-    if channel(&from) != channel(&to) {
-        return Err(Refusal::bad(21910, "Invalid From and To pair: they are of two channels"));
-    }
+    let (from, to) = ends(&call, service.is_some())?;
     let callback = call.text("StatusCallback");
     call.inner.change(|world, effects| {
         let (body, content_sid) = words(world, &call)?;
@@ -127,15 +99,7 @@ async fn create(call: Call) -> Result {
         };
         let answer = shape(world, &message);
         let (on, reads) = (world.phone(&message.to).on, world.reads);
-        let statuses: &[&'static str] = match (error, on) {
-            (0, true) if reads && channel(&message.to) == "whatsapp" => {
-                &["sent", "delivered", "read"]
-            }
-            (0, true) => &["sent", "delivered"],
-            (0, false) => &["sent"],
-            (30000..=30999, _) => &["sent", "undelivered"],
-            _ => &["failed"],
-        };
+        let statuses = fates(error, on, reads && channel(&message.to) == "whatsapp");
         if let Some(url) = callback {
             for status in statuses {
                 let params = status_params(world, &message, status, error);
@@ -146,6 +110,51 @@ async fn create(call: Call) -> Result {
         world.settings.keep_direct(DirectMessage { status, error_code: error, ..message });
         Ok(Answer::Created(answer))
     })
+}
+
+/// From where to where a direct message goes, or why Twilio does not take it.
+fn ends(call: &Call, has_service: bool) -> Result<(String, String)> {
+    let to = call.field("To").unwrap_or_default().to_owned();
+    if to.is_empty() {
+        return Err(Refusal::bad(21604, "A 'To' phone number is required"));
+    }
+    if !is_address(&to) {
+        return Err(Refusal::bad(21211, "Invalid 'To' Phone Number"));
+    }
+    let from = match call.text("From") {
+        Some(from) if is_address(&from) => from,
+        Some(_) => return Err(Refusal::bad(21212, "Invalid From Number")),
+        None if has_service => default_sender(call, &to)?,
+        None => return Err(Refusal::bad(21603, "A 'From' phone number is required")),
+    };
+    let senders = &call.inner.options.senders;
+    if !senders.is_empty() && !senders.contains(&from) {
+        return Err(match channel(&from) {
+            "whatsapp" => Refusal::bad(
+                63007,
+                "Twilio could not find a Channel with the specified From address",
+            ),
+            _ => Refusal::bad(
+                21606,
+                "The 'From' phone number provided is not a valid, message-capable Twilio phone number",
+            ),
+        });
+    }
+    if channel(&from) != channel(&to) {
+        return Err(Refusal::bad(21910, "Invalid From and To pair: they are of two channels"));
+    }
+    Ok((from, to))
+}
+
+/// What becomes of a direct message, by its error and whether the phone is on.
+const fn fates(error: u32, on: bool, is_read: bool) -> &'static [&'static str] {
+    match (error, on) {
+        (0, true) if is_read => &["sent", "delivered", "read"],
+        (0, true) => &["sent", "delivered"],
+        (0, false) => &["sent"],
+        (30000..=30999, _) => &["sent", "undelivered"],
+        _ => &["failed"],
+    }
 }
 
 /// The words of a direct message: a filled template, or the body.
