@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use partyline_core::{Network, Place};
 
-use super::forms;
 use super::section::{Noted, Section};
 
 /// `[alerts]`.
@@ -40,21 +39,13 @@ impl Alerts {
                 Err(error) => Err(error.to_string()),
             },
         );
-        let mut span = |key, default: &str, least: Duration, most: Duration| {
-            section.or(
-                key,
-                default,
-                &format!("Write a span such as {default}"),
-                forms::duration(least, most),
-            )
-        };
         let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
         let day = 24 * hour;
-        let canary_interval = span("canary_interval", "1 minute", second, hour);
-        let grace = span("grace", "30s", Duration::from_millis(1), hour);
-        let calm = span("calm", "2 minutes", Duration::from_millis(1), hour);
-        let queue_age = span("queue_age", "10 minutes", second, 30 * day);
-        let clock_off = span("clock_off", "30s", second, hour);
+        let canary_interval = section.span("canary_interval", "1 minute", second..=hour);
+        let grace = section.span("grace", "30s", Duration::from_millis(1)..=hour);
+        let calm = section.span("calm", "2 minutes", Duration::from_millis(1)..=hour);
+        let queue_age = section.span("queue_age", "10 minutes", second..=30 * day);
+        let clock_off = section.span("clock_off", "30s", second..=hour);
         let disk_free_mib = section.number("disk_free_mib", 1024, 1..=1_000_000_000);
         Ok(Self {
             rooms: rooms?,

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::forms;
 use super::section::{Noted, Section};
 
 /// `[audit]`.
@@ -14,11 +13,10 @@ pub struct Audit {
 
 impl Audit {
     pub(super) fn read(section: &mut Section<'_>) -> Result<Self, Noted> {
-        let retention = section.or(
+        let retention = section.span(
             "retention",
             "1000 days",
-            "Write a span such as 1000 days",
-            forms::duration(Duration::from_secs(60), Duration::from_secs(100 * 366 * 86_400)),
+            Duration::from_secs(60)..=Duration::from_secs(100 * 366 * 86_400),
         )?;
         Ok(Self { retention })
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::forms;
 use super::section::{Noted, Section};
 
 /// `[limits]`.
@@ -29,13 +28,10 @@ pub struct Limits {
 
 impl Limits {
     pub(super) fn read(section: &mut Section<'_>) -> Result<Self, Noted> {
-        let mut wait = |key, default| {
-            let spans = forms::duration(Duration::from_millis(100), Duration::from_secs(3600));
-            section.or(key, default, "Write a span such as 10s", spans)
-        };
-        let body_wait = wait("body_wait", "10s");
-        let head_wait = wait("head_wait", "10s");
-        let idle_wait = wait("idle_wait", "75s");
+        let spans = Duration::from_millis(100)..=Duration::from_secs(3600);
+        let body_wait = section.span("body_wait", "10s", spans.clone());
+        let head_wait = section.span("head_wait", "10s", spans.clone());
+        let idle_wait = section.span("idle_wait", "75s", spans);
         let body_bytes = section.number("body_bytes", 1024 * 1024, 64 * 1024..=64 * 1024 * 1024);
         let bodies_mib = section.number("bodies_mib", 64, 1..=64 * 1024);
         let connections = section.number("connections", 10_000, 1..=1_000_000);

@@ -5,7 +5,6 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use partyline_core::Lateness;
 
-use super::forms;
 use super::section::{Noted, Section};
 use crate::ledger::Limit;
 
@@ -55,46 +54,34 @@ impl Relay {
             "Write a pattern with {name} and {text} in it: \"*{name}*: {text}\"",
             attribution,
         );
-        let gap_wait = section.or(
-            "gap_wait",
-            "1s",
-            "Write a span such as 1s",
-            forms::duration(Duration::from_millis(10), Duration::from_secs(60)),
-        );
-        let retention = section.or(
+        let gap_wait =
+            section.span("gap_wait", "1s", Duration::from_millis(10)..=Duration::from_secs(60));
+        let retention = section.span(
             "retention",
             "30 days",
-            "Write a span such as 30 days",
-            forms::duration(Duration::from_secs(60), Duration::from_secs(10 * 366 * 86_400)),
+            Duration::from_secs(60)..=Duration::from_secs(10 * 366 * 86_400),
         );
-        let remember = section.or(
+        let remember = section.span(
             "remember",
             "366 days",
-            "Write a span such as 366 days",
-            forms::duration(
-                Duration::from_secs(30 * 86_400),
-                Duration::from_secs(100 * 366 * 86_400),
-            ),
+            Duration::from_secs(30 * 86_400)..=Duration::from_secs(100 * 366 * 86_400),
         );
-        let give_up_after = section.or(
+        let give_up_after = section.span(
             "give_up_after",
             "3 days",
-            "Write a span such as 3 days",
-            forms::duration(Duration::from_secs(1), Duration::from_secs(366 * 86_400)),
+            Duration::from_secs(1)..=Duration::from_secs(366 * 86_400),
         );
-        let late_after = section.or(
+        let late_after = section.span(
             "late_after",
             "5 minutes",
-            "Write a span such as 5 minutes",
-            forms::duration(Duration::from_secs(1), Duration::from_secs(366 * 86_400)),
+            Duration::from_secs(1)..=Duration::from_secs(366 * 86_400),
         );
         let zone =
             section.or("time_zone", "UTC", "Write a zone such as UTC or Europe/Berlin", time_zone);
-        let catch_up_age = section.or(
+        let catch_up_age = section.span(
             "catch_up_age",
             "1 day",
-            "Write a span such as 1 day",
-            forms::duration(Duration::from_secs(1), Duration::from_secs(10 * 366 * 86_400)),
+            Duration::from_secs(1)..=Duration::from_secs(10 * 366 * 86_400),
         );
         let catch_up_messages = section.number("catch_up_messages", 500, 0..=1_000_000);
         let ticks = section.choice("ticks", &[("shown", true), ("off", false)]);

@@ -88,11 +88,10 @@ impl Slack {
         let posts_per_second = section.number("posts_per_second", 1, 1..=1000);
         let workspace_posts_per_second =
             section.number("workspace_posts_per_second", 8, 1..=10_000);
-        let compare_after = section.or(
+        let compare_after = section.span(
             "compare_after",
             "5s",
-            "Write a span such as 5s",
-            forms::duration(Duration::from_millis(100), Duration::from_secs(86_400)),
+            Duration::from_millis(100)..=Duration::from_secs(86_400),
         );
         let compare_per_minute = section.number("compare_per_minute", 20, 1..=60_000);
         Ok(Self {

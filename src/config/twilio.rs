@@ -127,30 +127,20 @@ impl Twilio {
             "Copy the SID of the Conversations service (Twilio console, Conversations, Services)",
             forms::sid("IS"),
         );
-        let messaging_service_sid = section.optional(
+        let mut other = |key, remedy, kind| section.optional(key, remedy, forms::sid(kind));
+        let messaging_service_sid = other(
             "messaging_service_sid",
             "Copy the SID of the Messaging Service, or leave the key out",
-            forms::sid("MG"),
+            "MG",
         );
-        let verify_service_sid = section.optional(
+        let verify_service_sid = other(
             "verify_service_sid",
             "Copy the SID of the Verify service (Twilio console, Verify, Services), or leave the key out",
-            forms::sid("VA"),
+            "VA",
         );
         let ingest =
             section.choice("ingest", &[("webhook", Ingest::Webhook), ("poll", Ingest::Poll)]);
-        let auth_token = section.secret(
-            ("auth_token", "auth_token_file"),
-            "Copy the Auth Token from the first page of the Twilio console",
-            forms::long(1),
-        );
-        if ingest == Ok(Ingest::Webhook) && auth_token.as_ref().is_ok_and(Option::is_none) {
-            section.fault(
-                "auth_token",
-                "it is missing, and the signatures of webhooks are checked with it",
-                "Copy the Auth Token from the first page of the Twilio console, or set ingest = \"poll\"",
-            );
-        }
+        let auth_token = auth_token(section, ingest == Ok(Ingest::Webhook));
         let default_region = section.optional(
             "default_region",
             "Write the two letters of a country (ISO 3166): US, DE, BR",
@@ -161,23 +151,20 @@ impl Twilio {
             "Write Twilio numbers: whatsapp:+14155550000 for WhatsApp, +14155550001 for SMS",
             sender,
         );
-        let poll_interval = section.or(
+        let poll_interval = section.span(
             "poll_interval",
             "5s",
-            "Write a span such as 5s",
-            forms::duration(Duration::from_millis(100), Duration::from_secs(3600)),
+            Duration::from_millis(100)..=Duration::from_secs(3600),
         );
-        let compare_after = section.or(
+        let compare_after = section.span(
             "compare_after",
             "10s",
-            "Write a span such as 10s",
-            forms::duration(Duration::from_millis(100), Duration::from_secs(3600)),
+            Duration::from_millis(100)..=Duration::from_secs(3600),
         );
-        let groups_interval = section.or(
+        let groups_interval = section.span(
             "groups_interval",
             "10 minutes",
-            "Write a span such as 10 minutes",
-            forms::duration(Duration::from_millis(100), Duration::from_secs(86_400)),
+            Duration::from_millis(100)..=Duration::from_secs(86_400),
         );
         let actions_per_second = section.number("actions_per_second", 30, 1..=100_000);
         let broadcast_per_second = section.number("broadcast_per_second", 10, 1..=1000);
@@ -222,6 +209,23 @@ impl Twilio {
             })
         }))
     }
+}
+
+/// The Auth Token, which webhooks need.
+fn auth_token(section: &mut Section<'_>, is_needed: bool) -> Result<Option<SecretString>, Noted> {
+    let auth_token = section.secret(
+        ("auth_token", "auth_token_file"),
+        "Copy the Auth Token from the first page of the Twilio console",
+        forms::long(1),
+    );
+    if is_needed && auth_token.as_ref().is_ok_and(Option::is_none) {
+        section.fault(
+            "auth_token",
+            "it is missing, and the signatures of webhooks are checked with it",
+            "Copy the Auth Token from the first page of the Twilio console, or set ingest = \"poll\"",
+        );
+    }
+    auth_token
 }
 
 fn region(text: &str) -> Result<Region, String> {

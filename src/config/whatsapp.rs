@@ -55,11 +55,10 @@ impl WhatsApp {
             section.optional("language", "Write a language as Twilio does: en, pt_BR", |text| {
                 Ok(text.to_owned())
             });
-        let hold_for = section.or(
+        let hold_for = section.span(
             "hold_for",
             "7 days",
-            "Write a span such as 7 days",
-            forms::duration(Duration::from_secs(1), Duration::from_secs(366 * 86_400)),
+            Duration::from_secs(1)..=Duration::from_secs(366 * 86_400),
         );
         let digest_after = section.number("digest_after", 10, 1..=1000);
         Ok(Self {
