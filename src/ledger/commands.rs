@@ -5,7 +5,8 @@ use rusqlite::{OptionalExtension, params};
 
 use super::mark::Key;
 use super::owed::insert_owed;
-use super::{Accepted, Answered, AuditEntry, Change, Ledger, LedgerError, Owed, from_json};
+use super::threads::Writing;
+use super::{Accepted, Answered, AuditEntry, Change, Ledger, LedgerError, Owed, Sql, from_json};
 use super::{
     answers, audit, blocks, broadcasts, erase, groups, inbox, journal, links, mutes, parked, roles,
     schedules, suppressions, windows,
@@ -117,29 +118,7 @@ impl Ledger {
                     .execute(params![number])?;
                 let mut accepted = Accepted::default();
                 for change in &ending.changes {
-                    match change {
-                        Change::Link(change) => links::apply(writing, change, now)?,
-                        Change::Group(change) => groups::apply(writing, change)?,
-                        Change::Queue(change) => parked::apply(writing, change, &mut accepted)?,
-                        Change::Role(change) => roles::apply(writing, change, now)?,
-                        Change::Again(one) => super::held::again(writing, one, now, &mut accepted)?,
-                        Change::Inbox(change) => {
-                            inbox::apply(writing, change, number, now, &mut accepted)?;
-                        }
-                        Change::Suppression(change) => {
-                            suppressions::apply(writing, change, now, &mut accepted)?;
-                        }
-                        Change::Schedule(change) => schedules::apply(writing, change)?,
-                        Change::Broadcast(change) => {
-                            broadcasts::apply(writing, number, change, now)?;
-                        }
-                        Change::Invitation(group, invitation) => {
-                            windows::set_invitation(writing, group, invitation)?;
-                            super::held::look_at(writing, group, &mut accepted)?;
-                        }
-                        Change::Mute(change) => mutes::apply(writing, change)?,
-                        Change::Block(change) => blocks::apply(writing, change, now)?,
-                    }
+                    apply(writing, change, number, now, &mut accepted)?;
                 }
                 journal::forget(writing, number)?;
                 for owed in &ending.owed {
@@ -165,4 +144,38 @@ impl Ledger {
             })
             .await
     }
+}
+
+/// Part of a command's end: one of its changes. `number` is the command's.
+fn apply(
+    writing: &Writing<'_>,
+    change: &Change,
+    number: i64,
+    now: i64,
+    accepted: &mut Accepted,
+) -> Sql<()> {
+    match change {
+        Change::Link(change) => links::apply(writing, change, now)?,
+        Change::Group(change) => groups::apply(writing, change)?,
+        Change::Queue(change) => parked::apply(writing, change, accepted)?,
+        Change::Role(change) => roles::apply(writing, change, now)?,
+        Change::Again(one) => super::held::again(writing, one, now, accepted)?,
+        Change::Inbox(change) => {
+            inbox::apply(writing, change, number, now, accepted)?;
+        }
+        Change::Suppression(change) => {
+            suppressions::apply(writing, change, now, accepted)?;
+        }
+        Change::Schedule(change) => schedules::apply(writing, change)?,
+        Change::Broadcast(change) => {
+            broadcasts::apply(writing, number, change, now)?;
+        }
+        Change::Invitation(group, invitation) => {
+            windows::set_invitation(writing, group, invitation)?;
+            super::held::look_at(writing, group, accepted)?;
+        }
+        Change::Mute(change) => mutes::apply(writing, change)?,
+        Change::Block(change) => blocks::apply(writing, change, now)?,
+    }
+    Ok(())
 }

@@ -6,11 +6,15 @@
 //! nothing else with it: the batch is then done again, each job in a savepoint of its own. (A
 //! savepoint for each job from the beginning would cost a copy of every page that it changes.)
 
+mod commit;
+mod compact;
+mod job;
+
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -19,105 +23,20 @@ use super::LedgerError;
 use super::checkpoint::Checkpoints;
 use super::heads::{Heads, News};
 use super::noted::Note;
-use crate::crash::{Point, point};
 use crate::store::Lock;
+use commit::write_all;
+use compact::Compact;
+pub(super) use compact::compact;
+use job::{Work, WriteJob};
 
 /// Jobs that may wait for the writer or a reader; beyond it the caller waits, and with it the
 /// platform: this is where backpressure begins.
 const QUEUE: usize = 4096;
-/// The most jobs in one commit, so that the first does not wait for ever.
-const BATCH: usize = 1024;
 /// How long a caller waits for a place in the queue before it is told that the ledger is busy.
 const PATIENCE: Duration = Duration::from_secs(4);
 const READERS: usize = 2;
 
 type ReadJob = Box<dyn FnOnce(&Connection) + Send>;
-
-/// What is to be written. It is asked to write once, or once more where the first transaction was
-/// rolled back, and then told how that ended.
-trait WriteJob: Send {
-    /// Whether it did what it was to do.
-    fn write(&mut self, writing: &Writing<'_>) -> Result<(), ()>;
-    /// What can only be done between two transactions: after this one is committed.
-    fn afterwards(&mut self, _connection: &Connection) {}
-    fn answer(self: Box<Self>, committed: Result<(), LedgerError>);
-}
-
-struct Work<T, F> {
-    work: F,
-    result: Option<Result<T, rusqlite::Error>>,
-    answer: oneshot::Sender<Result<T, LedgerError>>,
-}
-
-impl<T, F> WriteJob for Work<T, F>
-where
-    T: Send,
-    F: Fn(&Writing<'_>) -> Result<T, rusqlite::Error> + Send,
-{
-    fn write(&mut self, writing: &Writing<'_>) -> Result<(), ()> {
-        // A mistake of ours must not take the writer with it: it is a write that failed.
-        let worked = catch_unwind(AssertUnwindSafe(|| (self.work)(writing)));
-        let result = self.result.insert(worked.unwrap_or_else(|_| {
-            tracing::error!("a write of the ledger panicked");
-            Err(rusqlite::Error::InvalidQuery)
-        }));
-        result.as_ref().map(drop).map_err(drop)
-    }
-
-    fn answer(self: Box<Self>, committed: Result<(), LedgerError>) {
-        let result = self.result.unwrap_or(Err(rusqlite::Error::InvalidQuery));
-        // The caller may have gone away; the write stands all the same.
-        let _ = self.answer.send(committed.and_then(|()| result.map_err(LedgerError::from)));
-    }
-}
-
-/// Has the file written anew, so that nothing is left in it of what was deleted.
-struct Compact {
-    done: Result<(), LedgerError>,
-    answer: oneshot::Sender<Result<(), LedgerError>>,
-}
-
-impl WriteJob for Compact {
-    fn write(&mut self, _: &Writing<'_>) -> Result<(), ()> {
-        Ok(())
-    }
-
-    fn afterwards(&mut self, connection: &Connection) {
-        self.done = match is_small(connection) {
-            Ok(true) => compact(connection),
-            // The next start does it. Until then the log at least holds nothing of before.
-            Ok(false) => connection
-                .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
-                .map_err(LedgerError::from),
-            Err(error) => Err(error.into()),
-        };
-    }
-
-    fn answer(self: Box<Self>, committed: Result<(), LedgerError>) {
-        let _ = self.answer.send(committed.and(self.done));
-    }
-}
-
-/// The largest file that is written anew while others wait for the writer, in bytes: about a second. (A
-/// million events of 763 MiB took ten.)
-const SMALL: i64 = 64 << 20;
-
-fn is_small(connection: &Connection) -> Result<bool, rusqlite::Error> {
-    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
-    let size: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
-    Ok(pages.saturating_mul(size) <= SMALL)
-}
-
-/// Writes the file anew, and ends the log, which has the pages of before.
-pub(super) fn compact(connection: &Connection) -> Result<(), LedgerError> {
-    // The new file is as large as the old one: memory is no place for it.
-    connection.pragma_update(None, "temp_store", "file")?;
-    let done = connection.execute_batch(
-        "VACUUM; UPDATE meta SET value = '0' WHERE key = 'compact'; PRAGMA wal_checkpoint(TRUNCATE)",
-    );
-    connection.pragma_update(None, "temp_store", "memory")?;
-    Ok(done?)
-}
 
 /// What a write works with, inside the transaction.
 pub(super) struct Writing<'a> {
@@ -303,81 +222,4 @@ pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<
         .spawn(work)
         .map(drop)
         .map_err(|error| LedgerError::Unusable(format!("no thread could be started: {error}")))
-}
-
-fn write_all(
-    writing: &Writing<'_>,
-    mut jobs: mpsc::Receiver<Box<dyn WriteJob>>,
-    (mut checkpoints, mut note): (Checkpoints, Note),
-    heads: &Heads,
-) {
-    let mut batch = Vec::new();
-    while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
-        let started = Instant::now();
-        let result = commit(writing, &mut batch);
-        metrics::counter!("partyline_ledger_commits_total",
-            "outcome" => if result.is_ok() { "ok" } else { "failed" })
-        .increment(1);
-        metrics::histogram!("partyline_ledger_commit_seconds").record(started.elapsed());
-        metrics::histogram!("partyline_ledger_batch_jobs").record(batch.len() as f64);
-        if let Err(error) = &result {
-            tracing::error!(%error, jobs = batch.len(), "the ledger could not commit; nothing of this batch is stored");
-        }
-        let news = writing.news.take();
-        if result.is_ok() {
-            note.committed(writing.connection);
-            heads.commit(news);
-            batch.iter_mut().for_each(|job| job.afterwards(writing.connection));
-        }
-        for job in batch.drain(..) {
-            job.answer(result.clone());
-        }
-        checkpoints.committed(writing.connection);
-    }
-}
-
-/// Writes a batch in one transaction.
-fn commit(writing: &Writing<'_>, batch: &mut [Box<dyn WriteJob>]) -> Result<(), LedgerError> {
-    run(writing, "BEGIN IMMEDIATE")?;
-    let written = batch.iter_mut().try_for_each(|job| job.write(writing));
-    let written = match written {
-        Ok(()) => Ok(()),
-        Err(()) => begin_again(writing, batch),
-    };
-    point(Point::LedgerCommit);
-    written.and_then(|()| run(writing, "COMMIT")).inspect_err(|_| {
-        let _ = run(writing, "ROLLBACK");
-    })?;
-    point(Point::LedgerCommitted);
-    Ok(())
-}
-
-/// Something in the batch failed: everything is done again, so that only that is left out.
-fn begin_again(writing: &Writing<'_>, batch: &mut [Box<dyn WriteJob>]) -> Result<(), LedgerError> {
-    if !writing.connection.is_autocommit() {
-        run(writing, "ROLLBACK")?;
-    }
-    writing.news.take();
-    run(writing, "BEGIN IMMEDIATE")?;
-    for job in batch {
-        run(writing, "SAVEPOINT job")?;
-        let told = writing.news.borrow().len();
-        if job.write(writing).is_err() {
-            writing.news.borrow_mut().truncate(told);
-            if writing.connection.is_autocommit() {
-                // SQLite itself rolled everything back (a full disk, say). What is left of the
-                // batch must not run outside of a transaction: its callers come again.
-                return Err(LedgerError::Unusable(
-                    "the transaction was rolled back; is the disk full?".into(),
-                ));
-            }
-            run(writing, "ROLLBACK TO job")?;
-        }
-        run(writing, "RELEASE job")?;
-    }
-    Ok(())
-}
-
-fn run(writing: &Writing<'_>, sql: &str) -> Result<(), LedgerError> {
-    Ok(writing.connection.prepare_cached(sql)?.execute([]).map(drop)?)
 }

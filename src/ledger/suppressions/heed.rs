@@ -2,7 +2,9 @@
 //! Twilio says of a message to them, and that somebody put them into a group all the same.
 
 use jiff::Timestamp;
-use partyline_core::{Action, Address, Channel, Failure, Happening, MemberChange, Place, Text};
+use partyline_core::{
+    Action, Address, Channel, Failure, Happening, MemberChange, MessageId, Place, Speaker, Text,
+};
 use rusqlite::params;
 
 use super::{How, Removal, Sql, id_of, in_force, latest, remove, restore, suppress};
@@ -27,50 +29,10 @@ pub(in crate::ledger) fn heed(
     let (connection, event) = (writing.connection, &entry.event);
     match (&event.happening, &entry.plea) {
         (Happening::Message { id, speaker, .. }, Some(plea)) => {
-            let Some(address) = speaker.address() else { return Ok(None) };
-            let twin = told::tell(writing, entry, row, now)?;
-            told::note(writing, row, Heeded::Yes)?;
-            if told::heeded(writing, twin)? != Heeded::No {
-                return Ok(None);
-            }
-            let participant = speaker.participant.as_deref().unwrap_or(address.as_str());
-            let sender = sender_of(connection, &event.place, participant)?;
-            let (at, source) = (event.at.as_millisecond(), event.place.id());
-            let heeded = obey(writing, &address, plea.what, (at, source), accepted)?;
-            let Some(text) = plea.answer.clone().filter(|_| heeded) else { return Ok(None) };
-            let Some(sender) = sender else {
-                told::note(writing, row, Heeded::Unanswered)?;
-                let of = (&address, id);
-                strays::owe_answer(writing, &event.place, of, event.at, &text, accepted)?;
-                return Ok(None);
-            };
-            Ok(Some(answer(&sender, &address, event.at, text)))
+            by_conversation(writing, (entry, plea), (row, now), (id, speaker), accepted)
         }
         (Happening::Wrote { address, sender: Some(sender), .. }, Some(plea)) => {
-            let twin = told::tell(writing, entry, row, now)?;
-            let heeded = match told::heeded(writing, twin)? {
-                Heeded::No if is_heard_elsewhere(writing, entry, (address, sender), plea)? => {
-                    return Ok(None);
-                }
-                Heeded::No => {
-                    let (said, last) = (event.at.as_millisecond(), latest(connection, address)?);
-                    // It comes after what came before it, whatever our clock says; but for what is
-                    // read back, which has its own time, in whole seconds: whatever else was said in that
-                    // second may have been said before it.
-                    let at = match plea.what {
-                        _ if !entry.is_listed() => last.max(said),
-                        Wish::Stop => said.saturating_add(SECOND - 1),
-                        Wish::Start | Wish::Help => said,
-                    };
-                    obey(writing, address, plea.what, (at, sender.as_str()), accepted)?
-                }
-                // The conversation has told it, and not by which sender.
-                Heeded::Unanswered => strays::answered_elsewhere(writing, twin, address)?,
-                Heeded::Yes => false,
-            };
-            told::note(writing, row, Heeded::Yes)?;
-            let text = plea.answer.clone().filter(|_| heeded);
-            Ok(text.map(|text| answer(sender, address, event.at, text)))
+            by_webhook(writing, (entry, plea), (row, now), (address, sender), accepted)
         }
         // Somebody put them into a group, in Twilio's console for example.
         (
@@ -93,6 +55,69 @@ pub(in crate::ledger) fn heed(
         }
         _ => Ok(None),
     }
+}
+
+/// Obeys what a member of a conversation asks for.
+fn by_conversation(
+    writing: &Writing<'_>,
+    (entry, plea): (&Entry, &Plea),
+    (row, now): (i64, i64),
+    (id, speaker): (&MessageId, &Speaker),
+    accepted: &mut Accepted,
+) -> Sql<Option<Owed>> {
+    let event = &entry.event;
+    let Some(address) = speaker.address() else { return Ok(None) };
+    let twin = told::tell(writing, entry, row, now)?;
+    told::note(writing, row, Heeded::Yes)?;
+    if told::heeded(writing, twin)? != Heeded::No {
+        return Ok(None);
+    }
+    let participant = speaker.participant.as_deref().unwrap_or(address.as_str());
+    let sender = sender_of(writing.connection, &event.place, participant)?;
+    let (at, source) = (event.at.as_millisecond(), event.place.id());
+    let heeded = obey(writing, &address, plea.what, (at, source), accepted)?;
+    let Some(text) = plea.answer.clone().filter(|_| heeded) else { return Ok(None) };
+    let Some(sender) = sender else {
+        told::note(writing, row, Heeded::Unanswered)?;
+        strays::owe_answer(writing, &event.place, (&address, id), event.at, &text, accepted)?;
+        return Ok(None);
+    };
+    Ok(Some(answer(&sender, &address, event.at, text)))
+}
+
+/// Obeys what somebody asks a sender for, as the Messaging webhook or the sender's log tells it.
+fn by_webhook(
+    writing: &Writing<'_>,
+    (entry, plea): (&Entry, &Plea),
+    (row, now): (i64, i64),
+    (address, sender): (&Address, &Address),
+    accepted: &mut Accepted,
+) -> Sql<Option<Owed>> {
+    let event = &entry.event;
+    let twin = told::tell(writing, entry, row, now)?;
+    let heeded = match told::heeded(writing, twin)? {
+        Heeded::No if is_heard_elsewhere(writing, entry, (address, sender), plea)? => {
+            return Ok(None);
+        }
+        Heeded::No => {
+            let said = event.at.as_millisecond();
+            // It comes after what came before it, whatever our clock says; but for what is read back,
+            // which has its own time, in whole seconds: whatever else was said in that second may
+            // have been said before it.
+            let at = match plea.what {
+                _ if !entry.is_listed() => latest(writing.connection, address)?.max(said),
+                Wish::Stop => said.saturating_add(SECOND - 1),
+                Wish::Start | Wish::Help => said,
+            };
+            obey(writing, address, plea.what, (at, sender.as_str()), accepted)?
+        }
+        // The conversation has told it, and not by which sender.
+        Heeded::Unanswered => strays::answered_elsewhere(writing, twin, address)?,
+        Heeded::Yes => false,
+    };
+    told::note(writing, row, Heeded::Yes)?;
+    let text = plea.answer.clone().filter(|_| heeded);
+    Ok(text.map(|text| answer(sender, address, event.at, text)))
 }
 
 /// Whether what the webhook tells is left to the conversation that will tell it, with the platform's own

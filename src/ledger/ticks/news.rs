@@ -50,24 +50,7 @@ pub(super) fn news(
     let mut receipts = receipts(connection, event)?;
     let known = (&members[..], &departed[..]);
     let waiting = settle_held(connection, event, known, &mut receipts)?;
-    for (phone, parts) in &standing.phones {
-        let Some((_, address)) = phone.as_phone() else { continue };
-        let address = address.to_string();
-        match members.iter_mut().find(|member| member.address == address) {
-            // It was held for them, and went to their phone alone once they wrote.
-            Some(member) => {
-                member.parts = *parts;
-                let direct = receipts.iter_mut().filter(|one| one.participant == address);
-                direct.for_each(|one| one.participant.clone_from(&member.participant));
-            }
-            None => members.push(Phone {
-                participant: address.clone(),
-                address,
-                name: None,
-                parts: *parts,
-            }),
-        }
-    }
+    reached_alone(&standing.phones, &mut members, &mut receipts);
     let phone = standing.phones.into_keys().next();
     let Some(conversation) = standing.conversation.or(phone) else { return Ok(None) };
     Ok(Some(TickNews {
@@ -86,6 +69,32 @@ pub(super) fn news(
         conversation,
         shown,
     }))
+}
+
+/// Counts those whose phones it went to alone among whom it went to.
+fn reached_alone(
+    phones: &BTreeMap<Place, usize>,
+    members: &mut Vec<Phone>,
+    receipts: &mut [Receipt],
+) {
+    for (phone, parts) in phones {
+        let Some((_, address)) = phone.as_phone() else { continue };
+        let address = address.to_string();
+        match members.iter_mut().find(|member| member.address == address) {
+            // It was held for them, and went to their phone alone once they wrote.
+            Some(member) => {
+                member.parts = *parts;
+                let direct = receipts.iter_mut().filter(|one| one.participant == address);
+                direct.for_each(|one| one.participant.clone_from(&member.participant));
+            }
+            None => members.push(Phone {
+                participant: address.clone(),
+                address,
+                name: None,
+                parts: *parts,
+            }),
+        }
+    }
 }
 
 /// Where something stands that was said.
