@@ -9,12 +9,13 @@
 //! for the receipts of the last ones, for half a minute at most. What fails later, within the hour, is put
 //! into the account, every ten minutes at most; where it cannot be changed, it is given again.
 
+mod account;
+mod recount;
+
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use partyline_core::{MessageId, Network};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,10 @@ use crate::commands::Desk;
 use crate::crash::{Point, point};
 use crate::intake::Wakers;
 use crate::ledger::{Account, Broadcast, LedgerError, Owed};
+
+use account::account;
+pub(crate) use account::{progress, told};
+pub use recount::recount;
 
 /// Broadcasts that go on at a time; the others wait for their turn.
 const AT_ONCE: u32 = 16;
@@ -42,15 +47,8 @@ const SHOWING: Duration = Duration::from_secs(5);
 /// How long the account waits for the last receipts.
 const RECEIPTS: Duration = Duration::from_secs(30);
 
-/// How long after its end a broadcast's receipts are still counted, and how often.
-const LATER: SignedDuration = SignedDuration::from_hours(1);
-const RECOUNTED: Duration = Duration::from_secs(600);
-
 /// How often it is looked for them.
 const LOOKED: Duration = Duration::from_secs(1);
-
-/// The most reasons that an account names.
-const REASONS: usize = 5;
 
 /// Works on broadcasts until it is stopped: at most `per_second` people in all.
 pub async fn keep(desk: Arc<Desk>, wakers: Wakers, per_second: u32, stop: CancellationToken) {
@@ -73,53 +71,6 @@ pub async fn keep(desk: Arc<Desk>, wakers: Wakers, per_second: u32, stop: Cancel
             () = stop.cancelled() => {}
         }
     }
-}
-
-/// Counts again what became of broadcasts that are over, and tells of what failed since. Runs until it is
-/// dropped.
-pub async fn recount(desk: Arc<Desk>, wakers: Wakers) {
-    let mut ticks = tokio::time::interval(RECOUNTED);
-    loop {
-        ticks.tick().await;
-        if let Err(error) = amend(&desk, &wakers).await {
-            tracing::error!(
-                "broadcasts that are over could not be counted again; it is tried again: {error}"
-            );
-        }
-    }
-}
-
-async fn amend(desk: &Desk, wakers: &Wakers) -> Result<(), LedgerError> {
-    let since = desk.clock.now().saturating_sub(LATER).unwrap_or_default();
-    for (given, account) in desk.ledger.broadcasts_in_doubt(since).await? {
-        if account == given.account {
-            continue;
-        }
-        let failed = |account: &Account| account.refusals() + account.suppressed;
-        let more = failed(&account).saturating_sub(failed(&given.account));
-        let now = Broadcast { account, ..given.clone() };
-        // A change that is made twice is one.
-        let told = if more > 0 && !reword(desk, &now, more).await? {
-            answer(desk, &now, again(&now, more))
-        } else {
-            None
-        };
-        point(Point::BroadcastReworded);
-        wakers.wake(desk.ledger.amend_broadcast(&given, &now.account, told).await?);
-    }
-    Ok(())
-}
-
-/// Changes the account that was given into this one; whether it could be changed.
-async fn reword(desk: &Desk, broadcast: &Broadcast, more: u64) -> Result<bool, LedgerError> {
-    let Some(given) = desk.ledger.broadcast_account(broadcast).await? else { return Ok(false) };
-    let counted = desk.clock.now().strftime("%H:%M UTC");
-    let text = format!("{}\nCounted again at {counted}: {}.", account(broadcast), late(more));
-    let changed = revise(desk, broadcast, &text, Some(&given)).await.is_some();
-    if changed && broadcast.shown.is_some() {
-        revise(desk, broadcast, &account(broadcast), broadcast.shown.as_ref()).await;
-    }
-    Ok(changed)
 }
 
 /// Shows a text in place of this message, where there is one; `None` where it could not be shown.
@@ -145,16 +96,6 @@ async fn revise(
 fn answer(desk: &Desk, broadcast: &Broadcast, text: String) -> Option<Owed> {
     let asked = broadcast.answer.place.network() == Network::Operator;
     (!asked).then(|| Owed::answer(&broadcast.answer, desk.clock.now(), text))
-}
-
-/// The account of a broadcast of which more failed since it was given.
-fn again(broadcast: &Broadcast, more: u64) -> String {
-    format!("{}, as is known by now. {}", late(more), account(broadcast))
-}
-
-/// How many more failed.
-fn late(more: u64) -> String {
-    format!("{more} more {} did not arrive", if more == 1 { "copy" } else { "copies" })
 }
 
 struct Keeper {
@@ -281,91 +222,5 @@ impl Keeper {
         let accepted = ledger.end_broadcast(broadcast.event, &broadcast.account, told).await?;
         self.wakers.wake(accepted);
         Ok(())
-    }
-}
-
-/// `412 of 1000 sent, 3 refused, 2 suppressed.`
-pub(crate) fn progress(broadcast: &Broadcast) -> String {
-    let account = &broadcast.account;
-    let mut text = format!("{} of {} sent", account.sent, broadcast.total);
-    let counts = [
-        (account.waiting, "on their way"),
-        (account.refusals(), "refused"),
-        (account.suppressed, "suppressed"),
-        (account.stopped, "not sent because it was stopped"),
-    ];
-    for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
-        let _ = write!(text, ", {count} {what}");
-    }
-    text + "."
-}
-
-/// The account as it is given.
-fn account(broadcast: &Broadcast) -> String {
-    format!("\"{}\" has left: {}", broadcast.name, told(broadcast))
-}
-
-/// The account, with why those did not get it who did not.
-pub(crate) fn told(broadcast: &Broadcast) -> String {
-    let account = &broadcast.account;
-    let mut text = progress(broadcast);
-    let mut reasons: Vec<(&String, &u64)> = account.refused.iter().collect();
-    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    for (why, count) in reasons.iter().take(REASONS) {
-        let _ = write!(text, "\n• {count}: {why}");
-    }
-    if reasons.len() > REASONS {
-        let _ = write!(text, "\n• {} more reasons: `queue list` has them", reasons.len() - REASONS);
-    }
-    if account.refusals() > 0 {
-        text.push_str(
-            "\n`queue list` has those that Twilio did not take; `queue retry ID` sends one again.",
-        );
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
-    use partyline_core::{AnswerTo, Place};
-
-    use super::*;
-
-    fn broadcast(account: Account) -> Broadcast {
-        let place: Place = "slack:C1".parse().expect("a place");
-        Broadcast {
-            event: 1,
-            answer: AnswerTo { place, handle: String::new() },
-            by: None,
-            name: "team_notice".into(),
-            total: 1000,
-            shown: None,
-            at: Timestamp::UNIX_EPOCH,
-            ended: None,
-            stopped: None,
-            account,
-        }
-    }
-
-    #[test]
-    fn the_account_says_what_became_of_everybody() {
-        let refused = [("Not on WhatsApp.".to_owned(), 3), ("Blocked.".to_owned(), 1)].into();
-        let account = Account { sent: 994, suppressed: 2, refused, ..Account::default() };
-        assert_eq!(
-            told(&broadcast(account)),
-            "994 of 1000 sent, 4 refused, 2 suppressed.\n• 3: Not on WhatsApp.\n• 1: Blocked.\n`queue list` has those that Twilio did not take; `queue retry ID` sends one again."
-        );
-    }
-
-    #[test]
-    fn the_progress_says_what_is_on_its_way_and_what_was_stopped() {
-        let account = Account { sent: 40, waiting: 7, pending: 953, ..Account::default() };
-        assert_eq!(progress(&broadcast(account)), "40 of 1000 sent, 7 on their way.");
-        let account = Account { sent: 47, stopped: 953, ..Account::default() };
-        assert_eq!(
-            progress(&broadcast(account)),
-            "47 of 1000 sent, 953 not sent because it was stopped."
-        );
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use partyline_core::{Event, EventKey, Incoming, Network, NotStored};
 
-use super::{CHUNK, Door, not_stored};
+use super::read_back::CHUNK;
+use super::{Door, not_stored};
 use crate::catchup::words;
 use crate::crash::{Point, point};
 use crate::ledger::Entry;

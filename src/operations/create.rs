@@ -70,22 +70,9 @@ struct Decided {
 }
 
 pub(super) async fn run(work: &mut Work<'_>, new: &NewGroup) -> Result<Done, Stop> {
-    let decided = match work.marked::<Decided>("plan") {
-        Some(decided) => decided,
-        None => match decide(work, new).await? {
-            Ok(decided) => {
-                let to = format!("the members of \"{}\", once it is made", new.name);
-                let filled = decided.template.as_ref();
-                if let Some(question) =
-                    filled.and_then(|filled| template::unconfirmed(work, filled, &to))
-                {
-                    return Ok(question);
-                }
-                work.mark("plan", &decided, Vec::new()).await?;
-                decided
-            }
-            Err(answer) => return Ok(Done::said(answer)),
-        },
+    let decided = match planned(work, new).await? {
+        Ok(decided) => decided,
+        Err(done) => return Ok(done),
     };
     let manage = work.manage()?;
     let wanted = NewConversation {
@@ -119,28 +106,31 @@ pub(super) async fn run(work: &mut Work<'_>, new: &NewGroup) -> Result<Done, Sto
     if let Some(filled) = &decided.template {
         owed.extend(template::owed(work, &group, filled, room.as_slice()));
     }
-    let mut answer = format!("\"{}\" is made ({}).", new.name, group.id());
-    if !new.members.is_empty() {
-        let total = decided.plan.adding.len() + decided.plan.refused.len();
-        answer.push_str(&format!(" {}", adding::progress(&added, total)));
-    }
-    match (&room, trouble) {
-        (Some(room), _) => answer.push_str(&format!(" It is tied to {room}.")),
-        (None, Some(trouble)) => answer.push_str(&format!(
-            " It has no room: {trouble} `group link {}` ties it to one.",
-            group.id()
-        )),
-        (None, None) => {}
-    }
-    if let Some((template, _)) = &decided.template {
-        answer.push_str(&format!(" The invitation \"{}\" is sent.", template.name));
-    }
     if matches!(new.by.network, Network::Slack | Network::Matrix) {
         let (person, role) = (new.by.clone(), Role::Manager(group.clone()));
         changes.push(Change::Role(RoleChange::Grant { person, role, by: new.by.to_string() }));
     }
+    let answer = account(new, &group, &decided, &added, (room.as_ref(), trouble));
     let done = Done { answer, changes, owed, about: Some(group), ..Done::default() };
     Ok(added.told(done).with("name", &new.name).with("room", &room))
+}
+
+/// What was decided, now or before a kill; or the answer, where nothing is to be made (yet).
+async fn planned(work: &mut Work<'_>, new: &NewGroup) -> Result<Result<Decided, Done>, Stop> {
+    if let Some(decided) = work.marked::<Decided>("plan") {
+        return Ok(Ok(decided));
+    }
+    let decided = match decide(work, new).await? {
+        Ok(decided) => decided,
+        Err(answer) => return Ok(Err(Done::said(answer))),
+    };
+    let to = format!("the members of \"{}\", once it is made", new.name);
+    let filled = decided.template.as_ref();
+    if let Some(question) = filled.and_then(|filled| template::unconfirmed(work, filled, &to)) {
+        return Ok(Err(question));
+    }
+    work.mark("plan", &decided, Vec::new()).await?;
+    Ok(Ok(decided))
 }
 
 /// Everything that can be known before anything is made.
@@ -272,6 +262,33 @@ async fn room(
         tracing::warn!(%room, "whoever made the group could not be invited: {failure}");
     }
     Ok((Some(room), None))
+}
+
+/// What whoever made it is told: the group, who is in it, its room or why it has none.
+fn account(
+    new: &NewGroup,
+    group: &Place,
+    decided: &Decided,
+    added: &Added,
+    (room, trouble): (Option<&Place>, Option<String>),
+) -> String {
+    let mut answer = format!("\"{}\" is made ({}).", new.name, group.id());
+    if !new.members.is_empty() {
+        let total = decided.plan.adding.len() + decided.plan.refused.len();
+        answer.push_str(&format!(" {}", adding::progress(added, total)));
+    }
+    match (room, trouble) {
+        (Some(room), _) => answer.push_str(&format!(" It is tied to {room}.")),
+        (None, Some(trouble)) => answer.push_str(&format!(
+            " It has no room: {trouble} `group link {}` ties it to one.",
+            group.id()
+        )),
+        (None, None) => {}
+    }
+    if let Some((template, _)) = &decided.template {
+        answer.push_str(&format!(" The invitation \"{}\" is sent.", template.name));
+    }
+    answer
 }
 
 /// What a new group's room is told first.

@@ -98,20 +98,9 @@ pub(super) fn unique_name(who: &Address) -> String {
 
 pub(super) async fn run(work: &mut Work<'_>, direct: &Direct) -> Result<Done, Stop> {
     let name = adding::name(work, &direct.who, None).await;
-    let filled = match work.marked::<Filled>("plan") {
-        Some(filled) => filled,
-        None => match decide(work, direct, &name).await? {
-            Ok(filled) => {
-                if let Some(question) =
-                    filled.as_ref().and_then(|filled| template::unconfirmed(work, filled, &name))
-                {
-                    return Ok(question);
-                }
-                work.mark("plan", &filled, Vec::new()).await?;
-                filled
-            }
-            Err(sentence) => return Ok(Done::said(sentence)),
-        },
+    let filled = match planned(work, direct, &name).await? {
+        Ok(filled) => filled,
+        Err(done) => return Ok(done),
     };
     let info = conversation(work, direct, &name).await?;
     if info.state == ConversationState::Closed {
@@ -166,6 +155,28 @@ pub(super) async fn run(work: &mut Work<'_>, direct: &Direct) -> Result<Done, St
         changes.push(Change::Role(RoleChange::Grant { person, role, by }));
     }
     Ok(Done { answer, changes, owed, about: Some(place), ..Done::default() })
+}
+
+/// The template, found now or before a kill; or the answer, where nothing is to be said (yet).
+async fn planned(
+    work: &mut Work<'_>,
+    direct: &Direct,
+    name: &str,
+) -> Result<Result<Filled, Done>, Stop> {
+    if let Some(filled) = work.marked::<Filled>("plan") {
+        return Ok(Ok(filled));
+    }
+    let filled = match decide(work, direct, name).await? {
+        Ok(filled) => filled,
+        Err(sentence) => return Ok(Err(Done::said(sentence))),
+    };
+    if let Some(question) =
+        filled.as_ref().and_then(|filled| template::unconfirmed(work, filled, name))
+    {
+        return Ok(Err(question));
+    }
+    work.mark("plan", &filled, Vec::new()).await?;
+    Ok(Ok(filled))
 }
 
 /// Whether the answers come into the inbox: no room was named, and none is tied but a thread of it.
