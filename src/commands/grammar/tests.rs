@@ -247,4 +247,15 @@ proptest! {
             prop_assert_eq!(texts(&again), texts(&words));
         }
     }
+
+    #[test]
+    fn what_a_program_gives_is_one_word_that_is_read_as_it_is(
+        text in "(csv\n|text\n)?[a-z\"'“”,; \n-]{0,20}",
+    ) {
+        let written = words::line(&[Word::plain(&text)]);
+        let again = parse_words(&written).expect("it is a word");
+        prop_assert_eq!(again.len(), 1, "{:?}", written);
+        prop_assert_eq!(&again[0].text, &text);
+        prop_assert!(again[0].quoted);
+    }
 }

@@ -63,7 +63,8 @@ impl Word {
             () if !self.raw.is_empty() => self.raw.clone(),
             () if is_bare && !self.quoted => text.clone(),
             () if !text.contains(is_double) => format!("\"{text}\""),
-            () => format!("{FENCE}{text}{FENCE}"),
+            // Behind a line break of its own: a first line such as `csv` would be taken for its language.
+            () => format!("{FENCE}\n{text}{FENCE}"),
         }
     }
 
