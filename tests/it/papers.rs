@@ -4,11 +4,18 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The papers, by their names.
-const PAPERS: [(&str, &str); 4] = [
+const PAPERS: [(&str, &str); 11] = [
     ("README.md", include_str!("../../README.md")),
     ("ARCHITECTURE.md", include_str!("../../ARCHITECTURE.md")),
     ("SECURITY.md", include_str!("../../SECURITY.md")),
     ("CONTRIBUTING.md", include_str!("../../CONTRIBUTING.md")),
+    ("docs/commands.md", include_str!("../../docs/commands.md")),
+    ("docs/operation.md", include_str!("../../docs/operation.md")),
+    ("docs/people.md", include_str!("../../docs/people.md")),
+    ("docs/performance.md", include_str!("../../docs/performance.md")),
+    ("docs/permissions.md", include_str!("../../docs/permissions.md")),
+    ("docs/programs.md", include_str!("../../docs/programs.md")),
+    ("docs/walkthroughs.md", include_str!("../../docs/walkthroughs.md")),
 ];
 
 /// Folders whose files the papers name from the root of the repository.
@@ -74,6 +81,44 @@ fn the_papers_name_files_that_are_there() {
         }
     }
     assert!(count > 100, "{count} files");
+}
+
+/// What a heading is called in an address, as GitHub makes it of its words.
+fn anchor(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    heading
+        .trim_matches(['#', ' '])
+        .to_lowercase()
+        .chars()
+        .filter(kept)
+        .collect::<String>()
+        .replace(' ', "-")
+}
+
+#[test]
+fn links_of_the_papers_lead_to_files_and_headings_that_are_there() {
+    let mut count = 0;
+    for (paper, text) in PAPERS {
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+        for (link, _) in links.filter(|(link, _)| !link.contains("://")) {
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => root().join(paper),
+                file => root().join(paper).with_file_name("").join(file),
+            };
+            assert!(target.exists(), "{paper} links to {link}: there is no such file");
+            if !heading.is_empty() {
+                let there = std::fs::read_to_string(&target).expect("a paper");
+                let mut headings = there.lines().filter(|line| line.starts_with('#'));
+                assert!(
+                    headings.any(|line| anchor(line) == heading),
+                    "{paper} links to {link}: there is no such heading"
+                );
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count} links");
 }
 
 #[test]
