@@ -85,10 +85,12 @@ async fn a_button_that_was_pressed_is_done_once() {
             |_: &partyline_twilio::simulator::Simulator| world.twilio.conversations().is_empty();
         let done = world.twilio.wait_until(PATIENCE, gone).await;
         assert!(done.is_ok(), "{point}\n{}", world.daemon.log());
-        world.daemon.wait_until_settled().await;
-        let told = world.slack.ephemerals(&room);
-        let told = told.iter().find(|one| one.ts == question.ts).expect("in its place");
-        assert!(told.text.contains("is deleted"), "{point}: {}", told.text);
+        let told = |slack: &partyline_slack::simulator::Simulator| {
+            let told = slack.ephemerals(&room);
+            told.into_iter().find(|one| one.ts == question.ts && one.text.contains("is deleted"))
+        };
+        let told = world.slack.wait_for("the answer in its place", PATIENCE, told).await;
+        told.unwrap_or_else(|error| panic!("{point}: {error}\n{}", world.daemon.log()));
     }
     assert_eq!(audited(&world, "group delete"), ["refused", "done"].repeat(3));
 }
