@@ -37,6 +37,8 @@ pub use skew::{Skew, offsets};
 pub enum Alert {
     /// A network does not work, one way or the other.
     Network(Network),
+    /// Another program gets a part of what is meant for the bridge.
+    Company,
     /// Something has waited too long.
     Queue,
     /// Deliveries were given up.
@@ -57,10 +59,11 @@ pub enum Alert {
 
 impl Alert {
     /// All of them, in the order in which people are shown them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Network(Network::Twilio),
         Self::Network(Network::Slack),
         Self::Network(Network::Matrix),
+        Self::Company,
         Self::Queue,
         Self::Parked,
         Self::Disk,
@@ -76,6 +79,7 @@ impl Alert {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Network(network) => network.as_str(),
+            Self::Company => "company",
             Self::Queue => "queue",
             Self::Parked => "parked",
             Self::Disk => "disk",
@@ -95,6 +99,7 @@ impl Alert {
             Self::Network(Network::Matrix) => "Matrix works again.",
             // Nobody has to be reached there.
             Self::Network(Network::Operator) => "The operator's way in works again.",
+            Self::Company => "Slack gives its events to nobody else any more.",
             Self::Queue => "Nothing waits too long any more.",
             Self::Parked => "No delivery was parked for an hour.",
             Self::Disk => "The disk has room again.",

@@ -140,7 +140,7 @@ impl Keeper {
         match alert {
             Alert::Network(_) | Alert::Ledger => Patience { grace, calm },
             // Their thresholds are patient enough.
-            Alert::Queue | Alert::Disk | Alert::Clock | Alert::MessageLog => {
+            Alert::Company | Alert::Queue | Alert::Disk | Alert::Clock | Alert::MessageLog => {
                 Patience { grace: Duration::ZERO, calm }
             }
             Alert::Parked | Alert::ReadBack | Alert::LostEnd => {

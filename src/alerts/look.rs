@@ -101,6 +101,7 @@ impl Look {
                 Alert::Network(network) => {
                     self.networks.get(network).map_or(Observed::Cured, |powers| one(alert, powers))
                 }
+                Alert::Company => self.company(),
                 Alert::Queue => self.queue(now.at).await,
                 Alert::Parked => self.parked_now().await,
                 Alert::Disk => self.disk(),
@@ -113,6 +114,11 @@ impl Look {
             seen.push((alert, observed));
         }
         seen
+    }
+
+    fn company(&self) -> Observed {
+        let mut companies = self.networks.iter().filter_map(|(_, powers)| powers.watch.company());
+        companies.next().map_or(Observed::Fine, Observed::Wrong)
     }
 
     async fn queue(&self, now: Timestamp) -> Observed {

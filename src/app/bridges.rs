@@ -230,6 +230,10 @@ fn slack_settings(section: &config::Slack, config: &Config) -> partyline_slack::
             workspace_per_second: workspace,
             workspace_burst: section.workspace_posts_per_second.max(16),
         },
+        timeouts: partyline_slack::Timeouts {
+            company: section.company_every,
+            ..partyline_slack::Timeouts::default()
+        },
         ..partyline_slack::Config::new(section.bot_token.clone())
     }
 }

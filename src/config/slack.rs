@@ -39,6 +39,8 @@ pub struct Slack {
     pub workspace_posts_per_second: u32,
     /// How long after something was said in a channel its history is compared with what came.
     pub compare_after: Duration,
+    /// How often it is looked whether another program has a socket of the same app.
+    pub company_every: Duration,
     /// Comparisons a minute in all channels together, at least 1. Slack allows some fifty readings
     /// of histories a minute, for whatever purpose.
     pub compare_per_minute: u32,
@@ -93,6 +95,11 @@ impl Slack {
             "5s",
             Duration::from_millis(100)..=Duration::from_secs(86_400),
         );
+        let company_every = section.span(
+            "company_every",
+            "1h",
+            Duration::from_millis(100)..=Duration::from_secs(86_400),
+        );
         let compare_per_minute = section.number("compare_per_minute", 20, 1..=60_000);
         Ok(Self {
             bot_token: bot_token?,
@@ -104,6 +111,7 @@ impl Slack {
             posts_per_second: posts_per_second?,
             workspace_posts_per_second: workspace_posts_per_second?,
             compare_after: compare_after?,
+            company_every: company_every?,
             compare_per_minute: compare_per_minute?,
         })
     }

@@ -87,6 +87,27 @@ async fn a_network_that_is_down_is_told_once_and_its_return_over_a_kill() {
     assert_eq!(it.told(2).await.len(), 2, "once each");
 }
 
+/// Slack gives each event to one of an app's sockets, whoever has it.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_program_on_the_same_app_is_told_once_and_when_it_is_gone() {
+    let mut it = Watched::new("").await;
+    it.world.daemon.configure(|config| {
+        *config = config.replace("[slack]\n", "[slack]\ncompany_every = \"1s\"\n");
+    });
+    let other = it.world.slack.other_program();
+    it.world.daemon.start().await;
+    let told = it.told(1).await;
+    assert!(told[0].contains("a socket that is not ours: another program"), "{told:?}");
+    let open = it.open().await;
+    assert!(matches!(&open[..], [(alert, _)] if alert == "company"), "{open:?}");
+    drop(other);
+    // A lost socket is a look, too.
+    it.world.slack.drop_sockets();
+    let told = it.told(2).await;
+    assert!(told[1].ends_with("Slack gives its events to nobody else any more."), "{told:?}");
+    assert_eq!(it.told(2).await.len(), 2, "once each: {told:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_told_before_it_is_full() {
     let mut it = Watched::new("disk_free_mib = 1000000000").await;

@@ -186,6 +186,11 @@ pub trait Watch: Send + Sync {
     /// The state as last seen; asks nobody.
     fn state(&self) -> WatchState;
 
+    /// Who else gets what is meant for the bridge, in a sentence with what to do, as last seen; asks nobody.
+    fn company(&self) -> Option<String> {
+        None
+    }
+
     /// Asks the platform (credentials, scopes) and notes the result in [`Watch::state`].
     ///
     /// # Errors

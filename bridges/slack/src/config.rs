@@ -80,6 +80,8 @@ pub struct Timeouts {
     pub ping: Duration,
     /// A socket on which nothing came for so long, not even the answer to a ping, is dead.
     pub silence: Duration,
+    /// Between two looks whether another program has a socket of the same app.
+    pub company: Duration,
     /// Events that Slack withholds come again when it has not spoken of it for so long; it does
     /// once a minute.
     pub withheld: Duration,
@@ -93,6 +95,7 @@ impl Default for Timeouts {
             turn: Duration::from_secs(30),
             ping: Duration::from_secs(4),
             silence: Duration::from_secs(10),
+            company: Duration::from_secs(3600),
             withheld: Duration::from_secs(90),
         }
     }

@@ -252,6 +252,10 @@ impl Watch for Slack {
         self.board.state()
     }
 
+    fn company(&self) -> Option<String> {
+        self.board.company()
+    }
+
     async fn probe(&self) -> Result<(), Failure> {
         match self.client.who_am_i().await {
             Ok((identity, scopes)) => self.board.introduced(identity, scopes.as_deref()),

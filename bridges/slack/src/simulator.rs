@@ -78,6 +78,7 @@ pub use outbox::Counters;
 pub use people::User;
 pub use rate::Rate;
 pub use run::{Answer, Failed, Run};
+pub use sockets::OtherProgram;
 pub use ts::{InvalidTs, Ts};
 pub use views::View;
 
@@ -220,6 +221,16 @@ impl Simulator {
     pub fn refresh_sockets(&self, warning: bool) {
         let reason = if warning { "warning" } else { "refresh_requested" };
         self.shared.outbox.sockets().disconnect(reason);
+    }
+
+    /// Another program opens a socket of the same app, and has it until this is dropped: it gets its share of
+    /// the envelopes, acknowledges them and does nothing with them.
+    ///
+    /// # Panics
+    /// The app has as many sockets as it may have.
+    #[must_use]
+    pub fn other_program(&self) -> OtherProgram {
+        OtherProgram::open(self.shared.outbox.clone())
     }
 
     /// How many sockets the app has open.

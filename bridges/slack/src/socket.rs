@@ -8,6 +8,7 @@
 //! one is still read, so that nothing falls between them. After a socket is lost without notice
 //! the channels are read back (docs.slack.dev, "Using Socket Mode").
 
+mod company;
 mod connection;
 
 use std::pin::Pin;
@@ -22,6 +23,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Asked, Heard, Served, Slack, backoff, wire};
+use company::Company;
 use connection::{Connection, Lost};
 
 /// A socket that lived this long was a good one: the next failure is a first one.
@@ -59,11 +61,13 @@ pub(crate) async fn run(
     stop: &CancellationToken,
 ) {
     let mut waits = Backoff::default();
+    let mut company = Company::new(slack.config.timeouts.company);
     while !stop.is_cancelled() {
         let wait = match connect(slack, intake).await {
             Ok(connection) => {
                 let begun = Instant::now();
-                let Some(lost) = serve(slack, (intake, forms), connection, stop).await else {
+                let served = serve(slack, (intake, forms), connection, &mut company, stop);
+                let Some(lost) = served.await else {
                     return;
                 };
                 slack.board.inbound(lost.proof());
@@ -111,13 +115,28 @@ async fn connect(slack: &Slack, intake: &dyn Intake) -> Result<Connection, Failu
     Ok(connection)
 }
 
+/// Takes in what the `hello` of a new socket says of others, beside `old` ones of ours; when a next one is
+/// to be opened for another look.
+fn look_around(slack: &Slack, company: &mut Company, new: &Connection, old: u32) -> Instant {
+    let before = company.others();
+    company.hello(new.connections, old + 1);
+    let others = company.others();
+    if others != before {
+        tracing::warn!(others, "sockets of this Slack app that are not ours");
+    }
+    slack.board.shared_with(others);
+    Instant::now() + company.next()
+}
+
 /// Reads a socket and its successors until one is lost; `None` when told to stop.
 async fn serve(
     slack: &Slack,
     (intake, forms): (&dyn Intake, &dyn Forms),
     connection: Connection,
+    company: &mut Company,
     stop: &CancellationToken,
 ) -> Option<Lost> {
+    let mut look = look_around(slack, company, &connection, 0);
     let mut current = connection;
     let mut retiring: Option<Retiring> = None;
     let mut opening: Option<Opening<'_>> = None;
@@ -151,6 +170,8 @@ async fn serve(
                     opening = None;
                     metrics::counter!("partyline_slack_sockets_total", "outcome" => "replaced")
                         .increment(1);
+                    let old = 1 + u32::from(retiring.is_some());
+                    look = look_around(slack, company, &next, old);
                     let connection = std::mem::replace(&mut current, next);
                     retiring = Some(Retiring { connection, until: Instant::now() + RETIREMENT });
                 }
@@ -159,6 +180,10 @@ async fn serve(
                     opening = Some(open_after(slack, backoff::after(&mut Backoff::default(), &failure)));
                 }
             },
+            // Only a new socket tells how many there are.
+            () = tokio::time::sleep_until(look), if opening.is_none() && retiring.is_none() => {
+                opening = Some(open_after(slack, Duration::ZERO));
+            }
             frame = current.next() => {
                 let next = match frame {
                     Ok(frame) => session.take(&mut current, &frame).await,

@@ -23,6 +23,8 @@ struct Notes {
     lacking: Option<Proof>,
     /// The way in as it was before Slack said that the app was removed.
     before_removal: Option<Proof>,
+    /// How many sockets of the app are not ours.
+    others: u32,
 }
 
 impl Board {
@@ -38,7 +40,13 @@ impl Board {
             inbound: Proof::Unproved(inbound.into()),
             outbound: Proof::Unproved("Slack has not been asked yet".into()),
         };
-        Self(Mutex::new(Notes { state, identity: None, lacking: None, before_removal: None }))
+        Self(Mutex::new(Notes {
+            state,
+            identity: None,
+            lacking: None,
+            before_removal: None,
+            others: 0,
+        }))
     }
 
     pub(crate) fn state(&self) -> WatchState {
@@ -48,6 +56,25 @@ impl Board {
     /// Who the bridge is, once Slack has said it.
     pub(crate) fn identity(&self) -> Option<Arc<Identity>> {
         self.notes().identity.clone()
+    }
+
+    /// So many sockets of the app are other programs'.
+    pub(crate) fn shared_with(&self, others: u32) {
+        self.notes().others = others;
+    }
+
+    /// Who else gets what is meant for the bridge, in a sentence.
+    pub(crate) fn company(&self) -> Option<String> {
+        let sockets = match self.notes().others {
+            0 => return None,
+            1 => "a socket that is".to_owned(),
+            many => format!("{many} sockets that are"),
+        };
+        Some(format!(
+            "Slack gives part of this app's events to {sockets} not ours: another program runs with the \
+             same tokens, such as a second partyline. What is said comes late meanwhile, and commands and \
+             buttons are lost at times. Stop it, or give it a Slack app of its own."
+        ))
     }
 
     pub(crate) fn inbound(&self, proof: Proof) {

@@ -64,6 +64,8 @@ pub(crate) struct Envelope {
     pub(crate) reason: Option<String>,
     #[serde(deserialize_with = "lenient")]
     pub(crate) retry_attempt: Option<u32>,
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) num_connections: Option<u32>,
     pub(crate) payload: Option<Box<RawValue>>,
 }
 

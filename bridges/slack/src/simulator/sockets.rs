@@ -319,6 +319,44 @@ async fn attend(
     }
 }
 
+/// A socket of the app that another program has (see
+/// [`other_program`](super::Simulator::other_program)).
+pub struct OtherProgram {
+    id: u64,
+    outbox: Outbox,
+}
+
+impl std::fmt::Debug for OtherProgram {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OtherProgram").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl OtherProgram {
+    pub(super) fn open(outbox: Outbox) -> Self {
+        let (frames, mut queue) = mpsc::channel(FRAMES);
+        let (id, count) = outbox.sockets().register(frames).expect("less than ten sockets");
+        outbox.tell(Happening::Sockets(count));
+        let reader = outbox.clone();
+        // It ends once the socket is unregistered.
+        tokio::spawn(async move {
+            while let Some(frame) = queue.recv().await {
+                if let Frame::Text(text) = frame {
+                    reader.sockets().acknowledge(&text);
+                }
+            }
+        });
+        Self { id, outbox }
+    }
+}
+
+impl Drop for OtherProgram {
+    fn drop(&mut self) {
+        let left = self.outbox.sockets().unregister(self.id);
+        self.outbox.tell(Happening::Sockets(left));
+    }
+}
+
 fn ping() -> bytes::Bytes {
     bytes::Bytes::from_static(b"Ping from applink-simulated")
 }

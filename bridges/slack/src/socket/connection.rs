@@ -54,6 +54,8 @@ pub(super) struct Connection {
     silence: Duration,
     patience: Duration,
     heard: Instant,
+    /// How many sockets the app had when this one was opened, itself among them, by Slack's count.
+    pub(super) connections: Option<u32>,
 }
 
 impl Connection {
@@ -94,6 +96,7 @@ impl Connection {
             silence: timeouts.silence,
             patience: timeouts.connect,
             heard: Instant::now(),
+            connections: None,
         };
         let hello = tokio::time::timeout_at(deadline, connection.next())
             .await
@@ -101,7 +104,10 @@ impl Connection {
             .map_err(|lost| unopened(lost.to_string()))?;
         let hello: wire::Envelope = serde_json::from_str(&hello).unwrap_or_default();
         match (hello.kind.as_deref(), hello.reason.as_deref()) {
-            (Some("hello"), _) => Ok(connection),
+            (Some("hello"), _) => {
+                connection.connections = hello.num_connections;
+                Ok(connection)
+            }
             (Some("disconnect"), Some("link_disabled")) => {
                 Err(Failure::later(Reason::Credentials, None, Lost::Disabled.to_string()))
             }
