@@ -49,6 +49,9 @@ impl Lanes {
             if self.stop.is_cancelled() {
                 return (End::Stopped, None);
             }
+            if !self.ledger.is_first(&delivery.owed.lane(), delivery) {
+                return (End::Gone, None);
+            }
             let way = self.wakers.sends.one_to(&delivery.owed.to).await;
             let name = || format!("delivery {}", delivery.number);
             let attempt = self.attempt(powers, waiting, uncertain);
@@ -98,7 +101,7 @@ impl Lanes {
     ) -> Result<End, Failure> {
         self.wanted(waiting).await?;
         if waiting[0].owed.to.is_phone() && !self.is_owed(&waiting[0]).await? {
-            return Ok(End::Erased);
+            return Ok(End::Gone);
         }
         let most = powers.deliver.most_together().max(1);
         let mut outgoing: Vec<Outgoing> =
@@ -110,13 +113,18 @@ impl Lanes {
             outgoing.late = overtaken.or_else(|| lateness.of(outgoing.at, now));
             self.name(delivery, outgoing).await;
         }
-        // An answer to a command cannot be looked up, and one that comes twice does no harm.
-        let repeatable = matches!(outgoing[0].action, Action::Answer { .. });
-        if uncertain && !repeatable {
-            self.add_known(&mut outgoing[0]).await?;
-            self.find_or_send(powers, &outgoing).await
-        } else {
-            self.send(powers, &outgoing, false).await
+        if !uncertain {
+            return self.send(powers, &outgoing, false).await;
+        }
+        self.add_known(&mut outgoing[0]).await?;
+        match self.find_or_send(powers, &outgoing).await {
+            // Most answers to commands cannot be looked up, and one that comes twice does no harm.
+            Err(Failure { reason: Reason::Uncertain, .. })
+                if matches!(outgoing[0].action, Action::Answer { .. }) =>
+            {
+                self.send(powers, &outgoing, false).await
+            }
+            end => end,
         }
     }
 

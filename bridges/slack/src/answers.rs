@@ -4,11 +4,15 @@
 //! interaction"). What is to be answered later than that, or was asked where there is none (the
 //! Home tab), is shown to the person by the bot itself.
 
-use partyline_core::{AnswerTo, Button, Failure, MessageId, Press, Reason, Sent, Text, Verdict};
+use partyline_core::{
+    AnswerTo, Button, DeliveryId, Failure, MessageId, Network, Outgoing, Place, Press, Reason,
+    Sent, Text, Verdict,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
+use slack_morphism::SlackMessageMetadata;
 
-use crate::{Slack, outbound, progress, text, ts, wire};
+use crate::{Slack, history, outbound, progress, text, ts, wire};
 
 /// The longest text of a section (docs.slack.dev, "Section block").
 const SECTION: usize = 3000;
@@ -123,6 +127,9 @@ struct Whisper<'a> {
     text: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     blocks: Option<Value>,
+    /// Names the delivery; what only one person sees has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<SlackMessageMetadata>,
     parse: &'static str,
     link_names: bool,
 }
@@ -132,9 +139,9 @@ impl Slack {
     /// somebody's direct messages has an id, by which it can be changed.
     pub(crate) async fn answer(
         &self,
+        id: Option<&DeliveryId>,
         to: &AnswerTo,
-        text: &Text,
-        buttons: &[Button],
+        (text, buttons): (&Text, &[Button]),
     ) -> Result<Sent, Failure> {
         let handle = Handle::read(&to.handle);
         let answered = |id| Sent { id, ordinal: None };
@@ -158,34 +165,70 @@ impl Slack {
         };
         let Some(user) = handle.user.as_deref() else { return Err(failed) };
         let channel = if handle.direct { None } else { Some(ts::parts(&to.place).0) };
-        self.whisper(channel, user, text, buttons).await.map(answered)
+        self.whisper(id, channel, user, (text, buttons)).await.map(answered)
+    }
+
+    /// Looks up an answer that went into somebody's direct messages for certain. Slack keeps no list of any
+    /// other.
+    pub(crate) async fn find_answer(
+        &self,
+        to: &AnswerTo,
+        outgoing: &Outgoing,
+    ) -> Result<Option<Sent>, Failure> {
+        let nowhere = || {
+            Failure::unknown(
+                Reason::Uncertain,
+                "Slack keeps no list of answers to commands: this one may not have arrived. Give \
+                 the command again if it did not.",
+            )
+        };
+        let handle = Handle::read(&to.handle);
+        let (Some(user), None, true) = (&handle.user, &handle.url, handle.direct) else {
+            return Err(nowhere());
+        };
+        let found = async {
+            let users = [("users", Some(user.as_str()))];
+            let opened = self.client.look("conversations.open", user, &users).await?;
+            let Some(channel) = opened["channel"]["id"].as_str() else { return Err(nowhere()) };
+            let there = Outgoing { to: Place::new(Network::Slack, channel), ..outgoing.clone() };
+            let found = history::find(&self.client, &there).await?;
+            Ok(found.and_then(|sent| sent.id).map(|ts| progress::message(channel, ts.as_str())))
+        };
+        match found.await {
+            Ok(found) => Ok(found.map(|id| Sent { id: Some(id), ordinal: None })),
+            // An app that was installed before the bridge asked for the scopes im:write and im:history.
+            Err(failure) if failure.code.as_deref() == Some("missing_scope") => Err(nowhere()),
+            Err(Failure { verdict: Verdict::Never, .. }) => Err(nowhere()),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Shows something to one person: in the channel where the bot is in it, else in the messages
     /// that the person and the bot have with each other, where it can be changed by its id.
     async fn whisper(
         &self,
+        id: Option<&DeliveryId>,
         channel: Option<&str>,
         user: &str,
-        text: &Text,
-        buttons: &[Button],
+        (text, buttons): (&Text, &[Button]),
     ) -> Result<Option<MessageId>, Failure> {
-        let message = |channel, user| Whisper {
+        let message = |channel, user, metadata| Whisper {
             channel,
             user,
+            metadata,
             text: text::write(text),
             blocks: blocks(text, buttons),
             parse: "none",
             link_names: false,
         };
         if let Some(channel) = channel.filter(|channel| !channel.starts_with('D')) {
-            let whisper = json!(message(channel, Some(user)));
+            let whisper = json!(message(channel, Some(user), None));
             match self.client.change("chat.postEphemeral", channel, &whisper).await {
                 Err(Failure { verdict: Verdict::Never, .. }) => {}
                 other => return other.map(|_| None),
             }
         }
-        let to = json!(message(user, None));
+        let to = json!(message(user, None, id.map(|id| wire::metadata(id.as_str()))));
         let posted: Value = self.client.change("chat.postMessage", user, &to).await?;
         Ok(progress::id(&posted))
     }

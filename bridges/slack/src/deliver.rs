@@ -35,7 +35,7 @@ impl Deliver for Slack {
     async fn send(&self, outgoing: &Outgoing) -> Result<Sent, Failure> {
         if let Action::Answer { to, text, replaces, buttons } = &outgoing.action {
             // An answer goes mostly without the token, and says nothing of it.
-            let answered = self.answer(to, text, buttons).await;
+            let answered = self.answer(Some(&outgoing.id), to, (text, buttons)).await;
             if let (Ok(_), Some(shown)) = (&answered, replaces) {
                 self.end_progress(to, shown, text).await;
             }
@@ -47,12 +47,8 @@ impl Deliver for Slack {
     }
 
     async fn find(&self, outgoing: &Outgoing) -> Result<Option<Sent>, Failure> {
-        if let Action::Answer { .. } = &outgoing.action {
-            return Err(Failure::unknown(
-                Reason::Uncertain,
-                "Slack keeps no list of answers to commands: this one may not have arrived. Give \
-                 the command again if it did not.",
-            ));
+        if let Action::Answer { to, .. } = &outgoing.action {
+            return self.find_answer(to, outgoing).await;
         }
         history::find(&self.client, outgoing).await.map_err(|failure| match failure.verdict {
             // The channel is not shown to the bridge any more: only a person can look there.

@@ -146,7 +146,7 @@ impl Slack {
                 self.redraw(&view, hash.as_deref(), &at, &drawn).await;
             }
             Ask::Say { to, text } => {
-                if let Err(failure) = self.answer(&to, &Text::plain(text), &[]).await {
+                if let Err(failure) = self.answer(None, &to, (&Text::plain(text), &[])).await {
                     tracing::warn!(room = %to.place, "a question still stands there: {failure}");
                 }
             }
@@ -215,7 +215,7 @@ impl Slack {
 
     async fn tell(&self, kept: &Kept, room: &Place, sentence: &str) {
         let to = AnswerTo { place: room.clone(), handle: kept.handle.clone() };
-        if let Err(failure) = self.answer(&to, &Text::plain(sentence), &[]).await {
+        if let Err(failure) = self.answer(None, &to, (&Text::plain(sentence), &[])).await {
             tracing::warn!(%room, "somebody could not be told so: {failure}");
         }
     }

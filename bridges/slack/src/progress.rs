@@ -72,8 +72,12 @@ impl Slack {
 
 /// By what a message of the bot's is changed: its channel and its time stamp.
 pub(crate) fn id(posted: &Value) -> Option<MessageId> {
-    let (channel, ts) = (posted["channel"].as_str()?, posted["ts"].as_str()?);
-    Some(MessageId::new(format!("{channel}/{ts}")))
+    Some(message(posted["channel"].as_str()?, posted["ts"].as_str()?))
+}
+
+/// The same of a message that is known.
+pub(crate) fn message(channel: &str, ts: &str) -> MessageId {
+    MessageId::new(format!("{channel}/{ts}"))
 }
 
 /// The text, behind the channel that it is about.

@@ -117,6 +117,7 @@ pub(super) static METHODS: &[Method] = &[
     bot("conversations.leave", MANAGE, members::leave),
     bot("conversations.list", READ, conversations::list),
     bot("conversations.members", READ, members::list),
+    bot("conversations.open", &["im:write"], conversations::open),
     bot("conversations.rename", MANAGE, conversations::rename),
     bot("conversations.replies", HISTORY, conversations::replies),
     bot("conversations.setTopic", MANAGE, conversations::set_topic),

@@ -150,7 +150,7 @@ impl Default for Identity {
 }
 
 /// The scopes that the bridge asks for in its manifest.
-const SCOPES: [&str; 21] = [
+const SCOPES: [&str; 23] = [
     "channels:history",
     "channels:join",
     "channels:manage",
@@ -163,6 +163,8 @@ const SCOPES: [&str; 21] = [
     "groups:history",
     "groups:read",
     "groups:write",
+    "im:history",
+    "im:write",
     "metadata.message:read",
     "pins:write",
     "reactions:read",

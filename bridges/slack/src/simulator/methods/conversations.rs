@@ -64,6 +64,13 @@ pub(super) fn info(workspace: &mut Workspace, arguments: &Arguments) -> Answer {
     Ok(json!({"channel": object(workspace, &id)}))
 }
 
+/// The messages of the app and one person with each other, which are there from then on.
+pub(super) fn open(workspace: &mut Workspace, arguments: &Arguments) -> Answer {
+    let user = arguments.text("users").ok_or("users_list_not_supplied")?;
+    let id = workspace.direct(&user).ok_or("user_not_found")?;
+    Ok(json!({"channel": {"id": id}}))
+}
+
 /// The conversation object.
 pub(super) fn object(workspace: &Workspace, id: &str) -> Value {
     workspace.channels[id].object(&workspace.options.identity)
@@ -74,6 +81,10 @@ pub(super) fn history(workspace: &mut Workspace, arguments: &Arguments) -> Answe
     let (low, high) = span(arguments)?;
     let with_metadata = arguments.flag("include_all_metadata");
     let id = joined(workspace, arguments, false)?.id.clone();
+    let granted = &workspace.options.scopes;
+    if id.starts_with('D') && !granted.iter().any(|scope| scope == "im:history") {
+        return Err(Refusal::missing_scope("im:history", granted));
+    }
     let channel = &workspace.channels[&id];
     let newest_first = channel.between(low, high).rev().filter(|message| message.in_channel());
     let mut rows: Vec<_> = newest_first.take(limit + 1).collect();
