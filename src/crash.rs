@@ -90,8 +90,12 @@ points! {
     LanePark = "lane.park",
     /// The parking is written, not committed.
     LaneParking = "lane.parking",
-    /// It is parked; the notice's lane is not woken.
+    /// It is parked; whoever tells its room is not woken.
     LaneParked = "lane.parked",
+    /// What a room is told of all that was given up is written, not committed.
+    FailedTelling = "failed.telling",
+    /// It is owed; the room's lane is not woken.
+    FailedTold = "failed.told",
     /// A reconnected room is being put on hold.
     HoldWritten = "hold.written",
     /// What was held for somebody is let go, in a transaction that is not committed.
@@ -132,6 +136,8 @@ points! {
     OptoutBack = "optout.back",
     /// It is written, not committed.
     OptoutReturning = "optout.returning",
+    /// Some of those who are to get a broadcast are written down; it has not begun.
+    BroadcastPlanned = "broadcast.planned",
     /// Some of a broadcast are owed theirs; their lanes are not woken.
     BroadcastOwed = "broadcast.owed",
     /// The account of one was changed where it stands; that is not written down.

@@ -1,6 +1,6 @@
 //! Templates on their way to many people: who is still to get it, and what became of those who were.
 //!
-//! A broadcast begins with its command being done: then everybody who is to get it is a row. The rows
+//! Before a broadcast begins, everybody who is to get it is a row. It begins with its command being done. The rows
 //! become deliveries a few at a time, each in the commit that deletes it, so that nobody is left out
 //! or owed twice, wherever the program ends. One that is over is kept with its account, as long as
 //! bodies are.
@@ -18,9 +18,13 @@ use super::mark::key_of;
 use super::owed::{insert_owed, owe};
 use super::threads::Writing;
 use super::{Accepted, Ledger, LedgerError, Owed, Sql, from_json, timestamp, to_json};
+use crate::crash::{Point, point};
 pub use account::Account;
 
-/// A broadcast that begins.
+/// How many of those who are to get one are written down in one commit: others write in between.
+const PIECE: usize = 1000;
+
+/// A broadcast that begins; who is to get it was written down by [`Ledger::plan_broadcast`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewBroadcast {
     /// Where its account goes.
@@ -35,8 +39,6 @@ pub struct NewBroadcast {
     pub name: String,
     /// Its variables, filled in.
     pub variables: BTreeMap<String, String>,
-    /// The phones that are to get it, each once, with the SID of the template in their language.
-    pub phones: Vec<(Place, String)>,
     /// How many get none, because they want no messages.
     pub suppressed: u64,
 }
@@ -108,7 +110,10 @@ pub(super) fn apply(
 
 fn begin(writing: &Writing<'_>, event: i64, new: &NewBroadcast, now: i64) -> Sql<()> {
     let connection = writing.connection;
-    let total = (new.phones.len() as u64).saturating_add(new.suppressed);
+    let planned: i64 = connection
+        .prepare_cached("SELECT count(*) FROM recipients WHERE event = ?1")?
+        .query_row([event], |row| row.get(0))?;
+    let total = planned.unsigned_abs().saturating_add(new.suppressed);
     connection
         .prepare_cached(
             "INSERT INTO broadcasts
@@ -127,15 +132,19 @@ fn begin(writing: &Writing<'_>, event: i64, new: &NewBroadcast, now: i64) -> Sql
             new.suppressed,
             now
         ])?;
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO recipients (event, number, phone, template) VALUES (?1, ?2, ?3, ?4)",
-    )?;
-    for (number, (phone, template)) in (0i64..).zip(&new.phones) {
-        // Of most, the template is the broadcast's own.
-        let template = Some(template).filter(|template| **template != new.template);
-        insert.execute(params![event, number, phone.to_string(), template])?;
-    }
     Ok(())
+}
+
+/// What was planned by a command that came to nothing is forgotten with it.
+pub(super) fn drop_plan(writing: &Writing<'_>, event: i64) -> Sql<()> {
+    writing
+        .connection
+        .prepare_cached(
+            "DELETE FROM recipients WHERE event = ?1
+                 AND NOT EXISTS (SELECT 1 FROM broadcasts WHERE event = ?1)",
+        )?
+        .execute([event])
+        .map(drop)
 }
 
 /// Whether it is the event of a broadcast: what becomes of it is in the broadcast's account, and
@@ -145,6 +154,56 @@ pub(super) fn is_one(connection: &Connection, event: i64) -> Sql<bool> {
 }
 
 impl Ledger {
+    /// Writes down who is to get a broadcast before it begins, each phone once, with the SID of the template in
+    /// their language (`usual` is that of most). It takes many commits; what an earlier try has written is
+    /// replaced.
+    ///
+    /// # Errors
+    /// Not all is written down.
+    pub async fn plan_broadcast(
+        &self,
+        event: i64,
+        phones: &[(Place, String)],
+        usual: &str,
+    ) -> Result<(), LedgerError> {
+        while self.forget_some_planned(event).await? == PIECE {}
+        for (piece, phones) in phones.chunks(PIECE).enumerate() {
+            let row = |(at, (phone, template)): (usize, &(Place, String))| {
+                let template = Some(template.clone()).filter(|template| template != usual);
+                (piece * PIECE + at, phone.to_string(), template)
+            };
+            let rows: Vec<_> = phones.iter().enumerate().map(row).collect();
+            self.threads
+                .write(move |writing| {
+                    let mut insert = writing.connection.prepare_cached(
+                        "INSERT INTO recipients (event, number, phone, template)
+                         VALUES (?1, ?2, ?3, ?4)",
+                    )?;
+                    let mut rows = rows.iter();
+                    rows.try_for_each(|(number, phone, template)| {
+                        insert.execute(params![event, number, phone, template]).map(drop)
+                    })
+                })
+                .await?;
+            point(Point::BroadcastPlanned);
+        }
+        Ok(())
+    }
+
+    async fn forget_some_planned(&self, event: i64) -> Result<usize, LedgerError> {
+        self.threads
+            .write(move |writing| {
+                writing
+                    .connection
+                    .prepare_cached(
+                        "DELETE FROM recipients WHERE event = ?1 AND number IN
+                             (SELECT number FROM recipients WHERE event = ?1 LIMIT ?2)",
+                    )?
+                    .execute(params![event, PIECE])
+            })
+            .await
+    }
+
     /// Owes the next `count` of a broadcast theirs; how many these were.
     ///
     /// # Errors

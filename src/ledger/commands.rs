@@ -121,6 +121,7 @@ impl Ledger {
                     apply(writing, change, number, now, &mut accepted)?;
                 }
                 journal::forget(writing, number)?;
+                broadcasts::drop_plan(writing, number)?;
                 for owed in &ending.owed {
                     let position = Some(writing.next_position());
                     insert_owed(writing, number, &key, owed, position, now)?;

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod broadcasts;
 mod floors;
 mod held;
 mod inbox;
@@ -203,15 +204,22 @@ async fn a_parked_delivery_lets_the_next_one_go_and_tells_somebody() {
         partyline_core::Reason::PlaceClosed,
         "The channel is archived.",
     );
-    let notice = Owed {
+    let parked = ledger.park(&first, &failure, true).await.unwrap();
+    assert_eq!(parked.failed, [Lane::of(room())]);
+    assert_eq!(ledger.lanes_failed().await.unwrap(), [Lane::of(room())]);
+    let words = |failed: &Failed| Owed {
         to: conversation(),
         from: room(),
         speaker: None,
-        at: Timestamp::UNIX_EPOCH,
-        action: Action::Notice { text: "not delivered".into() },
+        at: failed.at,
+        action: Action::Notice { text: failed.sentence.as_str().into() },
     };
-    let parked = ledger.park(&first, &failure, Some(notice)).await.unwrap();
-    assert_eq!(parked.wake, [Lane::of(conversation())]);
+    let told = ledger.tell_given_up(&Lane::of(room()), words).await.unwrap();
+    assert_eq!(told.wake, [Lane::of(conversation())]);
+    // Once.
+    assert!(ledger.lanes_failed().await.unwrap().is_empty());
+    let again = ledger.tell_given_up(&Lane::of(room()), words).await.unwrap();
+    assert_eq!(again.wake, []);
     assert_eq!(waiting(&ledger).await, ["2"]);
     let counts = ledger.counts().await.unwrap();
     assert_eq!((counts.waiting, counts.parked, counts.lanes), (2, 1, 2));

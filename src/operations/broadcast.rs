@@ -97,7 +97,10 @@ pub(super) async fn run(
     if let Some(question) = template::asked(work, &plan.says(), &whom) {
         return Ok(question);
     }
-    Ok(begin(work, to, filled, plan, &whom))
+    let planned =
+        work.desk().ledger.plan_broadcast(work.command.number, &plan.phones, filled.0.sid.as_str());
+    planned.await?;
+    Ok(begin(work, to, filled, &plan, &whom))
 }
 
 /// The groups first: who is in one is written to by the sender that they know.
@@ -250,7 +253,7 @@ impl Languages<'_> {
     }
 }
 
-fn begin(work: &Work<'_>, to: &[Audience], filled: Filled, plan: Plan, whom: &str) -> Done {
+fn begin(work: &Work<'_>, to: &[Audience], filled: Filled, plan: &Plan, whom: &str) -> Done {
     let desk = work.desk();
     let says = plan.says();
     let (template, variables) = filled;
@@ -287,7 +290,6 @@ fn begin(work: &Work<'_>, to: &[Audience], filled: Filled, plan: Plan, whom: &st
         template: template.sid,
         name: template.name,
         variables,
-        phones: plan.phones,
         suppressed: plan.suppressed,
     };
     let changes = vec![Change::Broadcast(BroadcastChange::Begin(Box::new(new)))];
