@@ -1,6 +1,7 @@
 //! By which template members are invited to write, once their window is closed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use partyline_core::{Action, Address, Contact, Failure, Place, Seldom, Verdict};
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,9 @@ pub struct Invitations {
     templates: Templates,
     default: Option<Invitation>,
     language: Option<String>,
+    /// The templates, by SID, by which somebody was to be invited and that WhatsApp did not take: those that
+    /// groups name, in each language.
+    refused: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Invitations {
@@ -81,7 +85,30 @@ impl Invitations {
             .reengagement_template
             .clone()
             .map(|sid| Invitation { sid, variables: config.reengagement_variables.clone() });
-        Self { ledger, contacts, templates, default, language: config.language.clone() }
+        let (language, refused) = (config.language.clone(), Arc::default());
+        Self { ledger, contacts, templates, default, language, refused }
+    }
+
+    /// Whether WhatsApp takes a template by now by which somebody could not be invited in this run. Twilio is
+    /// asked where there is one.
+    ///
+    /// # Errors
+    /// Twilio could not be asked.
+    pub async fn taken_again(&self) -> Result<bool, Failure> {
+        if self.refused().is_empty() {
+            return Ok(false);
+        }
+        let all = self.templates.anew().await?;
+        let refused_still =
+            |sid: &String| all.iter().any(|one| one.sid == *sid && !is_approved(one));
+        let mut refused = self.refused();
+        let before = refused.len();
+        refused.retain(refused_still);
+        Ok(refused.len() < before)
+    }
+
+    fn refused(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// By what the members of a group are invited; `None` where they are not.
@@ -161,6 +188,7 @@ impl Invitations {
                     let language = self.language(address).await;
                     let chosen = in_language(&all, found, language.as_deref());
                     if !is_approved(chosen) {
+                        self.refused().insert(chosen.sid.clone());
                         static REFUSED: Seldom = Seldom::new();
                         if let Some(more) = REFUSED.due(self.ledger.now()) {
                             tracing::warn!(%group, template = chosen.sid, more,

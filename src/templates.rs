@@ -87,11 +87,23 @@ impl Templates {
     /// # Errors
     /// Twilio could not be asked; with a verdict.
     pub async fn all(&self) -> Result<Arc<Vec<Template>>, Failure> {
+        self.told_within(FRESH).await
+    }
+
+    /// All of them, as Twilio tells them now.
+    ///
+    /// # Errors
+    /// As in [`Templates::all`].
+    pub async fn anew(&self) -> Result<Arc<Vec<Template>>, Failure> {
+        self.told_within(Duration::ZERO).await
+    }
+
+    async fn told_within(&self, span: Duration) -> Result<Arc<Vec<Template>>, Failure> {
         let begun = Instant::now();
         let mut known = self.known.subscribe();
         let fresh = |known: &Known| match known {
             Known::Nothing => false,
-            Known::These(at, _) => at.elapsed() < FRESH || *at >= begun,
+            Known::These(at, _) => at.elapsed() < span || *at >= begun,
             Known::Failed(at, _) => *at >= begun,
         };
         if !fresh(&known.borrow()) {

@@ -53,6 +53,8 @@ pub struct Windows {
     pub invitations: Invitations,
     /// Who is woken by what leaves.
     pub wakers: Wakers,
+    /// How often it is asked whether WhatsApp takes a template again.
+    pub asked_again: Duration,
     /// How long something is held.
     pub hold_for: Duration,
     /// More messages than this go as a digest.
@@ -122,6 +124,28 @@ impl Windows {
     pub async fn inquire(self: Arc<Self>) {
         if let Some(inquiries) = &self.wakers.inquiries {
             inquiries.run(&self.networks, &self.ledger, &self.wakers).await;
+        }
+    }
+
+    /// Has those invited for whom something is held, once WhatsApp takes a template again that it did not take
+    /// before. Runs until it is dropped.
+    pub async fn make_good(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(self.asked_again).await;
+            match self.invitations.taken_again().await {
+                Ok(false) => {}
+                Ok(true) => match self.ledger.phones_held().await {
+                    Ok(held) => held.into_iter().for_each(|phone| self.wakers.phones.wake(phone)),
+                    Err(error) => {
+                        tracing::error!(%error, "whoever is to be invited by now is so with the next message");
+                    }
+                },
+                Err(failure) => {
+                    tracing::warn!(
+                        "it is asked later whether WhatsApp takes the invitations again: {failure}"
+                    );
+                }
+            }
         }
     }
 

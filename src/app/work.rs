@@ -132,6 +132,7 @@ pub(super) async fn windows(
         contacts: desk.contacts.clone(),
         invitations: desk.invitations.clone(),
         wakers: parts.wakers.clone(),
+        asked_again: config.whatsapp.templates_interval,
         hold_for: config.whatsapp.hold_for,
         digest_after: config.whatsapp.digest_after,
         lateness: config.relay.lateness.clone(),
@@ -140,6 +141,7 @@ pub(super) async fn windows(
     windows.clone().start(lifecycle.stop.clone()).await?;
     lifecycle.keep(windows.clone().make_up());
     lifecycle.keep(windows.clone().inquire());
+    lifecycle.keep(windows.clone().make_good());
     lifecycle.keep(windows.expire());
     Ok(())
 }

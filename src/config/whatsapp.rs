@@ -18,6 +18,9 @@ pub struct WhatsApp {
     pub reengagement_variables: BTreeMap<String, String>,
     /// The language of templates for contacts of whom none is known, as Twilio writes it: `en`.
     pub language: Option<String>,
+    /// How often Twilio is asked whether WhatsApp takes a template again, where somebody is to be invited by one
+    /// that it paused or rejected.
+    pub templates_interval: Duration,
     /// How long something is held for a member who does not write.
     pub hold_for: Duration,
     /// More than so many held messages go as a digest.
@@ -55,6 +58,11 @@ impl WhatsApp {
             section.optional("language", "Write a language as Twilio does: en, pt_BR", |text| {
                 Ok(text.to_owned())
             });
+        let templates_interval = section.span(
+            "templates_interval",
+            "5 minutes",
+            Duration::from_millis(100)..=Duration::from_secs(86_400),
+        );
         let hold_for = section.span(
             "hold_for",
             "7 days",
@@ -66,6 +74,7 @@ impl WhatsApp {
             reengagement_template: reengagement_template?,
             reengagement_variables: reengagement_variables?.into_iter().collect(),
             language: language?,
+            templates_interval: templates_interval?,
             hold_for: hold_for?,
             digest_after: digest_after?,
         })

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use partyline_slack::simulator as slack;
-use partyline_twilio::simulator::{Fault, FaultKind, NewMember, Phone, seeded_templates};
+use partyline_twilio::simulator::{Fault, FaultKind, NewMember, Phone, Template, seeded_templates};
 
 use crate::forms::{send_off, view};
 use crate::support::{Group, PATIENCE, SENDER, World, inbox, wait_for_members};
@@ -304,6 +304,103 @@ async fn an_invitation_that_whatsapp_does_not_take_is_told_and_another_one_is_ch
     let invited = "Maya Lopez of spring-launch has news for you. Answer this message to join in.";
     wait_for_inbox(&world, &group.phones[0], &[invited]).await;
     world.daemon.wait_until_settled().await;
+}
+
+/// Who could not be invited because WhatsApp did not take the template is invited once it does, without
+/// another message, and once.
+#[tokio::test(flavor = "multi_thread")]
+async fn once_whatsapp_takes_the_invitation_again_who_waits_is_invited() {
+    let (mut world, group) = scene().await;
+    let admin = world.admin.clone();
+    let sale = seeded_templates().into_iter().find(|one| one.friendly_name == "winter_sale");
+    let sale = sale.expect("a template");
+    world.daemon.stop().await;
+    world.daemon.configure(|config| {
+        *config = config.replace("HXaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", &sale.sid);
+        config.push_str("templates_interval = \"500ms\"\n");
+    });
+    world.daemon.start().await;
+    world.wait_until_listed(&group.channel, "spring-launch").await;
+    group.phones[0].close_window();
+    world.slack.user_says(&group.channel, &admin, "see you at ten").unwrap();
+    let told = wait_for_remark(&world, &group.channel, "see you at ten").await;
+    assert!(told.starts_with("1 of 2 will get this once they write: Maya Lopez."), "{told}");
+    world.daemon.wait_until_settled().await;
+    wait_for_inbox(&world, &group.phones[0], &[]).await;
+    world.twilio.add_template(Template {
+        approval: "approved".to_owned(),
+        rejection_reason: String::new(),
+        ..sale
+    });
+    let invited = "Everything is spring-launch off.";
+    wait_for_inbox(&world, &group.phones[0], &[invited]).await;
+    world.slack.user_says(&group.channel, &admin, "or at eleven").unwrap();
+    world.wait_for_inbox(&group.phones[1], 2).await;
+    world.daemon.wait_until_settled().await;
+    wait_for_inbox(&world, &group.phones[0], &[invited]).await;
+}
+
+/// STOP while the parts of a long message go to a phone alone: what has not left by then does not leave.
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_ends_a_long_message_that_is_on_its_way() {
+    const PARTS: usize = 20;
+    let (world, group) = scene().await;
+    let [maya, ben] = &group.phones[..] else { panic!("two phones") };
+    maya.close_window();
+    let long = "all of this is to be known by ten. ".repeat(PARTS * 1500 / 35);
+    world.slack.user_says(&group.channel, &world.admin, &long).unwrap();
+    wait_for_inbox(&world, maya, &[INVITATION]).await;
+    world.daemon.wait_until_settled().await;
+    let parts = ben.inbox_len();
+    assert!(parts >= PARTS, "{parts}");
+    // Each part comes, and Twilio's answer is an error: it is looked up a second later, before the next one goes.
+    let late = Fault::always(FaultKind::Error500After).method("POST");
+    world.twilio.fault(late.on("/Messages.json"));
+    maya.say(&group.conversation, "I am here").await.unwrap();
+    world.wait_for_inbox(maya, 2).await;
+    maya.say(&group.conversation, "stop").await.unwrap();
+    let by_then = maya.inbox_len();
+    wait_for_members(&world, &group.conversation, &[ben.address()]).await;
+    world.twilio.clear_faults();
+    let confirmed = "You get no more messages from us.";
+    let there = |_: &_| inbox(maya).last().is_some_and(|text| text.starts_with(confirmed));
+    let there = world.twilio.wait_until(PATIENCE, there).await;
+    assert!(there.is_ok(), "{:?}\n{}", maya.inbox_len(), world.daemon.log());
+    world.daemon.wait_until_nothing_is_open().await;
+    // One may have been under way as she wrote.
+    let after = maya.inbox_len() - by_then;
+    assert!(after <= 2, "{after} came after STOP\n{}", world.daemon.log());
+    assert!(maya.inbox_len() < parts, "nothing was left to be stopped");
+}
+
+/// Who is taken out of a group and comes back while something is held for them gets it when they write: once,
+/// and is invited once.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_taken_out_and_comes_back_gets_what_was_held_once() {
+    let (world, group) = scene().await;
+    let [maya, ben] = &group.phones[..] else { panic!("two phones") };
+    let admin = world.admin.clone();
+    maya.close_window();
+    world.slack.user_says(&group.channel, &admin, "see you at ten").unwrap();
+    wait_for_inbox(&world, maya, &[INVITATION]).await;
+    world.daemon.wait_until_settled().await;
+    let out = world.command(&group.channel, &admin, "member remove +14155550101").await;
+    assert!(out.contains("No longer in the group"), "{out}");
+    wait_for_members(&world, &group.conversation, &[ben.address()]).await;
+    // Of what is said while she is out she gets nothing.
+    world.slack.user_says(&group.channel, &admin, "without Maya").unwrap();
+    world.wait_for_inbox(ben, 2).await;
+    let back = world.command(&group.channel, &admin, "member add +14155550101").await;
+    assert!(back.contains("1 of 1 members added"), "{back}");
+    wait_for_members(&world, &group.conversation, &[maya.address(), ben.address()]).await;
+    world.slack.user_says(&group.channel, &admin, "or at eleven").unwrap();
+    world.wait_for_inbox(ben, 3).await;
+    world.daemon.wait_until_settled().await;
+    maya.say(&group.conversation, "I am here").await.unwrap();
+    let held = [INVITATION, "*Ada Admin*: see you at ten", "*Ada Admin*: or at eleven"];
+    wait_for_inbox(&world, maya, &held).await;
+    world.daemon.wait_until_settled().await;
+    wait_for_inbox(&world, maya, &held).await;
 }
 
 /// An invitation that Twilio refuses, be it that WhatsApp paused it since it was looked at, is none: the next

@@ -337,7 +337,7 @@ impl Simulator {
         self.phone(address).close_window();
     }
 
-    /// Adds a template, as somebody would in Twilio's console.
+    /// Adds a template, as somebody would in Twilio's console; or changes the one with its SID.
     pub fn add_template(&self, template: Template) {
         self.inner.change(|world, _| world.add_template(template));
     }

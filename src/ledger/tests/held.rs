@@ -94,6 +94,29 @@ async fn what_is_expected_not_to_come_is_held_in_the_commit_and_what_came_is_not
     assert_eq!(ledger.phones_held().await.unwrap(), []);
 }
 
+/// The window is open for 24 hours and closed from their end on, to the millisecond.
+#[tokio::test]
+async fn a_window_closes_after_exactly_a_day() {
+    #[derive(Debug)]
+    struct Still(Timestamp);
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            self.0
+        }
+    }
+    let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+    let day = jiff::SignedDuration::from_hours(24);
+    for (more, is_held) in [(-1, false), (0, true), (1, true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ledger.db");
+        let ledger = Ledger::open(&file, Arc::new(Still(now))).unwrap();
+        ledger.note_participants(vec![maya()]).await.unwrap();
+        wrote(&ledger, now - day - jiff::SignedDuration::from_millis(more)).await;
+        said(&ledger).await;
+        assert_eq!(held(&ledger).await.is_some(), is_held, "a day and {more} ms");
+    }
+}
+
 #[tokio::test]
 async fn whoever_wrote_within_a_day_or_never_is_tried() {
     for heard in [Some(0), None] {

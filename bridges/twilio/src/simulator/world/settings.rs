@@ -245,9 +245,10 @@ impl World {
         }
     }
 
-    /// One more template, with WhatsApp's word on it.
+    /// One more template, with WhatsApp's word on it; or another word on one that is there.
     pub(in super::super) fn add_template(&mut self, template: Template) {
-        let order = self.order();
+        let known = self.settings.template_by_sid.get(&template.sid).copied();
+        let order = known.unwrap_or_else(|| self.order());
         self.settings.template_by_sid.insert(template.sid.clone(), order);
         self.settings.templates.insert(order, template);
     }
