@@ -9,6 +9,7 @@
 
 mod attempt;
 mod end;
+mod failed;
 mod notice;
 mod speaker;
 
@@ -101,7 +102,7 @@ impl Lanes {
         for lane in waiting {
             self.wakers.lanes.wake(lane);
         }
-        Ok(())
+        self.tell_of_failures().await
     }
 
     fn reached(&self) -> std::sync::MutexGuard<'_, HashSet<Lane>> {

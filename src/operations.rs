@@ -49,6 +49,9 @@ pub enum Operation {
         room: Place,
         /// Who asked for it.
         by: String,
+        /// The room of the same group that it takes the place of.
+        #[serde(default)]
+        replaces: Option<Place>,
     },
     /// Makes a group.
     Create(Box<NewGroup>),
@@ -187,7 +190,9 @@ impl Operation {
 
     async fn run(self, work: &mut Work<'_>) -> Result<Done, Stop> {
         match self {
-            Self::Link { reference, room, by } => link::run(work, &reference, &room, &by).await,
+            Self::Link { reference, room, by, replaces } => {
+                link::run(work, &reference, (&room, replaces.as_ref()), &by).await
+            }
             Self::Create(new) => create::run(work, &new).await,
             Self::Change { group, change, answer } => {
                 change::run(work, &group, &change, answer).await

@@ -61,9 +61,13 @@ pub(super) const DESCRIBE: Command = Command {
 
 pub(super) const LINK: Command = Command {
     words: "group link",
-    arguments: &[Argument::word("group", Kind::Group), Argument::word("room", Kind::Room).maybe()],
+    arguments: &[
+        Argument::word("group", Kind::Group),
+        Argument::word("room", Kind::Room).maybe(),
+        Argument::flag("replaces", Kind::Room),
+    ],
     right: Right::Admin,
-    help: "Ties a group to this room (or to ROOM): what is said in one is said in the other.",
+    help: "Ties a group to this room (or to ROOM): what is said in one is said in the other. With --replaces, it takes the place of another room of the group, and gets what waits for that.",
     examples: &["group link \"Spring launch\"", "group link CH0123456789abcdef0123456789abcdef"],
     run: |call| Box::pin(async move { Ok(link(&call).unwrap_or_else(|answer| answer)) }),
 };
@@ -251,6 +255,7 @@ fn link(call: &Call) -> Result<Outcome, Outcome> {
         reference: group.info.place.id().to_owned(),
         room,
         by: call.by.to_string(),
+        replaces: call.arguments.one("replaces").and_then(|room| room.parse().ok()),
     }))
 }
 

@@ -24,16 +24,16 @@ pub(super) const LIST: Command = Command {
 
 pub(super) const RETRY: Command = Command {
     words: "queue retry",
-    arguments: &[Argument::word("which", Kind::Word("ID|GROUP|all|skipped"))],
+    arguments: &[Argument::word("which", Kind::Word("ID|ID+|GROUP|all|skipped"))],
     right: Right::Admin,
-    help: "Sends again what was given up; `skipped` is what came too late after an outage.",
+    help: "Sends again what was given up; `12+` is 12 and what was told of together with it, `skipped` what came too late after an outage.",
     examples: &["queue retry 12"],
     run: |call| Box::pin(change(call, QueueChange::Retry, "sent again")),
 };
 
 pub(super) const DROP: Command = Command {
     words: "queue drop",
-    arguments: &[Argument::word("which", Kind::Word("ID|GROUP|all|skipped"))],
+    arguments: &[Argument::word("which", Kind::Word("ID|ID+|GROUP|all|skipped"))],
     right: Right::Admin,
     help: "Forgets what was given up: it is never sent.",
     examples: &["queue drop 12"],
@@ -90,7 +90,7 @@ async fn list(call: Call) -> Result<Outcome, LedgerError> {
     let skipped = match &selection {
         Selection::To(places) => call.desk.ledger.skipped(Some(places), SHOWN).await?,
         Selection::All => call.desk.ledger.skipped(None, SHOWN).await?,
-        Selection::One(_) | Selection::Skipped(_) => Vec::new(),
+        Selection::One(_) | Selection::Batch(_) | Selection::Skipped(_) => Vec::new(),
     };
     if parked.is_empty() && skipped.is_empty() {
         return Ok(Outcome::Answer("Nothing was given up.".into()));
@@ -139,6 +139,9 @@ async fn change(
     }
     let answer = match &selection {
         Selection::One(number) => format!("Delivery {number} is {done}."),
+        Selection::Batch(number) => {
+            format!("Delivery {number}, with all that was told of together with it, is {done}.")
+        }
         Selection::To(_) => format!("Everything given up in that group is {done}."),
         Selection::All => format!("Everything given up is {done}."),
         Selection::Skipped(_) => format!("Everything skipped is {done}."),
@@ -146,7 +149,7 @@ async fn change(
     Ok(Outcome::Change(Change::Queue(change(selection)), answer))
 }
 
-/// Which deliveries a word means: a number, a group, `all`, or `skipped`: what came too late, of
+/// Which deliveries a word means: a number, alone or with what was told of together with it (`12+`), a group, `all`, or `skipped`: what came too late, of
 /// this room's group or, in a room without one, of all.
 async fn select(call: &Call, word: &str) -> Result<Result<Selection, String>, LedgerError> {
     if word.eq_ignore_ascii_case("all") {
@@ -154,6 +157,9 @@ async fn select(call: &Call, word: &str) -> Result<Result<Selection, String>, Le
     }
     if let Ok(number) = word.parse() {
         return Ok(Ok(Selection::One(number)));
+    }
+    if let Some(number) = word.strip_suffix('+').and_then(|number| number.parse().ok()) {
+        return Ok(Ok(Selection::Batch(number)));
     }
     if word.eq_ignore_ascii_case("skipped") {
         let here = call.desk.links.conversation(&call.room);

@@ -18,6 +18,8 @@ use crate::sends::Sends;
 pub struct Wakers {
     /// Lanes with something to send.
     pub lanes: Arc<Keyed<Lane>>,
+    /// Lanes in which something was given up of which its room is still to be told.
+    pub failed: Arc<Keyed<Lane>>,
     /// Places with a command to carry out.
     pub commands: Arc<Keyed<Place>>,
     /// Places to read back.
@@ -55,6 +57,7 @@ impl Wakers {
     pub fn new(tasks: &TaskTracker) -> Self {
         Self {
             lanes: Keyed::new(tasks.clone()),
+            failed: Keyed::new(tasks.clone()),
             commands: Keyed::new(tasks.clone()),
             reads: Keyed::new(tasks.clone()),
             names: Keyed::new(tasks.clone()),
@@ -88,6 +91,9 @@ impl Wakers {
                 polls.stir(&lane.place);
             }
             self.lanes.wake(lane);
+        }
+        for lane in accepted.failed {
+            self.failed.wake(lane);
         }
         for place in accepted.commands {
             self.commands.wake(place);

@@ -14,8 +14,8 @@ pub(super) enum End {
     /// A look-up showed that it had been sent, with how many of those behind it.
     Found(Sent, usize),
     Parked(Failure),
-    /// It is owed no more: whoever it was for was erased meanwhile.
-    Erased,
+    /// It is not owed here any more: whoever it was for was erased meanwhile, or another room took this one's place.
+    Gone,
     /// The program is stopping; the delivery stays where it is.
     Stopped,
 }
@@ -25,7 +25,7 @@ impl End {
     pub(super) const fn count(&self) -> usize {
         match self {
             Self::Sent(_, count) | Self::Found(_, count) => *count,
-            Self::Parked(_) | Self::Erased => 1,
+            Self::Parked(_) | Self::Gone => 1,
             Self::Stopped => 0,
         }
     }
@@ -33,7 +33,7 @@ impl End {
     const fn point(&self) -> Point {
         match self {
             Self::Parked(_) => Point::LaneParked,
-            Self::Sent(..) | Self::Found(..) | Self::Erased | Self::Stopped => Point::LaneSettled,
+            Self::Sent(..) | Self::Found(..) | Self::Gone | Self::Stopped => Point::LaneSettled,
         }
     }
 }
@@ -51,10 +51,9 @@ impl Lanes {
                 }
                 End::Parked(failure) => {
                     point(Point::LanePark);
-                    let notice = notice::of(delivery, failure);
-                    self.ledger.park(delivery, failure, notice).await
+                    self.ledger.park(delivery, failure, notice::is_due(delivery)).await
                 }
-                End::Erased => {
+                End::Gone => {
                     self.ledger.is_gone(delivery);
                     return true;
                 }
@@ -109,7 +108,7 @@ impl Lanes {
                     reason = failure.reason.as_str(), code = failure.code,
                     "parked, it will not be sent: {failure}");
             }
-            End::Erased | End::Stopped => {}
+            End::Gone | End::Stopped => {}
         }
     }
 }

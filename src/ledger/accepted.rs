@@ -31,6 +31,8 @@ pub struct Accepted {
     pub phones: Vec<Place>,
     /// Conversations with receipts of people whom nobody knows.
     pub strays: Vec<Place>,
+    /// Lanes in which something was given up of which its room is still to be told.
+    pub failed: Vec<Lane>,
     /// It is to be asked what became of something.
     pub inquiries: bool,
 }

@@ -101,6 +101,19 @@ impl Ledger {
         }
     }
 
+    /// Whether something waits in a lane, or may: as memory has it.
+    #[must_use]
+    pub fn has_more(&self, lane: &Lane) -> bool {
+        self.heads.has_more(lane)
+    }
+
+    /// Whether one of those that [`Ledger::heads`] gave is first in its lane by now, and was not taken out of it
+    /// meanwhile.
+    #[must_use]
+    pub fn is_first(&self, lane: &Lane, delivery: &Delivery) -> bool {
+        self.heads.is_first(lane, delivery.number)
+    }
+
     /// The first deliveries that wait in a lane, in order, as they stand in the ledger.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 use partyline_core::{
-    Action, ConversationInfo, ConversationState, Event, Happening, Place, RoomChange, Text,
+    Action, ConversationInfo, ConversationState, Event, Happening, Network, Place, RoomChange, Text,
 };
 use rusqlite::params;
 
@@ -159,6 +159,11 @@ fn room(
     }
     let network = place.network();
     Ok(match change {
+        // Matrix has no archive: a room is replaced by another one, for good.
+        RoomChange::Archived if network == Network::Matrix => Some(format!(
+            "The room {place} was replaced by a new one in {network}. Invite the bridge there, and write `group link {} --replaces {place}` in it: it gets what waits then.",
+            entry.group.as_ref().map_or("GROUP", Place::id),
+        )),
         RoomChange::Archived => Some(format!(
             "The room {place} was archived in {network}. What is said here waits for it as a failed delivery, which `queue list` shows, until it is opened again."
         )),

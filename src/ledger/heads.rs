@@ -107,6 +107,19 @@ impl Heads {
         }
     }
 
+    /// Whether something waits in a lane, or may.
+    pub(super) fn has_more(&self, lane: &Lane) -> bool {
+        let queues = self.lock();
+        queues.lanes.get(lane).is_some_and(|queue| !queue.rows.is_empty() || !queue.whole)
+    }
+
+    /// Whether this one is still the first in a lane.
+    pub(super) fn is_first(&self, lane: &Lane, number: i64) -> bool {
+        let queues = self.lock();
+        let first = queues.lanes.get(lane).and_then(|queue| queue.rows.front());
+        first.is_some_and(|row| row.number == number)
+    }
+
     /// What is first in a lane, at most so many. Asked by the lane's one task.
     pub(super) fn find(&self, lane: &Lane, limit: usize) -> Found {
         let mut queues = self.lock();

@@ -30,6 +30,8 @@ pub struct Parked {
 pub enum Selection {
     /// The one with this number.
     One(i64),
+    /// The one with this number, and those that their room was told of together with it.
+    Batch(i64),
     /// Those to these places.
     To(Vec<Place>),
     /// All.
@@ -54,6 +56,14 @@ pub enum QueueChange {
     Retry(Selection),
     /// They are never sent.
     Drop(Selection),
+    /// What waits for one room, or was given up or skipped there, is another one's from now on, which takes its
+    /// place.
+    Move {
+        /// The room that it was for.
+        from: Place,
+        /// The room that takes its place.
+        to: Place,
+    },
 }
 
 impl Ledger {
@@ -153,6 +163,11 @@ fn filters(selection: &Selection) -> Vec<(&'static str, Value)> {
     };
     match selection {
         Selection::One(number) => vec![("state = 2 AND id = ?1", (*number).into())],
+        // Two conditions, so that each uses its index.
+        Selection::Batch(number) => vec![
+            ("state = 2 AND id = ?1", (*number).into()),
+            ("state = 2 AND batch = ?1 AND id <> ?1", (*number).into()),
+        ],
         Selection::To(places) => lanes("state = 2 AND lane = ?1", places),
         Selection::All => vec![("state = 2 AND id > ?1", 0.into())],
         Selection::Skipped(Some(places)) => lanes("state = 4 AND lane = ?1", places),
@@ -169,6 +184,7 @@ pub(super) fn apply(
     let (selection, retry) = match change {
         QueueChange::Retry(selection) => (selection, true),
         QueueChange::Drop(selection) => (selection, false),
+        QueueChange::Move { from, to } => return hand_over(writing, from, to, accepted),
     };
     for (filter, value) in filters(selection) {
         // What is sent again keeps its reason: by that the lane knows to look it up first.
@@ -180,7 +196,7 @@ pub(super) fn apply(
         let position = if retry { writing.next_position() } else { 0 };
         // The second parameter is named in both, so that one list of parameters serves.
         let sql = format!(
-            "UPDATE deliveries SET {set}, sentence = NULL
+            "UPDATE deliveries SET {set}, sentence = NULL, untold = NULL
              WHERE {filter} AND ?2 >= 0 RETURNING lane"
         );
         let mut lanes = writing.connection.prepare_cached(&sql)?;
@@ -192,5 +208,25 @@ pub(super) fn apply(
             }
         }
     }
+    Ok(())
+}
+
+/// Gives what is owed to one room to another, in its order; what was given up there is tried anew. What is under
+/// way as this is done may come to both.
+fn hand_over(writing: &Writing<'_>, from: &Place, to: &Place, accepted: &mut Accepted) -> Sql<()> {
+    let (old, new) = (Lane::of(from.clone()), Lane::of(to.clone()));
+    for (state, becomes) in [(0, 0), (2, 0), (4, 4)] {
+        writing
+            .connection
+            .prepare_cached(
+                "UPDATE deliveries SET lane = ?4, owed = json_set(owed, '$.to', ?5),
+                     state = ?3, sentence = NULL, untold = NULL
+                 WHERE state = ?1 AND lane = ?2 AND owed IS NOT NULL",
+            )?
+            .execute(params![state, old.to_string(), becomes, new.to_string(), to.to_string()])?;
+    }
+    writing.tell(News::Emptied(old));
+    writing.tell(News::Changed(new.clone()));
+    accepted.wake(new);
     Ok(())
 }

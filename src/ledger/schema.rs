@@ -37,6 +37,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/27.sql"),
     include_str!("schema/28.sql"),
     include_str!("schema/29.sql"),
+    include_str!("schema/30.sql"),
 ];
 
 /// The version of the ledger that this program writes.

@@ -1,18 +1,17 @@
 //! How a delivery ends: it was sent, or it will not be.
 
-use partyline_core::{Action, Failure, Sent};
+use partyline_core::{Action, Failure, Sent, Verdict};
 use rusqlite::params;
 
 use super::cursors::place_id;
+use super::failed::untold;
 use super::held;
 use super::inbox;
 use super::inquiries;
 use super::intake::{map_message, note_own};
-use super::mark::key_of;
-use super::owed::insert_owed;
 use super::receipts::{self, Origin};
 use super::suppressions;
-use super::{Accepted, Delivery, Ledger, LedgerError, Owed};
+use super::{Accepted, Delivery, Ledger, LedgerError};
 use crate::crash::{Point, point};
 
 impl Ledger {
@@ -91,7 +90,8 @@ impl Ledger {
     }
 
     /// It will not be sent, or nobody knows: it leaves its lane, with the reason, until somebody
-    /// retries or drops it. Whoever must be told is owed `notice` in the same commit.
+    /// retries or drops it. Where the room that it came from must be told (`told`), that is noted in the same
+    /// commit, for [`Ledger::tell_given_up`].
     ///
     /// # Errors
     /// Nothing was noted: the delivery still waits.
@@ -99,9 +99,11 @@ impl Ledger {
         &self,
         delivery: &Delivery,
         failure: &Failure,
-        notice: Option<Owed>,
+        told: bool,
     ) -> Result<Accepted, LedgerError> {
         let now = self.now_ms();
+        let untold = told.then(|| untold(failure.verdict == Verdict::Unknown));
+        let lane = delivery.owed.lane();
         let number = delivery.number;
         let reason = failure.reason.as_str();
         let (to, failure) = (delivery.owed.to.clone(), failure.clone());
@@ -111,18 +113,16 @@ impl Ledger {
                 let event: i64 = writing
                     .connection
                     .prepare_cached(
-                        "UPDATE deliveries SET state = 2, reason = ?2, sentence = ?3
+                        "UPDATE deliveries SET state = 2, reason = ?2, sentence = ?3, untold = ?4
                          WHERE id = ?1 RETURNING event",
                     )?
-                    .query_row(params![number, reason, failure.sentence], |row| row.get(0))?;
-                let mut accepted = Accepted::default();
+                    .query_row(params![number, reason, failure.sentence, untold], |row| {
+                        row.get(0)
+                    })?;
+                let failed = untold.map(|_| lane.clone()).into_iter().collect();
+                let mut accepted = Accepted { failed, ..Accepted::default() };
                 suppressions::refused(writing, &to, &failure, now, &mut accepted)?;
                 held::invitation_failed(writing, event, &to)?;
-                if let Some(notice) = &notice {
-                    let position = Some(writing.next_position());
-                    insert_owed(writing, event, &key_of(writing, event)?, notice, position, now)?;
-                    accepted.wake(notice.lane());
-                }
                 point(Point::LaneParking);
                 Ok(accepted)
             })

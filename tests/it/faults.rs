@@ -178,6 +178,67 @@ async fn a_closed_group_tells_the_sender() {
     world.daemon.wait_until_settled().await;
 }
 
+/// The notices of a channel about what was not delivered, each with how many messages it is about.
+fn undelivered(world: &World, channel: &str) -> Vec<(usize, String)> {
+    let count = |text: &str| match text.split_once(" not delivered")?.0.split_once(' ')? {
+        ("A", "message was") => Some(1),
+        (many, "messages were") => many.parse().ok(),
+        _ => None,
+    };
+    let posts = world.channel(channel).into_iter();
+    posts.filter_map(|(_, text)| Some((count(&text)?, text))).collect()
+}
+
+/// What waits for a group that takes nothing fails one message after another: the room is told of all
+/// together, whenever the bridge is killed meanwhile, and what failed together is sent again together.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_is_refused_is_told_of_together() {
+    const MANY: usize = 17;
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    world.daemon.start().await;
+    world.wait_until_listed(&group.channel, "spring-launch").await;
+    let mut told = 0;
+    for point in ["lane.parked=return", "failed.telling=return", "failed.told=return"] {
+        world.daemon.stop().await;
+        let refused = Fault::always(FaultKind::Refused(400)).method("POST").on("/Messages");
+        world.twilio.fault(refused);
+        for number in 0..MANY {
+            let text = format!("{point} number {number}");
+            world.slack.user_says(&group.channel, &world.admin, &text).unwrap();
+        }
+        world.daemon.arm(point);
+        let began = std::time::Instant::now();
+        world.daemon.spawn();
+        world.daemon.wait_for_end().await;
+        world.daemon.arm("");
+        world.daemon.start().await;
+        let all = |world: &World| undelivered(world, &group.channel).split_off(told);
+        let sum = |world: &World| all(world).iter().map(|(count, _)| count).sum::<usize>();
+        let there = |_: &_| (sum(&world) >= MANY).then_some(());
+        let found = world.slack.wait_for("what is told", PATIENCE, there).await;
+        found.unwrap_or_else(|e| panic!("{e}: {:?}\n{}", all(&world), world.daemon.log()));
+        world.daemon.wait_until_nothing_is_open().await;
+        assert_eq!(sum(&world), MANY, "{:?}", all(&world));
+        // One, if it did not take long; and one that the kill parted from the rest.
+        let most = 2 + began.elapsed().as_secs() / 20;
+        assert!(all(&world).len() as u64 <= most, "{:?}", all(&world));
+        told += all(&world).len();
+    }
+    // All that was told of together is sent again together, and nothing else.
+    let (count, _) = undelivered(&world, &group.channel).pop().unwrap();
+    world.twilio.clear_faults();
+    let mut run = world.press(&group.channel, &world.admin, "Send them again").await;
+    let again = run.answer(PATIENCE).await.expect("an answer").text;
+    assert!(again.contains("together with it, is sent again"), "{again}");
+    world.wait_for_inbox(&group.phones[0], count).await;
+    world.daemon.wait_until_nothing_is_open().await;
+    let expected: Vec<String> = (MANY - count..MANY)
+        .map(|number| format!("*Ada Admin*: failed.told=return number {number}"))
+        .collect();
+    assert_eq!(inbox(&group.phones[0]), expected);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_archived_channel_refused_is_listed_and_sent_again() {
     let mut world = World::new().await;

@@ -506,3 +506,50 @@ async fn progress_is_shown_in_one_message() {
     assert!(shown[0].starts_with(&format!("<#{room}>: ")), "{shown:?}");
     world.daemon.wait_until_settled().await;
 }
+
+/// A room that takes another one's place gets what waits for that, and what was refused there, once and in
+/// order, over a kill.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_takes_anothers_place_gets_what_waits_for_it() {
+    let mut world = World::new().await;
+    let (conversation, phones) = world.conversation("spring-launch", &["+14155550101"]).await;
+    let [old, new] = ["old", "new"].map(|name| world.room(name));
+    world.daemon.start().await;
+    let admin = world.admin.clone();
+    let tied = world.command(&old, &admin, &format!("group link {conversation}")).await;
+    assert!(tied.starts_with("Tied to"), "{tied}");
+    phones[0].say(&conversation, "one").await.unwrap();
+    world.wait_for_posts(&old, 1).await;
+    world.slack.archive(&old, true);
+    for text in ["two", "three"] {
+        phones[0].say(&conversation, text).await.unwrap();
+    }
+    let began = std::time::Instant::now();
+    while world.daemon.metric("partyline_deliveries{state=\"parked\"}").await != Some(2.0) {
+        assert!(began.elapsed() < PATIENCE, "they are not refused\n{}", world.daemon.log());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let nowhere = format!("group link {conversation} --replaces slack:C0NOWHERE1");
+    let refused = world.command(&new, &admin, &nowhere).await;
+    assert!(refused.contains("is not tied to this group"), "{refused}");
+    world.daemon.wait_until_nothing_is_open().await;
+    world.daemon.stop().await;
+    world.daemon.arm("command.finished=return");
+    world.daemon.start().await;
+    let line = format!("group link {conversation} --replaces slack:{old}");
+    let mut run = world.slack.command(&new, &admin, "/wa", &line).expect("the command is known");
+    world.daemon.wait_for_end().await;
+    world.daemon.arm("");
+    world.daemon.start().await;
+    let answer = run.answer(PATIENCE).await.expect("an answer").text;
+    assert!(answer.contains(&format!("What waited for slack:{old} comes here.")), "{answer}");
+    world.wait_for_posts(&new, 2).await;
+    phones[0].say(&conversation, "four").await.unwrap();
+    world.wait_for_posts(&new, 3).await;
+    world.slack.user_says(&new, &admin, "here we are").unwrap();
+    world.wait_for_inbox(&phones[0], 1).await;
+    world.daemon.wait_until_settled().await;
+    let said: Vec<String> = world.channel(&new).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(said, ["two", "three", "four", "here we are"], "{}", world.daemon.log());
+    assert_eq!(world.channel(&old).len(), 1);
+}

@@ -74,7 +74,7 @@ async fn step(ledger: &Ledger, next: &mut u64, step: &Step) {
         Step::Park => {
             if let Some(head) = ledger.heads(&lane(), 1).await.unwrap().first() {
                 let failure = Failure::never(Reason::Refused, "No.");
-                ledger.park(head, &failure, None).await.unwrap();
+                ledger.park(head, &failure, false).await.unwrap();
             }
         }
         Step::Retry => {

@@ -12,6 +12,7 @@ fn armed_in(point: &str) -> Option<&'static str> {
         "group" => include_str!("../groups.rs"),
         "schedule" => include_str!("../schedule.rs"),
         "broadcast" => include_str!("../broadcast.rs"),
+        "failed" => include_str!("../faults.rs"),
         "held" => include_str!("../windows.rs"),
         "optout" => include_str!("../optout.rs"),
         "log" => include_str!("../message_log.rs"),

@@ -1,10 +1,11 @@
 //! Groups, run from a Matrix room.
 
+use partyline_slack::simulator as slack;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::hall::Hall;
-use crate::support::inbox;
+use crate::support::{PATIENCE, inbox};
 
 /// A room that the bot is in, to give commands in.
 async fn office(hall: &Hall) -> String {
@@ -137,4 +138,44 @@ async fn a_template_that_was_sent_stands_in_the_room() {
     assert!(mirrored.count() >= 1, "{shown:?}");
     let posts = hall.world.channel(&group.channel);
     assert_eq!(posts.iter().filter(|(_, text)| text.contains(said)).count(), 1, "{posts:?}");
+}
+
+/// A room that was upgraded: the group's other rooms hear of it, and the new one takes its place and gets what
+/// the old one refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_was_upgraded_is_told_of_and_the_new_one_takes_its_place() {
+    let mut hall = Hall::new().await;
+    let group = hall.world.group("spring-launch", &["+14155550101"]).await;
+    hall.world.daemon.start().await;
+    let old = office(&hall).await;
+    let link = format!("group link {}", group.conversation);
+    let tied = hall.command(&old, &hall.ravi, &link).await;
+    assert!(tied.contains("Tied to"), "{tied}");
+    let version = Some(json!({"new_version": "10"}));
+    let upgraded = hall.ravi.call(Method::POST, &format!("rooms/{old}/upgrade"), version).await;
+    let new = upgraded["replacement_room"].as_str().expect("a room").to_owned();
+    let replaced = |one: &slack::Message| one.text.contains("was replaced by a new one");
+    let told = hall.world.slack.wait_for_message(&group.channel, PATIENCE, replaced).await;
+    let told = told.unwrap_or_else(|e| panic!("{e}\n{}", hall.world.daemon.log())).text.clone();
+    let line = format!("{link} --replaces matrix:{old}");
+    assert!(told.contains(&format!("`{line}`")), "{told}");
+    // In the old room the bot may not speak any more.
+    group.phones[0].say(&group.conversation, "anybody?").await.unwrap();
+    let began = std::time::Instant::now();
+    while hall.world.daemon.metric("partyline_deliveries{state=\"parked\"}").await != Some(1.0) {
+        assert!(began.elapsed() < PATIENCE, "it is not refused\n{}", hall.world.daemon.log());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    hall.ravi.invite(&new, &hall.bot.id).await;
+    hall.wait_until_joined(&new).await;
+    let answer = hall.command(&new, &hall.ravi, &line).await;
+    assert!(answer.contains(&format!("What waited for matrix:{old} comes here.")), "{answer}");
+    group.phones[0].say(&group.conversation, "there you are").await.unwrap();
+    let said = hall.said_by_the_bot(&new, 3).await;
+    let relayed: Vec<_> = said.iter().filter_map(|one| Some(one.split_once(": ")?.1)).collect();
+    assert!(relayed.ends_with(&["anybody?", "there you are"]), "{said:?}");
+    hall.ravi.say(&new, "here we are").await;
+    hall.world.wait_for_inbox(&group.phones[0], 1).await;
+    assert_eq!(inbox(&group.phones[0]), ["*Ravi Rao*: here we are"]);
+    hall.world.daemon.wait_until_settled().await;
 }
