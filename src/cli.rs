@@ -21,6 +21,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 pub use check::{Finding, online};
@@ -35,9 +36,9 @@ const DEFAULT_CONFIG: &str = "config/partyline.toml";
 #[derive(Debug, Parser)]
 #[command(name = "partyline", version, about, max_term_width = 100)]
 pub struct Cli {
-    /// The configuration file; config/partyline.toml when it is left out. Without that file, the
-    /// environment alone is the configuration
-    #[arg(long, global = true, value_name = "FILE", env = "PARTYLINE_CONFIG")]
+    /// The configuration file; without it $PARTYLINE_CONFIG, then config/partyline.toml. Where that is
+    /// not there, the environment alone is the configuration
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
@@ -105,6 +106,9 @@ pub enum Failed {
     /// The configuration is wrong.
     #[error("{0}")]
     Configuration(#[from] Faults),
+    /// The command line is wrong; how it is written.
+    #[error("{0}")]
+    Usage(String),
     /// It failed; what happened, and what to do.
     #[error("{0:#}")]
     Other(#[from] anyhow::Error),
@@ -115,7 +119,7 @@ impl Failed {
     #[must_use]
     pub fn status(&self) -> ExitCode {
         match self {
-            Self::Configuration(_) => ExitCode::from(2),
+            Self::Configuration(_) | Self::Usage(_) => ExitCode::from(2),
             Self::Other(_) => ExitCode::FAILURE,
         }
     }
@@ -178,14 +182,21 @@ fn operate(
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failed> {
     let mut words = args.words;
+    if let Some(help) = operate::help(noun, &words) {
+        return Ok(out.write_all(help.as_bytes()).context("the output cannot be written to")?);
+    }
     let given = operate::take_value(&mut words, "--config").map(PathBuf::from);
     let config = read(given.or(config).as_deref())?;
     block_on(operate::run(noun, words, &config, out))
 }
 
-/// Reads the configuration from this file, else from the default one; where that is not there and
-/// the environment has keys, from the environment alone.
+/// Reads the configuration from this file, else from the one that the environment names, else from
+/// the default one; where that is not there and the environment has keys, from the environment alone.
 fn read(given: Option<&Path>) -> Result<Config, Faults> {
+    // Container tools pass what is not set as empty.
+    let named = std::env::var_os("PARTYLINE_CONFIG").filter(|name| !name.is_empty());
+    let named = named.map(PathBuf::from);
+    let given = given.or(named.as_deref());
     // What is not Unicode cannot be a key's value; names of ours that are not are not ours.
     let environment = || {
         std::env::vars_os()

@@ -39,12 +39,13 @@ use crate::ledger::LedgerError;
 use crate::policy::Right;
 pub use call::{Call, Outcome};
 pub(crate) use carry::denial;
-pub use carry::{Carried, carry_out};
+pub use carry::{Carried, carry_out, misspelt};
 pub(crate) use contact::suggestion;
 pub(crate) use create::{addresses, can_be_tied};
 pub use desk::Desk;
 pub use grammar::{Argument, Arguments, Count, GrammarError, Kind, Stands, Word, parse_words};
 pub(crate) use group::{members, state_in_words};
+pub(crate) use help::explained;
 pub(crate) use window::in_words as window_in_words;
 
 /// A row of the table.

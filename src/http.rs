@@ -4,7 +4,8 @@
 //! or wrong, 413 where its body is too large, 400 where it cannot be parsed, 503 where it could
 //! not be stored. The onMessageAdd hook alone is answered 200 whatever trouble the bridge has: any
 //! other answer makes Twilio drop the member's message. So is everything at its address of which
-//! the body is not read, since it may be that hook.
+//! the body is not read and that may be that hook: it says that it is signed, and nothing shows that
+//! it is something else.
 //!
 //! The operator's routes can have a listener of their own (`http.admin_listen`); the one that the
 //! internet reaches then has the webhooks and `/live` alone.

@@ -18,9 +18,13 @@ use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
 use super::Failed;
+use crate::commands::{explained, misspelt};
 use crate::config::Config;
 use crate::contacts::import::Tally;
 use road::Road;
+
+/// What stands before a command in a shell.
+const PROGRAM: &str = "partyline";
 
 /// Rows that are asked for at a time.
 const PAGE: u32 = 1000;
@@ -50,46 +54,142 @@ pub(super) enum Noun {
     Schedules,
 }
 
+/// What is wrong with the words, and how they are written.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// How the words are written.
+fn usage<T>(how: impl Into<String>) -> anyhow::Result<T> {
+    Err(Usage(how.into()).into())
+}
+
 /// Carries out what the words say.
 pub(super) async fn run(
+    noun: Noun,
+    words: Vec<String>,
+    config: &Config,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failed> {
+    carry_out(noun, words, config, out).await.map_err(|error| match error.downcast::<Usage>() {
+        Ok(Usage(how)) => Failed::Usage(how),
+        Err(error) => Failed::Other(error),
+    })
+}
+
+async fn carry_out(
     noun: Noun,
     mut words: Vec<String>,
     config: &Config,
     out: &mut (dyn Write + Send),
-) -> Result<(), Failed> {
+) -> anyhow::Result<()> {
     let as_json = take(&mut words, "--json");
+    let way = Way::of(noun, &words, as_json)?;
+    if let Way::Command = way {
+        let region = config.twilio.region();
+        misspelt(&in_chat(noun, words.clone()), PROGRAM, *region).map_err(Usage)?;
+    }
     let road = Road::of(config).await?;
-    let verb = words.first().map_or("", String::as_str);
-    let done = match (noun, verb) {
-        (Noun::Contacts, "import") => import(&road, words, as_json, out).await,
-        (Noun::Contacts, "export") => export(&road, "contacts", words, out).await,
-        (Noun::Contacts, "data") => data(&road, words, out).await,
-        (Noun::Optouts, "export") => export(&road, "optouts", words, out).await,
-        (Noun::Audit, _) => audit(&road, words, as_json, out).await,
-        (Noun::Links, "" | "list") => list(&road, "links", "", as_json, out).await,
-        (Noun::Contacts, "list") => list(&road, "contacts", "", as_json, out).await,
-        (Noun::Contacts, "find") if as_json => {
-            let text = encoded(&words[1..].join(" "));
-            list(&road, "contacts", &format!("search={text}"), true, out).await
-        }
-        (Noun::Groups, "list") if as_json && words.len() == 1 => {
-            list(&road, "groups", "", true, out).await
-        }
-        (Noun::Queue, "list") if as_json => list(&road, "queue", "", true, out).await,
-        (Noun::Roles, "list") if as_json => list(&road, "roles", "", true, out).await,
-        (Noun::Optouts, "list") if as_json => list(&road, "optouts", "", true, out).await,
-        (Noun::Inbox, "blocked") if as_json => list(&road, "blocks", "", true, out).await,
-        (Noun::Broadcasts, "list") if as_json => list(&road, "broadcasts", "", true, out).await,
-        (Noun::Broadcasts, "show") if as_json => broadcast(&road, &words, out).await,
-        (Noun::Schedules, "list") if as_json => list(&road, "schedules", "", true, out).await,
-        (Noun::Members, "list") if as_json => {
-            let group = words.get(1).context("Which group? partyline members list GROUP --json")?;
-            list(&road, &format!("groups/{}/members", encoded(group)), "", true, out).await
-        }
-        _ => give(&road, noun, words, as_json, out).await,
+    let done = match way {
+        Way::Import => import(&road, words, as_json, out).await,
+        Way::Export(what) => export(&road, what, words, out).await,
+        Way::Data => data(&road, words, out).await,
+        Way::Audit => audit(&road, words, as_json, out).await,
+        Way::List(path, query) => list(&road, &path, &query, as_json, out).await,
+        Way::Broadcast(id) => broadcast(&road, &id, out).await,
+        Way::Command => give(&road, in_chat(noun, words), as_json, out).await,
     };
     road.leave().await;
-    Ok(done?)
+    done
+}
+
+/// By which of the API's routes the words go.
+enum Way {
+    Import,
+    Export(&'static str),
+    Data,
+    Audit,
+    /// A path, and what is asked for in it.
+    List(String, String),
+    Broadcast(String),
+    /// As a command of the chat.
+    Command,
+}
+
+impl Way {
+    fn of(noun: Noun, words: &[String], as_json: bool) -> anyhow::Result<Self> {
+        let verb = words.first().map_or("", String::as_str);
+        let list = |path: &str| Self::List(path.to_owned(), String::new());
+        Ok(match (noun, verb) {
+            (Noun::Contacts, "import") => Self::Import,
+            (Noun::Contacts, "export") => Self::Export("contacts"),
+            (Noun::Contacts, "data") => Self::Data,
+            (Noun::Optouts, "export") => Self::Export("optouts"),
+            (Noun::Audit, _) => Self::Audit,
+            (Noun::Links, "" | "list") => list("links"),
+            (Noun::Contacts, "list") => list("contacts"),
+            (Noun::Contacts, "find") if as_json => {
+                let text = encoded(&words[1..].join(" "));
+                Self::List("contacts".to_owned(), format!("search={text}"))
+            }
+            (Noun::Groups, "list") if as_json && words.len() == 1 => list("groups"),
+            (Noun::Queue, "list") if as_json => list("queue"),
+            (Noun::Roles, "list") if as_json => list("roles"),
+            (Noun::Optouts, "list") if as_json => list("optouts"),
+            (Noun::Inbox, "blocked") if as_json => list("blocks"),
+            (Noun::Broadcasts, "list") if as_json => list("broadcasts"),
+            (Noun::Schedules, "list") if as_json => list("schedules"),
+            (Noun::Broadcasts, "show") if as_json => match words.get(1) {
+                Some(id) => Self::Broadcast(id.clone()),
+                None => return usage("Which one? partyline broadcasts show ID --json"),
+            },
+            (Noun::Members, "list") if as_json => match words.get(1) {
+                Some(group) => list(&format!("groups/{}/members", encoded(group))),
+                None => return usage("Which group? partyline members list GROUP --json"),
+            },
+            _ => Self::Command,
+        })
+    }
+}
+
+/// How the words behind a noun are written, and what they do.
+pub(super) fn help(noun: Noun, words: &[String]) -> Option<String> {
+    let asks = |word: &String| word == "--help" || word == "-h";
+    let before = words.split(|word| word == "--").next().unwrap_or_default();
+    let at = before.iter().position(asks)?;
+    let named = in_chat(noun, before[..at].to_vec());
+    Some(explained(&named, PROGRAM).unwrap_or_else(|| {
+        let nouns = in_chat(noun, Vec::new()).concat();
+        format!("`{PROGRAM} {nouns} --help` shows what there is.\n")
+    }))
+}
+
+/// The words of the chat for what stands behind a noun.
+fn in_chat(noun: Noun, mut words: Vec<String>) -> Vec<String> {
+    let in_chat = match noun {
+        Noun::Groups | Noun::Links => "group",
+        Noun::Members => "member",
+        Noun::Contacts => "contact",
+        Noun::Queue => "queue",
+        Noun::Audit => "audit",
+        Noun::Roles => "role",
+        Noun::Optouts => "optout",
+        Noun::Inbox => "inbox",
+        Noun::Broadcasts => "broadcast",
+        Noun::Schedules => "schedule",
+    };
+    // In the chat, the noun alone sends.
+    if noun == Noun::Broadcasts && words.first().is_some_and(|verb| verb == "send") {
+        words.remove(0);
+    }
+    let mut all = vec![in_chat.to_owned()];
+    // What the chat calls a link's verbs.
+    all.extend(words.into_iter().enumerate().map(|(at, word)| match (noun, at, word.as_str()) {
+        (Noun::Links, 0, "add") => "link".to_owned(),
+        (Noun::Links, 0, "remove") => "unlink".to_owned(),
+        _ => word,
+    }));
+    all
 }
 
 /// Takes a flag out of the words.
@@ -118,35 +218,11 @@ fn encoded(text: &str) -> String {
 /// Gives the words of a chat command.
 async fn give(
     road: &Road,
-    noun: Noun,
-    mut words: Vec<String>,
+    words: Vec<String>,
     as_json: bool,
     out: &mut (dyn Write + Send),
 ) -> anyhow::Result<()> {
-    let in_chat = match noun {
-        Noun::Groups | Noun::Links => "group",
-        Noun::Members => "member",
-        Noun::Contacts => "contact",
-        Noun::Queue => "queue",
-        Noun::Audit => "audit",
-        Noun::Roles => "role",
-        Noun::Optouts => "optout",
-        Noun::Inbox => "inbox",
-        Noun::Broadcasts => "broadcast",
-        Noun::Schedules => "schedule",
-    };
-    // In the chat, the noun alone sends.
-    if noun == Noun::Broadcasts && words.first().is_some_and(|verb| verb == "send") {
-        words.remove(0);
-    }
-    let mut all = vec![in_chat.to_owned()];
-    // What the chat calls a link's verbs.
-    all.extend(words.into_iter().enumerate().map(|(at, word)| match (noun, at, word.as_str()) {
-        (Noun::Links, 0, "add") => "link".to_owned(),
-        (Noun::Links, 0, "remove") => "unlink".to_owned(),
-        _ => word,
-    }));
-    let mut answer = road.json("POST", "commands", Some(json!({ "words": all }))).await?;
+    let mut answer = road.json("POST", "commands", Some(json!({ "words": words }))).await?;
     while answer["outcome"] == "open" {
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         let key = encoded(answer["key"].as_str().unwrap_or_default());
@@ -160,12 +236,7 @@ async fn give(
     Ok(())
 }
 
-async fn broadcast(
-    road: &Road,
-    words: &[String],
-    out: &mut (dyn Write + Send),
-) -> anyhow::Result<()> {
-    let id = words.get(1).context("Which one? partyline broadcasts show ID --json")?;
+async fn broadcast(road: &Road, id: &str, out: &mut (dyn Write + Send)) -> anyhow::Result<()> {
     let shown = road.json("GET", &format!("broadcasts/{}", encoded(id)), None).await?;
     Ok(writeln!(out, "{shown}")?)
 }
@@ -208,7 +279,7 @@ async fn audit(
             let group = road.json("GET", &format!("groups/{}", encoded(group)), None).await?;
             format!("group={}", group["id"].as_str().unwrap_or_default())
         }
-        _ => bail!("One group at most: partyline audit [GROUP] [--json]"),
+        _ => return usage("One group at most: partyline audit [GROUP] [--json]"),
     };
     list(road, "audit", &query, as_json, out).await
 }
@@ -222,10 +293,14 @@ async fn import(
     let dry_run = take(&mut words, "--dry-run");
     let format = take_value(&mut words, "--format");
     let [_, path] = words.as_slice() else {
-        bail!("partyline contacts import FILE [--dry-run] [--format csv|vcard] [--json]");
+        return usage("partyline contacts import FILE [--dry-run] [--format csv|vcard] [--json]");
     };
+    let path = if path == "-" { "/dev/stdin" } else { path };
     let file = tokio::fs::File::open(path).await;
     let file = file.with_context(|| format!("{path} cannot be read"))?;
+    if file.metadata().await.is_ok_and(|file| file.is_dir()) {
+        bail!("{path} is a folder: name a CSV or vCard file, or - for what comes in by a pipe");
+    }
     let format = format.map(|format| format!("&format={}", encoded(&format))).unwrap_or_default();
     let target = format!("contacts/import?dry_run={dry_run}{format}");
     let answer = road.send("POST", &target, Some(poured(file)), None).await?;
@@ -299,8 +374,8 @@ async fn export(
     match words.as_slice() {
         [_] => fetch(road, &target, None, out).await,
         [_, path] => fetch(road, &target, Some(path), out).await,
-        _ if what == "optouts" => bail!("partyline optouts export [FILE] [--format csv|json]"),
-        _ => bail!("partyline contacts export [FILE] [--format csv|vcard]"),
+        _ if what == "optouts" => usage("partyline optouts export [FILE] [--format csv|json]"),
+        _ => usage("partyline contacts export [FILE] [--format csv|vcard]"),
     }
 }
 
@@ -309,7 +384,7 @@ async fn data(road: &Road, words: Vec<String>, out: &mut (dyn Write + Send)) -> 
     let (number, path) = match words.as_slice() {
         [_, number] => (number, None),
         [_, number, path] => (number, Some(path)),
-        _ => bail!("partyline contacts data NUMBER [FILE]"),
+        _ => return usage("partyline contacts data NUMBER [FILE]"),
     };
     let target = format!("contacts/{}/data", encoded(number));
     fetch(road, &target, path, out).await

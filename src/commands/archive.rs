@@ -23,7 +23,7 @@ pub(super) const ARCHIVE: Command = Command {
 
 pub(super) const UNARCHIVE: Command = Command {
     words: "group unarchive",
-    arguments: &[Argument::word("group", Kind::Group)],
+    arguments: &[GROUP],
     right: Right::Manager,
     help: "Brings a group back that was archived, with its rooms.",
     examples: &["group unarchive \"Spring launch\""],

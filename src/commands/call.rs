@@ -60,7 +60,9 @@ impl Call {
     /// # Errors
     /// The answer to a command without one.
     pub fn group(&self) -> Result<&Group, Outcome> {
-        self.group.as_ref().ok_or_else(|| Outcome::Refused(find::no_group(self.prefix())))
+        self.group
+            .as_ref()
+            .ok_or_else(|| Outcome::Refused(find::no_group(&self.room, self.prefix())))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use partyline_core::{CommandLine, Given, Place};
+use rlibphonenumber::Region;
 
 use super::grammar::{self, Leading};
 use super::{
@@ -149,6 +150,25 @@ async fn arguments(
         Leading::IfGroup(text) => desk.ledger.is_group(&text).await?,
     };
     Ok(grammar::bind(command, &split, group_given, *desk.region))
+}
+
+/// What is wrong with the form of a command that is handed over word by word, before anybody is
+/// asked for it: a command that there is not, a flag that it does not know, words too few or too
+/// many. Whether its values are right, and whether it names a group, only the daemon can tell.
+///
+/// # Errors
+/// What is wrong, and how it is written.
+pub fn misspelt(words: &[String], prefix: &str, region: Option<Region>) -> Result<(), String> {
+    let words: Vec<Word> = words.iter().map(Word::handed_over).collect();
+    let Some((command, rest)) = find(&words) else { return Err(help::unknown(&words, prefix)) };
+    let bound = grammar::split(command, rest).and_then(|split| {
+        let with_group = grammar::leading(command, &split, region) != Leading::LeftOut;
+        grammar::bind(command, &split, with_group, region)
+    });
+    match bound {
+        Ok(_) | Err(GrammarError::Wrong(_)) => Ok(()),
+        Err(error) => Err(corrected(prefix, command, &error)),
+    }
 }
 
 /// What whoever may not give a command is told.

@@ -62,7 +62,10 @@ pub(super) fn in_a_room(text: &str) -> Result<PersonId, String> {
 }
 
 /// The answer to a command about a group in a room that has none.
-pub(super) fn no_group(prefix: &str) -> String {
+pub(super) fn no_group(room: &Place, prefix: &str) -> String {
+    if room.network() == Network::Operator {
+        return format!("Name the group that you mean: `{prefix} group list` shows them.");
+    }
     format!(
         "This room is tied to no group, so name the one that you mean: `{prefix} group list` shows them. `{prefix} group link GROUP` ties one to this room."
     )

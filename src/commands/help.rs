@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Argument, Call, Command, Kind, Outcome, TABLE, Word};
+use super::{Argument, Call, Command, Kind, Outcome, TABLE, Word, find};
 use crate::policy::{Right, may};
 
 pub(super) const HELP: Command = Command {
@@ -29,20 +29,34 @@ fn help(call: &Call) -> String {
     let mut text =
         if topic.is_empty() { String::from("What you can do here:\n") } else { String::new() };
     for command in rows {
-        let _ = write!(text, "`{prefix} {}", command.words);
-        let usage = command.usage();
-        if !usage.is_empty() {
-            let _ = write!(text, " {usage}");
-        }
-        let _ = writeln!(text, "` {}", command.help);
-        if !topic.is_empty() {
-            for example in command.examples {
-                let _ = writeln!(text, "For example: `{prefix} {example}`");
-            }
-        }
+        explain(&mut text, command, prefix, !topic.is_empty());
     }
     text.truncate(text.trim_end().len());
     text
+}
+
+/// How a command is written and what it does, in a line; perhaps with its examples.
+fn explain(text: &mut String, command: &Command, prefix: &str, with_examples: bool) {
+    let _ = write!(text, "`{prefix} {}", command.words);
+    let usage = command.usage();
+    if !usage.is_empty() {
+        let _ = write!(text, " {usage}");
+    }
+    let _ = writeln!(text, "` {}", command.help);
+    if with_examples {
+        for example in command.examples {
+            let _ = writeln!(text, "For example: `{prefix} {example}`");
+        }
+    }
+}
+
+/// The same of the row that these words begin with; nothing where they name none.
+pub(crate) fn explained(words: &[String], prefix: &str) -> Option<String> {
+    let words: Vec<Word> = words.iter().map(Word::handed_over).collect();
+    let (command, _) = find(&words)?;
+    let mut text = String::new();
+    explain(&mut text, command, prefix, true);
+    Some(text)
 }
 
 /// The answer to words that name no command.

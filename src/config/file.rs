@@ -1,5 +1,6 @@
 //! The file that a configuration stands in.
 
+use std::io::Read;
 use std::path::Path;
 
 /// The largest configuration file, in bytes.
@@ -12,11 +13,17 @@ pub(super) fn read(path: &Path) -> Result<String, (String, String)> {
             .to_owned()
     };
     let cannot = |error: std::io::Error| (format!("it cannot be read: {error}"), remedy());
-    let size = std::fs::metadata(path).map_err(cannot)?.len();
-    if size > FILE_LIMIT {
-        return Err((format!("it holds {size} bytes, more than any configuration"), remedy()));
+    let file = std::fs::File::open(path).map_err(cannot)?;
+    let mut text = String::new();
+    // What is no file (a pipe, a device) does not tell its length.
+    let size = file.take(FILE_LIMIT + 1).read_to_string(&mut text).map_err(cannot)?;
+    if size as u64 > FILE_LIMIT {
+        return Err((
+            format!("it holds more than {FILE_LIMIT} bytes, more than any configuration"),
+            remedy(),
+        ));
     }
-    std::fs::read_to_string(path).map_err(cannot)
+    Ok(text)
 }
 
 /// Whether a configuration's text gives a secret itself, and not the file with it.

@@ -43,19 +43,22 @@ impl Matrix {
         // Known so that a file written for it is understood; told below that it cannot be had yet.
         let registration = section
             .optional("registration", "Leave the key out", |text| Ok::<_, String>(text.to_owned()));
-        if mode == Ok(Mode::Appservice) {
-            return Err(section.fault(
-                "mode",
-                "application services are not built into this version",
-                "Write mode = \"bot\" and give user_id with password or access_token",
-            ));
-        }
-        if registration.is_ok_and(|path| path.is_some()) {
-            section.fault(
-                "registration",
-                "a registration belongs to mode = \"appservice\"",
-                "Leave the key out",
-            );
+        match mode {
+            Ok(Mode::Appservice) => {
+                section.fault(
+                    "mode",
+                    "application services are not built into this version",
+                    "Write mode = \"bot\" and give user_id with password or access_token",
+                );
+            }
+            Ok(Mode::Bot) if registration.is_ok_and(|path| path.is_some()) => {
+                section.fault(
+                    "registration",
+                    "a registration belongs to mode = \"appservice\"",
+                    "Leave the key out",
+                );
+            }
+            _ => {}
         }
         let homeserver_url = section.required(
             "homeserver_url",

@@ -8,8 +8,8 @@ use partyline_core::{Link, Network};
 use super::section::{Around, Noted, Section};
 use super::tree::{self, Node, Table, Value};
 use super::{
-    Access, Alerts, Audit, Config, Contacts, Fault, Http, Inbox, Ingest, Limits, Logging, Matrix,
-    Optout, Relay, Slack, Store, Transport, Twilio, WhatsApp, forms, links, moderation,
+    Access, Alerts, Audit, Config, Contacts, Fault, Http, Inbox, Limits, Logging, Matrix, Optout,
+    Relay, Slack, Store, Twilio, WhatsApp, forms, links, moderation,
 };
 
 /// The variable in which systemd says where its credentials are (systemd.exec, "Credentials").
@@ -56,6 +56,7 @@ impl Reader {
 
     /// Reads all sections.
     pub(super) fn read(&mut self) -> Result<Config, Noted> {
+        let (calls, has_url) = (self.calls(), self.written("http", "public_url").is_some());
         let http = self.section("http", Http::read);
         let store = self.section("store", Store::read);
         let twilio = self.section("twilio", Twilio::read);
@@ -86,8 +87,8 @@ impl Reader {
         let contacts = self.section("contacts", Contacts::read);
         let limits = self.section("limits", Limits::read);
         let logging = self.section("logging", Logging::read);
-        if let Ok(http) = &http {
-            self.public_url(http, twilio.as_ref().ok(), slack.as_ref().ok());
+        if !has_url {
+            self.no_public_url(calls);
         }
         Ok(Config {
             http: http?,
@@ -176,15 +177,26 @@ impl Reader {
         all
     }
 
+    /// Whether Twilio and Slack are to call us, as far as two keys say it, whatever may be wrong with
+    /// the others of their sections.
+    fn calls(&self) -> (bool, bool) {
+        let text = |section, key| match self.written(section, key) {
+            Some(Value::Text(text)) => Some(text.trim()),
+            _ => None,
+        };
+        let by_twilio = text("twilio", "ingest").is_none_or(|ingest| ingest == "webhook");
+        (by_twilio, text("slack", "transport") == Some("http"))
+    }
+
+    /// What is written under a key, right or wrong.
+    fn written(&self, section: &str, key: &str) -> Option<&Value> {
+        let Value::Table(keys) = &self.tree.get(section)?.value else { return None };
+        Some(&keys.get(key)?.value)
+    }
+
     /// Whoever calls us needs an address to call.
-    fn public_url(&mut self, http: &Http, twilio: Option<&Twilio>, slack: Option<&Option<Slack>>) {
-        if http.public_url.is_some() {
-            return;
-        }
-        let by_twilio = twilio.is_some_and(|twilio| twilio.ingest == Ingest::Webhook);
-        let by_slack =
-            slack.and_then(Option::as_ref).is_some_and(|slack| slack.transport == Transport::Http);
-        let (who, instead) = match (by_twilio, by_slack) {
+    fn no_public_url(&mut self, calls: (bool, bool)) {
+        let (who, instead) = match calls {
             (true, true) => ("twilio.ingest = \"webhook\" and slack.transport = \"http\" need", ""),
             (true, false) => {
                 ("twilio.ingest = \"webhook\" needs", ", or set twilio.ingest = \"poll\"")

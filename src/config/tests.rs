@@ -151,7 +151,7 @@ senders = [\"+14155550000\", \"4155550001\", 7]
 [slak]
 ";
     insta::assert_snapshot!(parse(text).unwrap_err(), @r#"
-    the configuration has 13 faults:
+    the configuration has 14 faults:
 
       http.listen (line 2): "localhost" is no IP address with a port.
         Write an IP address and a port: 127.0.0.1:8080, or 0.0.0.0:8080 in a container.
@@ -177,6 +177,8 @@ senders = [\"+14155550000\", \"4155550001\", 7]
         Write a whole number from 1 to 1000, without quotes.
       twilio.auth_tokn (line 8): there is no such key.
         Did you mean twilio.auth_token? Otherwise take it out.
+      http.public_url: it is missing, and twilio.ingest = "webhook" needs it.
+        Write the address that the internet reaches this daemon by: https://bridge.example.com, or set twilio.ingest = "poll".
       slak (line 12): there is no such section.
         Did you mean [slack]? Otherwise take it out.
     "#);
@@ -193,7 +195,7 @@ fn a_file_that_is_no_toml_is_told_with_its_line() {
 fn an_empty_configuration_lacks_what_it_needs() {
     let faults = parse("").unwrap_err();
     let keys: Vec<_> = faults.list.iter().map(|fault| fault.key.as_str()).collect();
-    for key in ["twilio.account_sid", "twilio.auth_token"] {
+    for key in ["twilio.account_sid", "twilio.auth_token", "http.public_url"] {
         assert!(keys.contains(&key), "{key} in {keys:?}");
     }
     assert!(!keys.iter().any(|key| key.starts_with("slack") || key.starts_with("matrix")));
@@ -394,6 +396,80 @@ fn a_secret_can_be_a_credential_of_systemds() {
     assert_eq!(empty.list[0].key, "twilio.auth_token", "{empty}");
 }
 
+/// All of them: by a file each, by the environment, by systemd.
+#[test]
+fn every_secret_has_every_way_in() {
+    const SECRETS: [&str; 8] = [
+        "http.admin_token",
+        "twilio.api_key_secret",
+        "twilio.auth_token",
+        "slack.bot_token",
+        "slack.app_token",
+        "slack.signing_secret",
+        "matrix.password",
+        "matrix.access_token",
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let bare: String = filled_in(EXAMPLE)
+        .lines()
+        .filter(|line| {
+            let key = line.split(" = ").next().unwrap_or_default();
+            !SECRETS.iter().any(|secret| secret.ends_with(&format!(".{key}")))
+        })
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let secret = |name: &str| match name.rsplit('.').next() {
+        Some("bot_token") => "xoxb-by-another-way".to_owned(),
+        Some("app_token") => "xapp-by-another-way".to_owned(),
+        _ => format!("{name} by another way"),
+    };
+    let variable = |name: &str| format!("PARTYLINE_{}", name.replace('.', "__").to_uppercase());
+    for name in SECRETS {
+        std::fs::write(folder.path().join(name), secret(name)).unwrap();
+    }
+    // A Matrix account has a password or a token.
+    for left_out in ["matrix.password", "matrix.access_token"] {
+        let names = || SECRETS.into_iter().filter(|name| *name != left_out);
+        let given: Vec<_> = names().map(|name| (variable(name), secret(name))).collect();
+        let files = names().map(|name| {
+            let file = folder.path().join(name).to_str().unwrap().to_owned();
+            (format!("{}_FILE", variable(name)), file)
+        });
+        let files: Vec<_> = files.collect();
+        let handed_over = tempfile::tempdir().unwrap();
+        for name in names() {
+            std::fs::write(handed_over.path().join(name), secret(name)).unwrap();
+        }
+        let credentials = vec![(
+            "CREDENTIALS_DIRECTORY".to_owned(),
+            handed_over.path().to_str().unwrap().to_owned(),
+        )];
+        for environment in [given, files, credentials] {
+            let config = Config::parse(&bare, environment.into_iter()).unwrap();
+            let (slack, matrix) = (config.slack.as_ref().unwrap(), config.matrix.as_ref().unwrap());
+            let login = match &matrix.login {
+                Login::Password(password) => ("matrix.password", Some(password)),
+                Login::AccessToken(token) => ("matrix.access_token", Some(token)),
+            };
+            let read = [
+                ("http.admin_token", config.http.admin_token.as_ref()),
+                ("twilio.api_key_secret", Some(&config.twilio.api_key_secret)),
+                ("twilio.auth_token", config.twilio.auth_token.as_ref()),
+                ("slack.bot_token", Some(&slack.bot_token)),
+                ("slack.app_token", slack.app_token.as_ref()),
+                ("slack.signing_secret", slack.signing_secret.as_ref()),
+                login,
+            ];
+            assert!(read.iter().all(|(name, _)| *name != left_out));
+            let shown = format!("{config:?}");
+            for (name, value) in read {
+                assert_eq!(value.map(ExposeSecret::expose_secret), Some(secret(name).as_str()));
+                assert!(!shown.contains(&secret(name)), "{name} is shown");
+            }
+        }
+    }
+}
+
 #[test]
 fn secrets_that_everybody_may_read_are_warned_of() {
     use std::os::unix::fs::PermissionsExt;
@@ -442,6 +518,46 @@ fn a_missing_file_is_told_with_a_remedy() {
     let told = faults.to_string();
     assert!(told.starts_with("not/there.toml has a fault"), "{told}");
     assert!(told.contains("partyline.example.toml"), "{told}");
+}
+
+/// As editors and shells hand them over: with a mark of the byte order, with Windows' ends of lines, by
+/// a pipe that tells no length; and what no configuration is.
+#[test]
+fn a_file_may_come_as_editors_and_shells_hand_it_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = filled_in(EXAMPLE);
+    for (name, bytes) in [
+        ("marked", format!("\u{feff}{text}")),
+        ("windows", text.replace('\n', "\r\n")),
+        ("plain", text),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        assert!(Config::load(Some(&path), std::iter::empty()).is_ok(), "{name}");
+    }
+    std::fs::write(folder.path().join("latin"), b"# \xe9\n").unwrap();
+    for (path, wrong) in [
+        (folder.path().to_owned(), "cannot be read"),
+        (folder.path().join("latin"), "cannot be read"),
+        ("/dev/zero".into(), "more than any configuration"),
+    ] {
+        let faults = Config::load(Some(&path), std::iter::empty()).unwrap_err();
+        assert!(faults.to_string().contains(wrong), "{faults}");
+    }
+}
+
+#[test]
+fn what_stands_twice_is_told_with_what_to_do() {
+    let text = filled_in(EXAMPLE).replace("[store]", "[http]\nlisten = \"127.0.0.1:1\"\n[store]");
+    let told = parse(&text).unwrap_err().to_string();
+    assert!(told.contains("duplicate key") && told.contains("leave one of the two out"), "{told}");
+}
+
+/// What is written for a mode that is not there yet is no riddle.
+#[test]
+fn an_application_service_is_told_as_the_one_thing_that_is_not_there() {
+    let faults = faults_with("mode = \"bot\"", "mode = \"appservice\"\nregistration = \"r.yaml\"");
+    assert_eq!(faults, ["matrix.mode: application services are not built into this version"]);
 }
 
 #[test]

@@ -44,15 +44,16 @@ impl Value {
 pub(super) fn parse(text: &str, faults: &mut Vec<Fault>) -> Table {
     let (table, errors) = DeTable::parse_recoverable(text);
     let lines = Lines::of(text);
-    faults.extend(
-        errors.iter().map(|error| Fault {
-            key: String::new(),
-            origin: error.span().map(|span| Origin::Line(lines.line(span.start))),
-            wrong: format!("this is not TOML: {}", error.message()),
-            remedy: "Write key = \"text\" or key = number, and [section] before a section's keys"
-                .to_owned(),
-        }),
-    );
+    faults.extend(errors.iter().map(|error| Fault {
+        key: String::new(),
+        origin: error.span().map(|span| Origin::Line(lines.line(span.start))),
+        wrong: format!("this is not TOML: {}", error.message()),
+        remedy: if error.message() == "duplicate key" {
+            "It stands further up already: leave one of the two out".to_owned()
+        } else {
+            "Write key = \"text\" or key = number, and [section] before a section's keys".to_owned()
+        },
+    }));
     read_table(table.get_ref(), &|at| Origin::Line(lines.line(at)))
 }
 

@@ -39,6 +39,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::IntoResponse;
+use axum::routing::any;
 use partyline_twilio::Twilio;
 use secrecy::SecretString;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -98,11 +99,22 @@ pub fn router(api: Api) -> Router {
                 move || async move { axum::Json(description.as_ref()).into_response() },
             ),
         )
+        .route("/api/v1", any(nowhere))
+        .route("/api/v1/{*rest}", any(nowhere))
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "This cannot be done here.")
         })
         .layer(middleware::from_fn_with_state(api.clone(), guard::admit))
+        // Behind the layer: what is no address of the API asks for no token of it.
+        .fallback(|| async { StatusCode::NOT_FOUND })
         .with_state(api)
+}
+
+async fn nowhere() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "There is no such address: /api/v1/openapi.json has them all.",
+    )
 }
 
 fn described() -> (Router<Shared>, utoipa::openapi::OpenApi) {

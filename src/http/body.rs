@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body;
@@ -39,13 +39,13 @@ impl Bodies {
         Self { longest, wait, room: Arc::new(Semaphore::new(units)) }
     }
 
-    async fn read(&self, body: axum::body::Body) -> Result<Whole, Response> {
+    async fn read(&self, body: axum::body::Body) -> Result<Whole, Unread> {
         // What it says of its own length; the longest where it does not say. All of its room at
         // once: two bodies that each had half would wait for each other.
         let told = body.size_hint();
         let longest = self.longest as u64;
         if told.lower() > longest {
-            return Err(too_large(self.longest));
+            return Err(Unread { answer: too_large(self.longest), body });
         }
         let most = told.upper().unwrap_or(longest).min(longest);
         let room = if most <= SMALL {
@@ -56,8 +56,10 @@ impl Bodies {
         };
         match Limited::new(body, self.longest).collect().await {
             Ok(body) => Ok(Whole { bytes: body.to_bytes(), _room: room }),
-            Err(error) if error.is::<LengthLimitError>() => Err(too_large(self.longest)),
-            Err(_) => Err(refuse(StatusCode::BAD_REQUEST, "the body is broken off or malformed")),
+            Err(error) if error.is::<LengthLimitError>() => Err(too_large(self.longest).into()),
+            Err(_) => {
+                Err(refuse(StatusCode::BAD_REQUEST, "the body is broken off or malformed").into())
+            }
         }
     }
 }
@@ -68,18 +70,48 @@ pub(super) struct Whole {
     _room: Option<OwnedSemaphorePermit>,
 }
 
+/// A body that was not read to its end.
+pub(super) struct Unread {
+    /// What whoever sent it is told.
+    pub(super) answer: Response,
+    /// Itself, where it announced itself as too long; else nothing.
+    body: axum::body::Body,
+}
+
+impl Unread {
+    /// How it begins, as far as it can still be read and comes in time.
+    pub(super) async fn begun(&mut self, bodies: &Bodies) -> Bytes {
+        let first = tokio::time::timeout(bodies.wait, self.body.frame()).await;
+        let first = first.ok().flatten().and_then(Result::ok);
+        first.and_then(|frame| frame.into_data().ok()).unwrap_or_default()
+    }
+}
+
+impl From<Response> for Unread {
+    fn from(answer: Response) -> Self {
+        Self { answer, body: axum::body::Body::empty() }
+    }
+}
+
+impl IntoResponse for Unread {
+    fn into_response(self) -> Response {
+        self.answer
+    }
+}
+
 impl FromRequest<Arc<Rooms>> for Whole {
-    type Rejection = Response;
+    type Rejection = Unread;
 
     /// 415 where it is compressed, 413 where it is too large, 408 where it is not there in time,
     /// 400 where it is malformed.
-    async fn from_request(request: Request, rooms: &Arc<Rooms>) -> Result<Self, Response> {
+    async fn from_request(request: Request, rooms: &Arc<Rooms>) -> Result<Self, Unread> {
         if is_compressed(request.headers()) {
             // No platform compresses; what is small here could be huge when it is unpacked.
             return Err(refuse(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "a compressed body is not taken: send it as it is",
-            ));
+            )
+            .into());
         }
         let bodies = &rooms.bodies;
         match tokio::time::timeout(bodies.wait, bodies.read(request.into_body())).await {
@@ -92,7 +124,7 @@ impl FromRequest<Arc<Rooms>> for Whole {
                     format_args!("the body did not come within {:?}", bodies.wait),
                 );
                 late.headers_mut().insert(header::CONNECTION, CLOSE);
-                Err(late)
+                Err(late.into())
             }
         }
     }

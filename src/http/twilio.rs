@@ -6,9 +6,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use partyline_core::Seldom;
-use partyline_twilio::{MessageAdd, Received, Webhook};
+use partyline_twilio::{MessageAdd, Received, Webhook, may_ask, signature};
 
-use super::body::Whole;
+use super::body::{Unread, Whole};
 use super::{Rooms, refuse, store};
 
 /// `POST /webhooks/twilio`: Conversations, before and after the fact.
@@ -16,11 +16,11 @@ pub(super) async fn conversations(
     State(rooms): State<Arc<Rooms>>,
     uri: Uri,
     headers: HeaderMap,
-    body: Result<Whole, Response>,
+    body: Result<Whole, Unread>,
 ) -> Response {
     let body = match body {
         Ok(body) => body,
-        Err(refused) => return let_through(&refused, &rooms),
+        Err(unread) => return unread_answer(unread, &headers, &rooms).await,
     };
     let webhook =
         Webhook { path_and_query: path_and_query(&uri), headers: &headers, body: &body.bytes };
@@ -32,14 +32,28 @@ pub(super) async fn conversations(
             store(&rooms, incoming).await;
             StatusCode::OK.into_response()
         }
+        Ok(Received::Shapeless(incoming)) => {
+            let stored = store(&rooms, incoming).await;
+            if stored.status() != StatusCode::OK {
+                return stored;
+            }
+            refuse(StatusCode::BAD_REQUEST, "it names no event of Twilio's (EventType)")
+        }
         Err(reject) => refuse(StatusCode::FORBIDDEN, reject),
     }
 }
 
-/// A body that is not read, for whatever reason, may be the hook before a message: any answer but
-/// 200 would stop that message. What it was after the fact, Twilio does not send again, whatever is
-/// answered; the conversation's list shows it. Where the body is not waited for, the connection is
-/// closed all the same.
+/// A body that is not read, for whatever reason, may be the hook before a message: any answer but 200
+/// would stop that message. Whoever does not sign, and whoever shows that it is something else, is told
+/// what is wrong.
+async fn unread_answer(mut unread: Unread, headers: &HeaderMap, rooms: &Rooms) -> Response {
+    if !signature::is_claimed(headers) || !may_ask(&unread.begun(&rooms.bodies).await) {
+        return unread.answer;
+    }
+    let_through(&unread.answer, rooms)
+}
+
+/// Where the body is not waited for, the connection is closed all the same.
 fn let_through(refused: &Response, rooms: &Rooms) -> Response {
     static UNREAD: Seldom = Seldom::new();
     if let Some(more) = UNREAD.due(rooms.ledger.now()) {

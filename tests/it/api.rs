@@ -71,6 +71,24 @@ async fn without_the_token_there_is_nothing_to_see() {
     }
     assert_eq!(client.get(url).bearer_auth(TOKEN).send().await.unwrap().status(), 200);
 
+    // What is no address of the API asks for no token of it, and what is none in it is told.
+    for (path, token, status) in [
+        ("/", "", 404),
+        ("/nowhere", "", 404),
+        ("/live", "", 200),
+        ("/api/v1", "", 401),
+        ("/api/v1/nowhere", "", 401),
+        ("/api/v1/nowhere", TOKEN, 404),
+        ("/api/v1/contacts/", TOKEN, 404),
+    ] {
+        let request = client.get(world.daemon.url(path)).bearer_auth(token);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), status, "{path}");
+        let told = status != 200 && path.starts_with("/api/v1");
+        let problem = answer.headers().get("content-type");
+        assert_eq!(problem.is_some_and(|kind| kind == "application/problem+json"), told, "{path}");
+    }
+
     let mut without = World::new().await;
     without.daemon.start().await;
     let url = without.daemon.url("/api/v1/contacts");

@@ -40,7 +40,9 @@ fn work_with(world: &World, conversation: &str, room: &str) {
     assert!(dry.contains("line 2: +14155550102 Ben\nline 3: not taken"), "{dry}");
     assert!(dry.ends_with("1 would be new, 0 would change, 0 the same, 1 wrong.\n"), "{dry}");
     assert_eq!(rows(&said(world, &["contacts", "list", "--json"])).len(), 1);
-    run(world, &["contacts", "import", file]);
+    let piped = std::fs::File::open(file).expect("it is there");
+    let mut import = world.daemon.command(&["contacts", "import", "-"]);
+    import.stdin(piped).env("USER", "maya").output().expect("the binary");
     let exported = said(world, &["contacts", "export", "--format", "vcard"]);
     assert!(exported.contains("FN:Ben\r\nTEL;VALUE=uri:tel:+14155550102"), "{exported}");
 
@@ -98,11 +100,55 @@ async fn what_goes_wrong_has_a_sentence_and_a_status() {
         assert_eq!(output.status.code(), Some(status), "{arguments:?}: {error}");
         assert!(error.contains(expected), "{arguments:?}: {error}");
     };
+    // Wrong lines are told without a look at the store.
+    for (line, expected) in [
+        (&["contacts", "ad", "+14155550101", "Maya"][..], "Did you mean"),
+        (&["contacts", "add", "+14155550101"], "Something is missing: NAME"),
+        (&["contacts", "add", "+14155550101", "Maya", "--tem", "Sales"], "did you mean --team?"),
+        (&["contacts", "import"], "contacts import FILE"),
+        (&["members", "list", "--json"], "Which group?"),
+        (&["groups", "bogus"], "comes one of: create, list"),
+        (&["groups"], "comes one of: create, list"),
+        (&["audit", "a", "b"], "One group at most"),
+        (&["bogus"], "unrecognized subcommand"),
+    ] {
+        failed(&world, line, 2, expected);
+    }
+    assert!(!world.daemon.store().exists());
     failed(&world, &["contacts", "add", "12", "Maya"], 1, "not a phone number");
-    failed(&world, &["contacts", "ad", "+14155550101", "Maya"], 1, "Did you mean");
+    failed(&world, &["members", "list"], 1, "Name the group that you mean");
     failed(&world, &["contacts", "import", "/nowhere.csv"], 1, "/nowhere.csv cannot be read");
+    failed(&world, &["contacts", "import", "/"], 1, "/ is a folder");
     failed(&world, &["audit", "CHffffffffffffffffffffffffffffffff"], 1, "There is no such group");
     failed(&world, &["contacts", "list", "--config", "/nowhere.toml"], 2, "cannot be read");
     world.daemon.start().await;
     failed(&world, &["contacts", "add", "12", "Maya"], 1, "not a phone number");
+}
+
+/// Help is no failure, needs no configuration, and says how the one command is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_has_its_help() {
+    let world = World::new().await;
+    for (line, expected) in [
+        (&["--help"][..], "Run the daemon"),
+        (&["contacts", "--help"], "import FILE"),
+        (&["contacts", "add", "--help"], "`partyline contact add NUMBER NAME"),
+        (&["contact", "add", "+14155550101", "-h"], "`partyline contact add NUMBER NAME"),
+        (&["links", "add", "--help", "--config", "/nowhere.toml"], "`partyline group link GROUP"),
+        (&["audit", "list", "--help"], "`partyline audit [GROUP]"),
+        (&["groups", "bogus", "--help"], "partyline group --help"),
+    ] {
+        let text = said(&world, line);
+        assert!(text.contains(expected), "{line:?}: {text}");
+    }
+}
+
+/// Container tools pass what is not set as empty.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_name_of_the_configuration_is_none() {
+    let world = World::new().await;
+    let mut command = world.daemon.command(&["check", "--config"]);
+    command.arg(world.daemon.config_file()).env("PARTYLINE_CONFIG", "");
+    let output = command.output().expect("the binary");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

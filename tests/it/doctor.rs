@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::process::Output;
 
+use partyline_twilio::signature;
+use partyline_twilio::wire::Form;
 use rusqlite::Connection;
 
-use crate::support::World;
+use crate::support::{SENDER, World};
 
 const RELEASED: &str = include_str!("../fixtures/ledger-1.sql");
 
@@ -215,4 +217,43 @@ async fn beside_a_running_daemon_it_looks_and_does_not_mend() {
     world.daemon.stop().await;
     let (output, said) = doctor(&world, &["--mend"]);
     assert!(output.status.success() && !said.contains("not looked at"), "{said}");
+}
+
+/// What everyday life leaves in a store is no damage: messages and commands from everywhere, a stranger
+/// who wrote to a sender, an event of a user, a person who opted out and was erased.
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_store_that_was_lived_in_nothing_is_wrong() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101", "+14155550102"]).await;
+    world.daemon.start().await;
+    world.wait_until_listed(&group.channel, "spring-launch").await;
+    let messaging = world.daemon.url("/webhooks/twilio/messaging");
+    world.twilio.set_messaging_webhook_url(Some(&messaging));
+    group.phones[0].say(&group.conversation, "hello").await.unwrap();
+    world.slack.user_says(&group.channel, &world.admin, "good day").unwrap();
+    world.wait_for_inbox(&group.phones[0], 1).await;
+    let stranger = world.twilio.phone("whatsapp:+14155550199");
+    stranger.write_to(SENDER, "is anybody there").await.unwrap();
+    group.phones[1].write_to(SENDER, "stop").await.unwrap();
+    let form = Form::default().with("EventType", "onUserAdded").with("UserSid", "US1");
+    let url = world.daemon.url("/webhooks/twilio");
+    let token = partyline_twilio::simulator::Options::default().auth_token;
+    let signed = signature::sign(&token.into(), url.as_str(), &form);
+    let told = reqwest::Client::new().post(url).header("x-twilio-signature", signed);
+    let told = told.header("content-type", "application/x-www-form-urlencoded");
+    assert_eq!(told.body(form.encode()).send().await.unwrap().status(), 200);
+    for line in [
+        &["contacts", "add", "+14155550102", "Ben"][..],
+        &["roles", "grant", "slack:U0123ABC", "manager", "spring-launch"],
+        &["members", "mute", "spring-launch", "+14155550101"],
+        &["schedules", "in", "1", "hour", "--", "status"],
+        &["contacts", "erase", "+14155550102", "--confirm"],
+    ] {
+        let output = world.daemon.command(line).output().unwrap();
+        assert!(output.status.success(), "{line:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    world.daemon.wait_until_settled().await;
+    world.daemon.stop().await;
+    let (output, said) = doctor(&world, &[]);
+    assert!(output.status.success() && said.contains("Nothing is wrong"), "{said}");
 }

@@ -160,6 +160,27 @@ async fn put_away_and_back(world: &World, room: &str, sid: &str) {
     assert_eq!(inbox(&phone).last().map(String::as_str), Some("*Ada Admin*: we are back"));
 }
 
+/// Twilio's own timers make groups inactive, whose rooms stay tied: there no group need be named.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_became_inactive_by_itself_is_brought_back_from_its_room() {
+    let mut world = World::new().await;
+    let group = world.group("spring-launch", &["+14155550101"]).await;
+    world.daemon.start().await;
+    world.wait_until_listed(&group.channel, "spring-launch").await;
+    world.twilio.set_state(&group.conversation, twilio::State::Inactive).await.unwrap();
+    let (room, admin) = (&group.channel, &world.admin);
+    let began = std::time::Instant::now();
+    while !world.command(room, admin, "group list --state inactive").await.contains("spring") {
+        assert!(began.elapsed() < PATIENCE, "it is not told\n{}", world.daemon.log());
+    }
+    let back = world.command(room, admin, "group unarchive").await;
+    assert!(back.contains("is active again"), "{back}");
+    let state = world.twilio.conversation(&group.conversation).map(|found| found.state);
+    assert_eq!(state, Some(twilio::State::Active));
+    group.phones[0].say(&group.conversation, "we are back").await.unwrap();
+    world.wait_for_posts(room, 1).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn members_whom_no_sender_can_serve_are_told_with_their_group() {
     let mut world = World::new().await;

@@ -217,7 +217,7 @@ async fn a_compressed_body_is_refused_unread() {
     {
         let mut raw = siege.raw().await;
         raw.send(&format!(
-            "POST {path} HTTP/1.1\r\nHost: bridge\r\nContent-Encoding: {coding}\r\n\
+            "POST {path} HTTP/1.1\r\nHost: bridge\r\n{CLAIM}Content-Encoding: {coding}\r\n\
              Content-Length: {}\r\n\r\n",
             body.len()
         ))
@@ -240,6 +240,9 @@ async fn a_compressed_body_is_refused_unread() {
 const ADDRESSES: [(&str, Option<(&str, &str)>); 2] =
     [("/webhooks/twilio", Some(("200", ""))), ("/webhooks/twilio/messaging", None)];
 
+/// Without it, a request is none of Twilio's.
+const CLAIM: &str = "X-Twilio-Signature: c2lnbmVk\r\n";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_wrong_with_its_body_the_hook_before_a_message_stops_none() {
     let mut siege = Siege::with("body_bytes = 65536\nbody_wait = \"500ms\"").await;
@@ -253,7 +256,7 @@ async fn whatever_is_wrong_with_its_body_the_hook_before_a_message_stops_none() 
     ] {
         for (path, answer) in ADDRESSES {
             let mut raw = siege.raw().await;
-            raw.send(&format!("POST {path} HTTP/1.1\r\nHost: bridge\r\n{rest}")).await;
+            raw.send(&format!("POST {path} HTTP/1.1\r\nHost: bridge\r\n{CLAIM}{rest}")).await;
             let got = raw.answer().await;
             let status = answer.map_or(status, |(status, _)| status);
             assert!(got.starts_with(&format!("HTTP/1.1 {status} ")), "{what}, {path}: {got}");
@@ -263,6 +266,54 @@ async fn whatever_is_wrong_with_its_body_the_hook_before_a_message_stops_none() 
     }
     let doubts = siege.world.daemon.metric("partyline_hook_in_doubt_total").await;
     assert!(doubts >= Some(4.0), "{doubts:?}");
+    siege.an_honest_message_passes().await;
+    siege.over().await;
+}
+
+/// What cannot be the hook before a message is told what is wrong with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_the_hook_before_a_message_gets_the_right_status() {
+    let mut siege = Siege::with("body_bytes = 65536\nbody_wait = \"500ms\"").await;
+    let long = "x".repeat(70_000);
+    let announced = "Content-Length: 99999\r\n\r\n";
+    for (what, rest, status) in [
+        ("unsigned, announced too long", announced.to_owned(), "413"),
+        (
+            "unsigned, too long",
+            format!("Transfer-Encoding: chunked\r\n\r\n11170\r\n{long}\r\n0\r\n\r\n"),
+            "413",
+        ),
+        ("unsigned, too slow", "Content-Length: 9\r\n\r\nEvent".to_owned(), "408"),
+        (
+            "unsigned, packed",
+            "Content-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx".to_owned(),
+            "415",
+        ),
+        (
+            "another event, too long",
+            format!("{CLAIM}{announced}EventType=onMessageAdded&Body="),
+            "413",
+        ),
+        ("the hook, too long", format!("{CLAIM}{announced}EventType=onMessageAdd&Body="), "200"),
+    ] {
+        let mut raw = siege.raw().await;
+        raw.send(&format!("POST /webhooks/twilio HTTP/1.1\r\nHost: bridge\r\n{rest}")).await;
+        let got = raw.answer().await;
+        assert!(got.starts_with(&format!("HTTP/1.1 {status} ")), "{what}: {got}");
+    }
+    // Signed right, and no webhook of Twilio's: 400, and its bytes are kept.
+    let form = Form::default().with("Body", "x");
+    let (body, signature) = (form.encode(), signed(&siege, "/webhooks/twilio", &form));
+    let nameless = reqwest::Client::new()
+        .post(siege.world.daemon.url("/webhooks/twilio"))
+        .header("x-twilio-signature", signature)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(body)
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(nameless.status(), 400);
+    assert_eq!(siege.world.daemon.metric("partyline_unparsed").await, Some(1.0));
     siege.an_honest_message_passes().await;
     siege.over().await;
 }
@@ -347,7 +398,7 @@ async fn a_caller_that_sends_no_more_still_gets_its_answer() {
     raw.send("POST /webhooks/twilio HTTP/1.1\r\nHost: b\r\nContent-Length: 9\r\n\r\nabc").await;
     raw.finish().await;
     let got = raw.until_closed().await;
-    assert!(got.starts_with("HTTP/1.1 200 "), "{got}");
+    assert!(got.starts_with("HTTP/1.1 400 "), "{got}");
     siege.over().await;
 }
 
@@ -383,7 +434,7 @@ async fn unusual_requests_get_the_right_answers() {
         ("GET /live%00 HTTP/1.0\r\n\r\n", "1.0 404"),
         ("GET  /live HTTP/1.0\r\n\r\n", "1.1 400"),
         ("GET /live HTTP/9.9\r\n\r\n", "1.1 400"),
-        (large, "1.1 200"),
+        (large, "1.1 413"),
     ] {
         let mut raw = siege.raw().await;
         raw.send(request).await;
@@ -409,7 +460,8 @@ async fn a_listener_for_the_operator_leaves_the_other_one_the_webhooks_alone() {
     let group = world.group("spring-launch", &["+14155550101"]).await;
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     world.daemon.configure(|config| {
-        *config = config.replace("[http]", &format!("[http]\nadmin_listen = \"{free}\""));
+        let keys = format!("[http]\nadmin_listen = \"{free}\"\nadmin_token = \"of-the-operator\"");
+        *config = config.replace("[http]", &keys);
     });
     world.daemon.operators_at(free);
     world.daemon.start().await;
@@ -420,6 +472,10 @@ async fn a_listener_for_the_operator_leaves_the_other_one_the_webhooks_alone() {
         ("/ready", 404, 200),
         ("/metrics", 404, 200),
         ("/webhooks/twilio", 405, 404),
+        ("/webhooks/twilio/messaging", 405, 404),
+        ("/api/v1/contacts", 404, 401),
+        ("/api/v1/nowhere", 404, 401),
+        ("/nowhere", 404, 404),
     ] {
         assert_eq!(status(world.daemon.url(path).into()).await, outside, "{path} outside");
         assert_eq!(status(format!("http://{free}{path}")).await, inside, "{path} inside");

@@ -49,8 +49,13 @@ impl Slack {
         forms: &dyn Forms,
     ) -> Result<Heard, Reject> {
         self.signed(headers, &body)?;
-        let command = wire::SlashCommand::deserialize(inbound::form(&body))
-            .map_err(|error| unparsable(&error))?;
+        let form = inbound::form(&body);
+        // Slack looks now and then whether the address has a certificate, and sends no command with
+        // that (documentation of slash commands, "ssl_check").
+        if form.get("ssl_check").is_some() {
+            return Ok(Heard::Nothing);
+        }
+        let command = wire::SlashCommand::deserialize(form).map_err(|error| unparsable(&error))?;
         if command.command.is_none() {
             return Err(Reject::Unparsable);
         }
@@ -179,6 +184,14 @@ mod tests {
             ];
             assert_eq!(rejects, [Some(Reject::Unparsable); 3], "{text}");
         }
+    }
+
+    #[test]
+    fn a_look_at_the_certificate_is_no_command() {
+        let (slack, _) = bridge();
+        let (headers, body) = signed("ssl_check=1&token=abc");
+        let heard = slack.receive_command(&headers, body, &NoForms).expect("signed");
+        assert!(matches!(heard, Heard::Nothing));
     }
 
     #[test]

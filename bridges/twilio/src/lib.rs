@@ -55,7 +55,7 @@ pub use attribution::{Attribution, AttributionError};
 pub use canary::{Answered, SelfCheck};
 pub use client::Client;
 pub use config::{Config, Ingest, Timeouts};
-pub use receive::{MessageAdd, Received, Reject, Webhook};
+pub use receive::{MessageAdd, Received, Reject, Webhook, may_ask};
 
 /// The bridge to Twilio.
 #[derive(Debug)]

@@ -31,6 +31,15 @@ pub struct Webhook<'a> {
     pub body: &'a Bytes,
 }
 
+/// Whether a webhook of which no more than this beginning of its body was read may be the hook
+/// before a message: it does not show that it is another one.
+#[must_use]
+pub fn may_ask(begun: &[u8]) -> bool {
+    // What stands behind the last & may be cut off.
+    let end = begun.iter().rposition(|byte| *byte == b'&').unwrap_or_default();
+    Form::parse(&begun[..end]).get("EventType").is_none_or(|name| name == "onMessageAdd")
+}
+
 /// What a webhook was.
 #[derive(Clone, Debug)]
 pub enum Received {
@@ -41,9 +50,12 @@ pub enum Received {
     Before,
     /// Something happened.
     Event(Incoming),
-    /// It is signed, and not understood: keep its bytes, and answer 200 without a body whatever
+    /// It is signed, and reading it failed: keep its bytes, and answer 200 without a body whatever
     /// comes of that. It may be the hook before a message, which any other answer would stop.
     Unread(Incoming),
+    /// It is signed, and no webhook of Conversations: it names no event. Keep its bytes, and answer
+    /// 400.
+    Shapeless(Incoming),
 }
 
 /// A member's message that is about to be given to the others.
@@ -78,11 +90,17 @@ impl Twilio {
     /// It is not Twilio's.
     pub fn receive(&self, request: &Webhook<'_>) -> Result<Received, Reject> {
         self.check(request)?;
-        let read = guarded(Network::Twilio, || self.read(request)).flatten();
-        Ok(read.unwrap_or_else(|| {
-            count("unnamed", "unparsable");
-            Received::Unread(self.incoming_webhook(request, None))
-        }))
+        let read = guarded(Network::Twilio, || self.read(request));
+        Ok(read.map_or_else(
+            || Received::Unread(self.unnamed(request)),
+            |read| read.unwrap_or_else(|| Received::Shapeless(self.unnamed(request))),
+        ))
+    }
+
+    /// A webhook of which it is not known what it is.
+    fn unnamed(&self, request: &Webhook<'_>) -> Incoming {
+        count("unnamed", "unparsable");
+        self.incoming_webhook(request, None)
     }
 
     /// What a webhook of Conversations is; `None` where it is none.

@@ -76,6 +76,12 @@ pub fn sign(token: &SecretString, url: &str, form: &Form<'_>) -> String {
     sign_text(Algorithm::Sha1, token, &format!("{url}{}", sorted_tail(form)))
 }
 
+/// Whether a request says that it is signed: without that, it is none of Twilio's.
+#[must_use]
+pub fn is_claimed(headers: &HeaderMap) -> bool {
+    headers.contains_key(SIGNATURE)
+}
+
 /// Whether the body is an HTML form, by its content type.
 pub(crate) fn is_form(headers: &HeaderMap) -> bool {
     headers

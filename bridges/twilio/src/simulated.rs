@@ -190,7 +190,9 @@ async fn conversations_hook(
             None => StatusCode::OK.into_response(),
         },
         Ok(Received::Before) => StatusCode::OK.into_response(),
-        Ok(Received::Event(incoming) | Received::Unread(incoming)) => {
+        Ok(
+            Received::Event(incoming) | Received::Unread(incoming) | Received::Shapeless(incoming),
+        ) => {
             for event in incoming.events {
                 let _ = events.send(event);
             }

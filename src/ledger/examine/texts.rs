@@ -77,7 +77,7 @@ pub(super) const TEXTS: &[Readable] = &[
         since: 1,
         // Of a person whose data was erased, no place is left.
         rows: "SELECT id, place FROM places WHERE place NOT LIKE '[erased]%'",
-        fails: |text| is_conversation(text).is_none(),
+        fails: |text| is_conversation(text).is_none() && !is_service(text),
         what: "places are on no network that is known",
         mend: "gives them a name that can be read; what came from them stays",
         with: "UPDATE places SET place = 'operator:mended-' || id WHERE id = ?1",
@@ -207,6 +207,14 @@ pub(super) const TEXTS: &[Readable] = &[
 /// Whether a place is a conversation and no room, if it is a place.
 fn is_conversation(text: &str) -> Option<bool> {
     text.parse::<Place>().ok().map(|place| place.is_conversation())
+}
+
+/// Whether a place is Twilio's service as a whole: of users, and of what is written to a sender by
+/// somebody who is in no conversation.
+fn is_service(text: &str) -> bool {
+    text.strip_prefix("twilio:IS").is_some_and(|digits| {
+        digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
 }
 
 /// Whether this is not an address and a sender.

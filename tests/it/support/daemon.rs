@@ -201,7 +201,7 @@ admins = ["slack:{admin}"]
         });
     }
 
-    fn config_file(&self) -> PathBuf {
+    pub(crate) fn config_file(&self) -> PathBuf {
         self.folder.path().join("partyline.toml")
     }
 

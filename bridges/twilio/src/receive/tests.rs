@@ -408,12 +408,25 @@ fn the_messaging_webhook_is_never_a_message() {
 #[test]
 fn a_forged_request_is_refused_and_a_shapeless_one_is_kept() {
     let shapeless = posted(&[("Body", "x")], Twilio::receive);
-    assert!(matches!(shapeless, Ok(Received::Unread(incoming)) if incoming.events.is_empty()));
+    assert!(matches!(shapeless, Ok(Received::Shapeless(incoming)) if incoming.events.is_empty()));
     let body = Bytes::from_static(b"EventType=onMessageAdded");
     let headers = HeaderMap::new();
     let request = Webhook { path_and_query: PATH, headers: &headers, body: &body };
     assert_eq!(shared().receive(&request).map(|_| ()), Err(Reject::Signature));
     assert_eq!(shared().receive_messaging(&request).map(|_| ()), Err(Reject::Signature));
+}
+
+#[test]
+fn what_was_not_read_whole_may_be_the_hook_before_a_message_unless_it_shows_otherwise() {
+    for (begun, may) in [
+        ("", true),
+        ("Body=x", true),
+        ("EventType=onMessageAdd&Body=x", true),
+        ("Body=x&EventType=onMessageAdded", true),
+        ("EventType=onMessageAdded&Body=x", false),
+    ] {
+        assert_eq!(may_ask(begun.as_bytes()), may, "{begun}");
+    }
 }
 
 #[test]
