@@ -4,7 +4,8 @@ use bytes::Bytes;
 use partyline_core::{Forms, Happening, Incoming, Network, Proof, guarded};
 
 use crate::inbound::{self, Called, Meaning, Reader, Reading, Signal};
-use crate::{Asked, Slack, wire};
+use crate::text::NameOf;
+use crate::{Asked, Identity, Slack, wire};
 
 /// What came from Slack in one piece, and what is to be done with it.
 #[derive(Debug)]
@@ -20,6 +21,23 @@ pub enum Heard {
 }
 
 impl Slack {
+    /// What reads with what is known now.
+    pub(crate) fn reader<'a>(
+        &'a self,
+        identity: Option<&'a Identity>,
+        name_of: &'a NameOf<'a>,
+        wanted: &'a inbound::Wanted<'a>,
+    ) -> Reader<'a> {
+        Reader {
+            identity,
+            command: &self.config.command,
+            name_of,
+            wanted,
+            gestures: &self.gestures,
+            now: self.clock.now(),
+        }
+    }
+
     /// Reads something with what is known now. `None` where that went wrong by a mistake of ours.
     pub(crate) fn reading<T>(
         &self,
@@ -28,14 +46,7 @@ impl Slack {
     ) -> Option<T> {
         let identity = self.board.identity();
         let name_of = |user: &str| self.profiles.any(user)?.name;
-        let reader = Reader {
-            identity: identity.as_deref(),
-            command: &self.config.command,
-            name_of: &name_of,
-            wanted,
-            gestures: &self.gestures,
-            now: self.clock.now(),
-        };
+        let reader = self.reader(identity.as_deref(), &name_of, wanted);
         guarded(Network::Slack, || read(&reader))
     }
 

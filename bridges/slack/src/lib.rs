@@ -39,6 +39,8 @@ mod gestures;
 mod heard;
 mod history;
 mod inbound;
+#[cfg(test)]
+mod no_forms;
 mod outbound;
 mod profiles;
 mod progress;
@@ -47,6 +49,8 @@ mod rates;
 mod rooms;
 mod signature;
 mod socket;
+#[cfg(all(test, feature = "simulator"))]
+mod tests;
 mod text;
 mod threads;
 mod ticks;
@@ -75,8 +79,6 @@ pub use heard::Heard;
 pub use inbound::Identity;
 pub use signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, TOLERANCE_SECONDS, sign};
 pub use webhooks::Reject;
-
-use inbound::Reader;
 
 /// The bridge to one Slack workspace.
 pub struct Slack {
@@ -185,23 +187,11 @@ impl Slack {
     ) -> Result<Vec<Incoming>, Failure> {
         let identity = self.board.identity();
         let name_of = |user: &str| self.profiles.any(user)?.name;
-        let reader = Reader {
-            identity: identity.as_deref(),
-            command: &self.config.command,
-            name_of: &name_of,
-            wanted: &|_| None,
-            gestures: &self.gestures,
-            now: self.clock.now(),
-        };
+        let reader = self.reader(identity.as_deref(), &name_of, &|_| None);
         let sight = history::Sight { depth, threads: &self.threads };
         history::read_back(&self.client, &reader, sight, place, after).await
     }
 }
-
-#[cfg(test)]
-mod no_forms;
-#[cfg(all(test, feature = "simulator"))]
-mod tests;
 
 #[async_trait]
 impl ReadBack for Slack {

@@ -1,13 +1,14 @@
 //! What Slack sends of its own accord: happenings to whoever listens, and events, commands and
 //! interactions to the app, by socket or by HTTP, with the faults in force.
 
+mod tally;
+
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
@@ -18,6 +19,9 @@ use super::fault::Faults;
 use super::push::Push;
 use super::sockets::{Sockets, Strike};
 use super::{Failed, Fault, Happening, Mode, Options};
+
+pub use tally::Counters;
+pub(super) use tally::{Tally, count};
 
 /// How long an event that a fault holds back waits for the next one.
 const HELD_AT_MOST: Duration = Duration::from_millis(500);
@@ -32,45 +36,6 @@ pub(super) enum Kind {
     Event,
     Command,
     Interactive,
-}
-
-/// What was sent, and what became of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Counters {
-    /// Requests to the Web API.
-    pub requests: u64,
-    /// Messages that the app posted.
-    pub posts: u64,
-    /// Requests that were refused for their rate.
-    pub rate_limited: u64,
-    /// Events that went out, each counted once.
-    pub events: u64,
-    /// Events that the app acknowledged.
-    pub acknowledged: u64,
-    /// Events that went out again because they were not acknowledged.
-    pub retried: u64,
-    /// Events that never reached the app: nobody connected, no acknowledgement after the last
-    /// attempt, or a fault.
-    pub lost: u64,
-    /// Faults that struck.
-    pub faults: u64,
-}
-
-#[derive(Default)]
-pub(super) struct Tally {
-    pub(super) requests: AtomicU64,
-    pub(super) posts: AtomicU64,
-    pub(super) rate_limited: AtomicU64,
-    events: AtomicU64,
-    acknowledged: AtomicU64,
-    retried: AtomicU64,
-    lost: AtomicU64,
-    faults: AtomicU64,
-}
-
-pub(super) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
 }
 
 /// The way out. Cheap to clone.
@@ -145,18 +110,7 @@ impl Outbox {
     }
 
     pub(super) fn counters(&self) -> Counters {
-        let tally = &self.0.tally;
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Counters {
-            requests: read(&tally.requests),
-            posts: read(&tally.posts),
-            rate_limited: read(&tally.rate_limited),
-            events: read(&tally.events),
-            acknowledged: read(&tally.acknowledged),
-            retried: read(&tally.retried),
-            lost: read(&tally.lost),
-            faults: read(&tally.faults),
-        }
+        self.0.tally.read()
     }
 
     pub(super) fn struck(&self) {
