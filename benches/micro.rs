@@ -25,7 +25,7 @@ use partyline_core::{
     Happening, Link, MessageId, Network, Place, Sent, Speaker, SystemClock, Text,
 };
 use partyline_twilio::simulator::sign;
-use partyline_twilio::{Attribution, Config, Ingest, Received, Timeouts, Twilio, Webhook};
+use partyline_twilio::{Config, Received, Twilio, Webhook};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -307,27 +307,12 @@ fn contacts() -> (TempDir, Runtime, Contacts) {
 }
 
 fn twilio() -> Twilio {
-    let url = |text: &str| text.parse().expect("an address");
+    let key = ("SK0123456789abcdef0123456789abcdef", "secret".into());
+    let service = "IS0123456789abcdef0123456789abcdef";
     let config = Config {
-        account_sid: "AC0123456789abcdef0123456789abcdef".into(),
-        api_key_sid: "SK0123456789abcdef0123456789abcdef".into(),
-        api_key_secret: "secret".into(),
         auth_token: Some(TOKEN.into()),
-        service_sid: "IS0123456789abcdef0123456789abcdef".into(),
-        messaging_service_sid: None,
-        conversations_url: url(Config::CONVERSATIONS_URL),
-        messaging_url: url(Config::MESSAGING_URL),
-        content_url: url(Config::CONTENT_URL),
-        media_url: url(Config::MEDIA_URL),
-        verify_service_sid: None,
-        verify_url: url(Config::VERIFY_URL),
-        senders_url: url(Config::SENDERS_URL),
-        public_url: Some(url("https://bridge.example.com")),
-        ingest: Ingest::Webhook,
-        attribution: Attribution::default(),
-        actions_per_second: Config::ACTIONS_PER_SECOND,
-        concurrency: Config::CONCURRENCY,
-        timeouts: Timeouts::default(),
+        public_url: Some("https://bridge.example.com".parse().expect("an address")),
+        ..Config::new("AC0123456789abcdef0123456789abcdef", key, service)
     };
     Twilio::new(config, Arc::new(SystemClock)).expect("a bridge")
 }

@@ -146,21 +146,7 @@ impl World {
             blocks: Arc::new(Blocks::read(&ledger).await.unwrap()),
         };
         let platform = Arc::<Platform>::default();
-        let powers = Powers {
-            deliver: platform.clone(),
-            read_back: platform.clone(),
-            profiles: None,
-            groups: None,
-            manage: None,
-            verify: None,
-            rooms: None,
-            revise: None,
-            ticks: None,
-            ranks: None,
-            watch: platform.clone(),
-            called: true,
-            canary: false,
-        };
+        let powers = Powers { called: true, ..Powers::of(&platform) };
         let networks = Networks::new([(Network::Twilio, powers)]);
         let door = Door::new(
             ledger.clone(),

@@ -48,26 +48,12 @@ impl House {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let clock = Arc::new(SystemClock);
+        let key = ("SK", "secret".into());
         let settings = partyline_twilio::Config {
-            account_sid: "AC".into(),
-            api_key_sid: "SK".into(),
-            api_key_secret: "secret".into(),
             auth_token: Some("token".into()),
-            service_sid: "IS".into(),
-            messaging_service_sid: None,
-            conversations_url: base.parse().unwrap(),
-            messaging_url: base.parse().unwrap(),
-            content_url: base.parse().unwrap(),
-            media_url: base.parse().unwrap(),
-            verify_service_sid: None,
-            verify_url: base.parse().unwrap(),
-            senders_url: base.parse().unwrap(),
             public_url: Some(base.parse().unwrap()),
-            ingest: partyline_twilio::Ingest::Webhook,
-            attribution: "*{name}*: {text}".parse().unwrap(),
-            actions_per_second: 30,
             concurrency: 1,
-            timeouts: partyline_twilio::Timeouts::default(),
+            ..partyline_twilio::Config::new("AC", key, "IS").at(&base.parse().unwrap())
         };
         let store = SledContacts::open(&folder.path().join("contacts"), 1 << 20).unwrap();
         let contacts = Contacts::open(Arc::new(store), 10).await.unwrap();

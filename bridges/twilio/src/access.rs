@@ -68,10 +68,10 @@ pub enum Access {
     Manager(Place),
 }
 
-/// A token for a client.
+/// A token (a JWT) with which an app of the Conversations SDK signs in as one identity.
 #[derive(Debug)]
 pub struct AccessToken {
-    /// The token itself.
+    /// The JWT, to be handed to the app and to nobody else.
     pub token: SecretString,
     /// Until when it is valid.
     pub expires: Timestamp,

@@ -21,7 +21,7 @@ pub struct SelfCheck {
     pub url: String,
     /// The headers, the signature among them.
     pub headers: HeaderMap,
-    /// The body.
+    /// A form as hooks of Twilio are, of an event that Twilio has not, with a mark by which it is known when it comes in.
     pub body: Bytes,
     nonce: String,
 }

@@ -89,6 +89,56 @@ impl Default for Timeouts {
 }
 
 impl Config {
+    /// The settings of an account and a Conversations service, with the user and the secret of an API key.
+    /// Everything else is as it is by default: the APIs are Twilio's own, and no webhook is taken, for want of
+    /// [`Config::auth_token`] and [`Config::public_url`].
+    ///
+    /// # Panics
+    /// Never: the default addresses are constants.
+    #[must_use]
+    pub fn new(
+        account_sid: impl Into<String>,
+        (api_key_sid, api_key_secret): (impl Into<String>, SecretString),
+        service_sid: impl Into<String>,
+    ) -> Self {
+        let url = |text: &str| text.parse().expect("a constant is an address");
+        Self {
+            account_sid: account_sid.into(),
+            api_key_sid: api_key_sid.into(),
+            api_key_secret,
+            auth_token: None,
+            service_sid: service_sid.into(),
+            messaging_service_sid: None,
+            conversations_url: url(Self::CONVERSATIONS_URL),
+            messaging_url: url(Self::MESSAGING_URL),
+            content_url: url(Self::CONTENT_URL),
+            media_url: url(Self::MEDIA_URL),
+            verify_service_sid: None,
+            verify_url: url(Self::VERIFY_URL),
+            senders_url: url(Self::SENDERS_URL),
+            public_url: None,
+            ingest: Ingest::default(),
+            attribution: Attribution::default(),
+            actions_per_second: Self::ACTIONS_PER_SECOND,
+            concurrency: Self::CONCURRENCY,
+            timeouts: Timeouts::default(),
+        }
+    }
+
+    /// The same with all of Twilio's APIs at one address, as a simulator has them.
+    #[must_use]
+    pub fn at(self, base: &Url) -> Self {
+        Self {
+            conversations_url: base.clone(),
+            messaging_url: base.clone(),
+            content_url: base.clone(),
+            media_url: base.clone(),
+            verify_url: base.clone(),
+            senders_url: base.clone(),
+            ..self
+        }
+    }
+
     /// The default of [`Config::actions_per_second`].
     pub const ACTIONS_PER_SECOND: u32 = 30;
     /// The default of [`Config::concurrency`].

@@ -4,19 +4,16 @@
 //! up by its words, among the messages from that sender to that address that no other delivery is
 //! known to be. One that failed does not count: it reached nobody, and sent again it doubles nothing.
 
-use jiff::SignedDuration;
-use partyline_core::{Action, Address, Failure, MessageId, Outgoing, Part, Reason, Sent, Template};
+use partyline_core::{Action, Address, Failure, MessageId, Outgoing, Part, Sent, Template};
 
 use crate::attribution::Attribution;
 use crate::client::DirectSend;
+use crate::look_up::look_up;
 use crate::wire::messaging::DirectMessage;
 use crate::{Twilio, outbound};
 
 /// Where Twilio tells what becomes of a message, under the daemon's public address.
 const STATUS_PATH: &str = "/webhooks/twilio/messaging";
-
-/// How far Twilio's clock and ours may be apart.
-const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
 
 /// How many messages a look-up goes through at most.
 const LOOK_UP_LIMIT: usize = 1000;
@@ -50,31 +47,15 @@ impl Twilio {
         outgoing: &Outgoing,
     ) -> Result<Option<Sent>, Failure> {
         let Some(wanted) = self.wanted(outgoing).await? else { return Ok(None) };
-        let earliest = outgoing.earliest();
-        let earliest = earliest.saturating_sub(CLOCKS_APART).unwrap_or(earliest);
-        let mut pages = self.client.direct_messages(&sender, &address)?;
-        let mut seen = 0;
-        while let Some(page) = pages.next_page().await? {
-            seen += page.len();
-            for message in page {
-                if message.date_created.is_some_and(|date| date < earliest) {
-                    return Ok(None);
-                }
-                let id = MessageId::new(&*message.sid);
-                if wanted.is(&message, &self.config.attribution) && !outgoing.known.contains(&id) {
-                    return Ok(Some(Sent { id: Some(id), ordinal: None }));
-                }
-            }
-            if seen >= LOOK_UP_LIMIT {
-                return Err(Failure::unknown(
-                    Reason::Uncertain,
-                    format!(
-                        "Whether the message was sent cannot be looked up: more than {LOOK_UP_LIMIT} newer ones went to the same phone. Ask its owner, then retry or drop it."
-                    ),
-                ));
-            }
-        }
-        Ok(None)
+        let pages = self.client.direct_messages(&sender, &address)?;
+        let unsure = "went to the same phone. Ask its owner, then retry or drop it.";
+        look_up(pages, outgoing, (LOOK_UP_LIMIT, unsure), |message| {
+            let id = MessageId::new(&*message.sid);
+            let is_it =
+                wanted.is(message, &self.config.attribution) && !outgoing.known.contains(&id);
+            (message.date_created, is_it.then_some(Sent { id: Some(id), ordinal: None }))
+        })
+        .await
     }
 
     /// What is looked for; nothing where there is nothing to be found.

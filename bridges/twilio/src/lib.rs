@@ -9,6 +9,7 @@
 //! | [`hook`] | the answer that puts a name in front of a member's message (pure) |
 //! | `outbound` | delivery → message (pure) |
 //! | `direct` | what goes to one phone alone |
+//! | `look_up` | whether something was sent, in a list of messages |
 //! | `canary` | calls of the bridge's own public address |
 //! | [`client`] | the only I/O |
 //! | `message_log` | what phones wrote to a sender, by the account's log |
@@ -30,6 +31,7 @@ mod groups;
 mod health;
 pub mod hook;
 mod inbound;
+mod look_up;
 mod message_log;
 mod outbound;
 mod readback;

@@ -4,19 +4,15 @@ use std::collections::VecDeque;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use jiff::SignedDuration;
 use partyline_core::{
-    Action, Cursor, Failure, Incoming, MessageId, Network, Outgoing, Place, ReadBack, Reason, Sent,
-    guarded,
+    Action, Cursor, Failure, Incoming, MessageId, Network, Outgoing, Place, ReadBack, Sent, guarded,
 };
 use serde_json::value::RawValue;
 
 use crate::client::Order;
+use crate::look_up::look_up;
 use crate::wire::rest::Message;
 use crate::{Twilio, inbound, sid_of};
-
-/// How far Twilio's clock and ours may be apart.
-const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
 
 /// How many messages a look-up goes through at most.
 const LOOK_UP_LIMIT: usize = 20_000;
@@ -34,33 +30,15 @@ impl Twilio {
         if matches!(outgoing.action, Action::Answer { .. }) {
             return Ok(None);
         }
-        let earliest = outgoing.earliest();
-        let earliest = earliest.saturating_sub(CLOCKS_APART).unwrap_or(earliest);
-        let mut pages =
-            self.client.messages::<Message>(sid_of(&outgoing.to)?, Order::Newest, PAGE)?;
-        let mut seen = 0;
-        while let Some(page) = pages.next_page().await? {
-            seen += page.len();
-            for message in page {
-                if message.date_created.is_some_and(|date| date < earliest) {
-                    return Ok(None);
-                }
-                let delivery = message.attributes.ours().and_then(|ours| ours.delivery);
-                if delivery.as_deref() == Some(outgoing.id.as_str()) {
-                    let id = Some(MessageId::new(message.sid));
-                    return Ok(Some(Sent { id, ordinal: message.index }));
-                }
-            }
-            if seen >= LOOK_UP_LIMIT {
-                return Err(Failure::unknown(
-                    Reason::Uncertain,
-                    format!(
-                        "Whether the message was sent cannot be looked up: more than {LOOK_UP_LIMIT} newer ones stand in the conversation. Look at a member's phone, then retry or drop it."
-                    ),
-                ));
-            }
-        }
-        Ok(None)
+        let pages = self.client.messages::<Message>(sid_of(&outgoing.to)?, Order::Newest, PAGE)?;
+        let unsure = "stand in the conversation. Look at a member's phone, then retry or drop it.";
+        look_up(pages, outgoing, (LOOK_UP_LIMIT, unsure), |message| {
+            let delivery = message.attributes.ours().and_then(|ours| ours.delivery);
+            let is_it = delivery.as_deref() == Some(outgoing.id.as_str());
+            let id = Some(MessageId::new(&*message.sid));
+            (message.date_created, is_it.then_some(Sent { id, ordinal: message.index }))
+        })
+        .await
     }
 
     /// One message of the list, with the bytes that it came in.

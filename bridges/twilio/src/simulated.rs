@@ -25,7 +25,7 @@ use crate::client::{
 };
 use crate::error::conversation_in;
 use crate::simulator::{Fault, FaultKind, NewMember, Options, Phone, Sid, Simulator};
-use crate::{Attribution, Config, Ingest, Received, Timeouts, Twilio, Webhook};
+use crate::{Config, Received, Timeouts, Twilio, Webhook};
 
 const SENDER: &str = "whatsapp:+14155550000";
 const MAYA: &str = "whatsapp:+14155550101";
@@ -151,26 +151,15 @@ fn psst() -> DirectSend {
 
 fn bridge(options: &Options, base: &str, public: &str, timeouts: Timeouts) -> Twilio {
     let base: url::Url = base.parse().expect("a URL");
+    let key = (options.api_key_sid.as_str(), options.api_key_secret.as_str().into());
     let config = Config {
-        account_sid: options.account_sid.clone(),
-        api_key_sid: options.api_key_sid.clone(),
-        api_key_secret: SecretString::from(options.api_key_secret.as_str()),
         auth_token: Some(SecretString::from(options.auth_token.as_str())),
-        service_sid: options.service_sid.clone(),
-        messaging_service_sid: None,
-        conversations_url: base.clone(),
-        messaging_url: base.clone(),
-        content_url: base.clone(),
-        media_url: base.clone(),
         verify_service_sid: Some(options.verify_service_sid.clone()),
-        verify_url: base.clone(),
-        senders_url: base,
         public_url: Some(public.parse().expect("a URL")),
-        ingest: Ingest::Webhook,
-        attribution: Attribution::default(),
         actions_per_second: 1000,
         concurrency: 4,
         timeouts,
+        ..Config::new(&options.account_sid, key, &options.service_sid).at(&base)
     };
     Twilio::new(config, Arc::new(SystemClock)).expect("a bridge")
 }

@@ -21,7 +21,7 @@ pub struct NewConversation {
     pub unique_name: Option<String>,
     /// A JSON object, at most 16 KB.
     pub attributes: Option<String>,
-    /// `MG…`.
+    /// The Messaging Service that its messages go by, `MG…`; without it, the account's default.
     pub messaging_service_sid: Option<String>,
 }
 
@@ -34,7 +34,7 @@ pub struct ConversationChange {
     pub unique_name: Option<String>,
     /// A JSON object, at most 16 KB, in place of the one before.
     pub attributes: Option<String>,
-    /// Its state.
+    /// Another state; one that is closed stays so (50377).
     pub state: Option<ConversationState>,
     /// After how long without a message it becomes inactive, in ISO 8601 (`PT5M`); at least a
     /// minute.
@@ -46,7 +46,7 @@ pub struct ConversationChange {
 /// A conversation to be made together with its members, 10 at most.
 #[derive(Clone, Default)]
 pub struct NewParticipants {
-    /// The conversation.
+    /// The conversation that is made with them, in one call.
     pub conversation: NewConversation,
     /// Each a JSON object with the parameters of a participant.
     pub participants: Vec<String>,

@@ -17,7 +17,7 @@ const RESOURCE: &str = "media";
 /// `Debug` gives their number.
 #[derive(Clone)]
 pub struct MediaBytes {
-    /// The bytes.
+    /// All of the file, no more bytes than the call allowed.
     pub bytes: Bytes,
     /// The media type that was stated with them.
     pub media_type: Option<String>,

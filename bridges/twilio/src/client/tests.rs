@@ -28,30 +28,18 @@ fn bridge(server: &Server) -> Twilio {
 }
 
 fn bridge_with(server: &Server, change: impl FnOnce(&mut Config)) -> Twilio {
+    let timeouts = Timeouts {
+        connect: Duration::from_secs(2),
+        call: Duration::from_secs(2),
+        turn: Duration::from_secs(10),
+    };
+    let key = ("SK1", "secret".into());
     let mut config = Config {
-        account_sid: "AC0123456789abcdef0123456789abcdef".into(),
-        api_key_sid: "SK1".into(),
-        api_key_secret: "secret".into(),
-        auth_token: None,
-        service_sid: "IS1".into(),
-        messaging_service_sid: None,
-        conversations_url: server.url.clone(),
-        messaging_url: server.url.clone(),
-        content_url: server.url.clone(),
-        media_url: server.url.clone(),
-        verify_service_sid: None,
-        verify_url: server.url.clone(),
-        senders_url: server.url.clone(),
-        public_url: None,
         ingest: Ingest::Poll,
-        attribution: crate::Attribution::default(),
         actions_per_second: 1000,
         concurrency: 4,
-        timeouts: Timeouts {
-            connect: Duration::from_secs(2),
-            call: Duration::from_secs(2),
-            turn: Duration::from_secs(10),
-        },
+        timeouts,
+        ..Config::new("AC0123456789abcdef0123456789abcdef", key, "IS1").at(&server.url)
     };
     change(&mut config);
     let clock = ManualClock::new(NOW.parse().expect("a time"));

@@ -10,7 +10,7 @@ use partyline_core::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Answered, Config, Ingest, Timeouts};
+use crate::{Answered, Config};
 
 const CH: &str = "CH0123456789abcdef0123456789abcdef";
 const IM: &str = "IM0123456789abcdef0123456789abcdef";
@@ -24,27 +24,11 @@ const UPDATED: &str = "2026-08-11T12:05:00.000Z";
 const NOW: &str = "2026-08-11T13:00:00Z";
 
 fn bridge() -> Twilio {
-    let url = |text: &str| text.parse().expect("a URL");
+    let key = ("SK0123456789abcdef0123456789abcdef", "secret".into());
     let config = Config {
-        account_sid: "AC0123456789abcdef0123456789abcdef".into(),
-        api_key_sid: "SK0123456789abcdef0123456789abcdef".into(),
-        api_key_secret: "secret".into(),
         auth_token: Some("12345".into()),
-        service_sid: IS.into(),
-        messaging_service_sid: None,
-        conversations_url: url(Config::CONVERSATIONS_URL),
-        messaging_url: url(Config::MESSAGING_URL),
-        content_url: url(Config::CONTENT_URL),
-        media_url: url(Config::MEDIA_URL),
-        verify_service_sid: None,
-        verify_url: url(Config::VERIFY_URL),
-        senders_url: url(Config::SENDERS_URL),
-        public_url: Some(url("https://bridge.example.com")),
-        ingest: Ingest::Webhook,
-        attribution: crate::Attribution::default(),
-        actions_per_second: Config::ACTIONS_PER_SECOND,
-        concurrency: Config::CONCURRENCY,
-        timeouts: Timeouts::default(),
+        public_url: Some("https://bridge.example.com".parse().expect("a URL")),
+        ..Config::new("AC0123456789abcdef0123456789abcdef", key, IS)
     };
     let now = NOW.parse().expect("a time");
     Twilio::new(config, Arc::new(ManualClock::new(now))).expect("a bridge")

@@ -61,6 +61,19 @@ pub(super) struct Call {
     _pending: Arc<Pending>,
 }
 
+impl Call {
+    fn new(
+        (url, get): (Arc<str>, bool),
+        (event, conversation): (&'static str, Option<Sid>),
+        params: &Arc<Params>,
+        pending: Arc<Pending>,
+    ) -> Self {
+        let token = format!("{:032x}", rand::random::<u128>());
+        let params = Arc::clone(params);
+        Self { url, get, event, conversation, params, token, answered: None, _pending: pending }
+    }
+}
+
 impl Hooks {
     /// Queues an after hook for each of its addresses.
     pub(super) fn tell(
@@ -72,16 +85,10 @@ impl Hooks {
         let params = Arc::new(hook.params);
         for (url, get) in targets {
             let key: Key = (Arc::clone(&hook.lane), Arc::clone(&url));
-            let call = Call {
-                url,
-                get,
-                event: hook.event,
-                conversation: hook.conversation.clone(),
-                params: Arc::clone(&params),
-                token: format!("{:032x}", rand::random::<u128>()),
-                answered: answered.cloned(),
-                _pending: Arc::new(self.lanes.pending()),
-            };
+            let pending = Arc::new(self.lanes.pending());
+            let call =
+                Call::new((url, get), (hook.event, hook.conversation.clone()), &params, pending);
+            let call = Call { answered: answered.cloned(), ..call };
             let hooks = Arc::clone(self);
             let lane = key.clone();
             self.lanes.push(lane, Box::pin(async move { hooks.deliver(key, call).await }));
@@ -163,16 +170,8 @@ impl Hooks {
         let params = Arc::new(hook.params);
         let mut change = None;
         for (url, get) in targets {
-            let call = Call {
-                url,
-                get,
-                event: hook.event,
-                conversation: hook.conversation.clone(),
-                params: Arc::clone(&params),
-                token: format!("{:032x}", rand::random::<u128>()),
-                answered: None,
-                _pending: Arc::clone(&pending),
-            };
+            let about = (hook.event, hook.conversation.clone());
+            let call = Call::new((url, get), about, &params, Arc::clone(&pending));
             match self.faults.of_hook(call.event) {
                 Some(FaultKind::Lost) => continue,
                 Some(FaultKind::Delayed(wait)) => tokio::time::sleep(wait).await,
