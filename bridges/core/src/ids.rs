@@ -60,6 +60,13 @@ impl FromStr for Network {
     }
 }
 
+/// What stands before the first colon, and what behind it.
+fn network_and_id(text: &str) -> Result<(Network, &str), PlaceError> {
+    let (network, id) =
+        text.split_once(':').ok_or_else(|| PlaceError::NoNetwork(text.to_owned()))?;
+    Ok((network.parse()?, id))
+}
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

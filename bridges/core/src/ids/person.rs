@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Network, PlaceError};
+use super::{Network, PlaceError, network_and_id};
 
 /// Somebody on a network: `slack:U0123ABC`, `matrix:@maya:example.org`, or, on Twilio, the
 /// participant's address or identity (`twilio:whatsapp:+14155550100`).
@@ -42,9 +42,7 @@ impl FromStr for PersonId {
     type Err = PlaceError;
 
     fn from_str(text: &str) -> Result<Self, PlaceError> {
-        let (network, id) =
-            text.split_once(':').ok_or_else(|| PlaceError::NoNetwork(text.to_owned()))?;
-        let network: Network = network.parse()?;
+        let (network, id) = network_and_id(text)?;
         let (right, expected) = match network {
             Network::Twilio => (!id.is_empty(), "a Twilio address"),
             Network::Slack => (

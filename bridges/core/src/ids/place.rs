@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Network;
+use super::{Network, network_and_id};
 use crate::Address;
 
 /// Where something can be said: a Twilio conversation (`twilio:CH…`), one phone behind a sender
@@ -137,9 +137,7 @@ impl FromStr for Place {
     type Err = PlaceError;
 
     fn from_str(text: &str) -> Result<Self, PlaceError> {
-        let (network, id) =
-            text.split_once(':').ok_or_else(|| PlaceError::NoNetwork(text.to_owned()))?;
-        let network: Network = network.parse()?;
+        let (network, id) = network_and_id(text)?;
         let (right, expected) = match network {
             Network::Twilio if id.contains('/') => (
                 Self::new(network, id).as_phone().is_some(),
