@@ -57,22 +57,15 @@ pub(in crate::ledger) fn knock(
     let owed: Vec<&Owed> = entry.owed.iter().collect();
     // What the webhook tells comes behind what it told before, whatever our clock says; what the log
     // tells has its own time.
-    writing
-        .connection
-        .prepare_cached(
-            "INSERT INTO strangers (event, address, sender, at, owed, said)
-             VALUES (?1, ?2, ?3, ?4, ?5, max(?6, CASE WHEN ?7 THEN 0 ELSE
-                 coalesce((SELECT max(said) FROM strangers WHERE address = ?2), 0) END))",
-        )?
-        .execute(params![
-            row,
-            address.as_str(),
-            sender.as_str(),
-            now,
-            to_json(&owed)?,
-            entry.event.at.as_millisecond(),
-            entry.is_listed(),
-        ])?;
+    let last: i64 = match entry.is_listed() {
+        true => 0,
+        false => writing
+            .connection
+            .prepare_cached("SELECT coalesce(max(said), 0) FROM strangers WHERE address = ?1")?
+            .query_row([address.as_str()], |row| row.get(0))?,
+    };
+    let said = entry.event.at.as_millisecond().max(last);
+    have_wait(writing, row, (address, sender), &to_json(&owed)?, (now, said))?;
     accepted.strangers = true;
     Ok(())
 }
@@ -97,19 +90,25 @@ fn knock_again(writing: &Writing<'_>, row: i64, mut owed: Vec<Owed>, now: i64) -
             *said = content.clone();
         }
     }
-    connection
+    let said = event.at.as_millisecond();
+    have_wait(writing, row, (&address, &sender), &to_json(&owed)?, (now, said))
+}
+
+/// Has what a stranger wrote wait for a conversation: `row` is the event's, `said` when it was written.
+fn have_wait(
+    writing: &Writing<'_>,
+    row: i64,
+    (address, sender): (&Address, &Address),
+    owed: &str,
+    (now, said): (i64, i64),
+) -> Sql<()> {
+    writing
+        .connection
         .prepare_cached(
             "INSERT INTO strangers (event, address, sender, at, owed, said)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
-        .execute(params![
-            row,
-            address.as_str(),
-            sender.as_str(),
-            now,
-            to_json(&owed)?,
-            event.at.as_millisecond(),
-        ])
+        .execute(params![row, address.as_str(), sender.as_str(), now, owed, said])
         .map(drop)
 }
 
