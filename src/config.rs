@@ -67,7 +67,7 @@ pub struct Config {
     pub http: Http,
     /// Where it keeps what it must not lose.
     pub store: Store,
-    /// The Twilio account.
+    /// The Twilio account, its Conversations service and the pool of senders.
     pub twilio: Twilio,
     /// The Slack workspace, where Slack is on.
     pub slack: Option<Slack>,
@@ -95,7 +95,7 @@ pub struct Config {
     pub limits: Limits,
     /// What the bridge watches itself for, and who is told.
     pub alerts: Alerts,
-    /// What is logged.
+    /// The form of the log, and what is written to it.
     pub logging: Logging,
     /// What looked like an oversight while it was read.
     read_warnings: Vec<String>,

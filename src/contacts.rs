@@ -21,7 +21,7 @@ pub(crate) use self::names::number::in_words;
 pub use self::names::{Named, Names};
 pub use self::sled::{Disorder, SledContacts};
 
-/// The longest name and team, in characters.
+/// The longest name, and the longest team, in characters; a longer one is refused and not cut.
 pub const NAME_LIMIT: usize = 256;
 
 /// The largest contact as JSON, in bytes: what is kept about a person stays a note.
@@ -52,7 +52,7 @@ pub enum StoreError {
     Failed(String),
 }
 
-/// A change to the contacts.
+/// A change to the contacts, told once it is durable.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// This contact is there now.

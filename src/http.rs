@@ -56,7 +56,7 @@ pub struct Rooms {
     pub intake: Arc<dyn Intake>,
     /// Names in memory, for the hook that puts them in front of messages.
     pub names: Arc<Names>,
-    /// The links, for the same.
+    /// What is tied to what: a message of a conversation without a room gets no name.
     pub links: Arc<Links>,
     /// Who may not say what, for the same.
     pub moderator: Moderator,
@@ -77,9 +77,9 @@ pub struct Rooms {
 /// What answers Slack's calls.
 #[derive(Clone)]
 pub struct SlackSide {
-    /// The bridge.
+    /// Checks the signatures of Slack's calls, and understands them.
     pub bridge: Arc<Slack>,
-    /// What is asked in forms.
+    /// Draws forms, and checks what is filled in; Slack waits three seconds for either.
     pub forms: Arc<dyn Forms>,
 }
 

@@ -29,7 +29,7 @@ pub struct Order {
     pub about: String,
     /// The command's words: `group create`; empty where they are in front of the arguments.
     pub command: &'static str,
-    /// Its arguments.
+    /// Its arguments, as words or by name.
     pub given: Given,
 }
 

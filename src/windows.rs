@@ -41,7 +41,7 @@ const LOOK: Duration = Duration::from_secs(600);
 
 /// Sees to what is held.
 pub struct Windows {
-    /// What is kept.
+    /// What is held for whom, and when each member was last heard.
     pub ledger: Ledger,
     /// Which rooms are told.
     pub links: Arc<Links>,

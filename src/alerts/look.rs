@@ -20,7 +20,7 @@ const WRITE_ANYWAY: Duration = Duration::from_secs(60);
 /// So few inodes left are as good as none.
 const FEW_INODES: u64 = 1000;
 
-/// Whoever looks.
+/// Looks at everything that an alert is about, and remembers between two looks what was told of already.
 pub struct Look {
     ledger: Ledger,
     networks: Networks,

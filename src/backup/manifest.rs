@@ -16,13 +16,13 @@ const NAME: &str = "manifest.json";
 /// The form of backups that this program makes, and the newest that it reads.
 const FORMAT: u32 = 1;
 
-/// What is in a backup.
+/// What is in a backup: its files with their lengths and hashes, and which program made it when.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Manifest {
     format: u32,
-    /// The program that made it.
+    /// The version of the program that made it.
     pub program: String,
-    /// The schema of the ledger in it.
+    /// The version of the schema of the ledger in it; a newer one than the program's is refused.
     pub schema: usize,
     /// When it was begun: everything that was acknowledged before is in it.
     pub taken: Timestamp,

@@ -38,7 +38,7 @@ use crate::store::Folder;
 /// How many contacts are in memory at a time.
 const STEP: usize = 1000;
 
-/// What a restore did.
+/// What a restore did, for whoever asked for it.
 #[derive(Debug)]
 pub struct Restored {
     /// What stands in the backup: when it was taken, and its files.

@@ -16,7 +16,7 @@ use crate::policy::{Right, may};
 /// What a command line came to, and what the audit has to say of it.
 #[derive(Debug)]
 pub struct Carried {
-    /// What it came to.
+    /// An answer, a refusal, or an operation that is still to be carried out.
     pub outcome: Outcome,
     /// The row that it named, where it named one.
     pub command: Option<&'static Command>,

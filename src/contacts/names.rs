@@ -24,7 +24,7 @@ use super::{Change, ContactStore, PAGE_LIMIT, StoreError};
 /// What somebody is called. `Debug` shows nothing of it: it can be a phone number.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Named {
-    /// The name to show.
+    /// The name to show: one line, without signs that cannot be seen; the number, where there is none.
     pub name: String,
     /// A picture to show beside it.
     pub picture: Option<Url>,
@@ -42,7 +42,8 @@ impl Named {
     }
 }
 
-/// The names in use.
+/// What people are called, from memory: contacts, participants' attributes and WhatsApp names, at most
+/// `contacts.names_in_memory` of each.
 pub struct Names {
     store: Arc<dyn ContactStore>,
     limit: usize,

@@ -33,7 +33,7 @@ pub struct Episode {
 /// An episode under its alert's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptEpisode {
-    /// The alert's name.
+    /// The alert's name, as in `partyline_alerts{alert}`: `twilio`, `disk` …
     pub alert: String,
     /// When it began, and when it was over, if it was.
     pub episode: Episode,

@@ -65,7 +65,7 @@ pub struct AuditEntry {
     pub conversation: Option<Place>,
     /// To whom or what in it: the arguments.
     pub subject: String,
-    /// How it ended.
+    /// Whether it was done, refused, or failed.
     pub ended: Ended,
     /// What whoever asked was answered, as one text.
     pub said: String,
@@ -74,7 +74,7 @@ pub struct AuditEntry {
 /// A row of the audit. `Debug` shows neither arguments nor answers: they hold names and numbers.
 #[derive(Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Audited {
-    /// Its number; rises.
+    /// Its number: later rows have higher ones, and none comes again.
     pub number: i64,
     /// When it ended.
     pub at: Timestamp,

@@ -19,7 +19,7 @@ pub struct Block {
     pub id: String,
     /// The address; `None` once the person's data was erased.
     pub address: Option<Address>,
-    /// Since when.
+    /// When the command that blocked them was done.
     pub since: Timestamp,
     /// Who blocked them.
     pub by: String,

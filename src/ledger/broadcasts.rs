@@ -33,11 +33,11 @@ pub struct NewBroadcast {
     pub room: Place,
     /// Who gave it.
     pub by: String,
-    /// The template's SID.
+    /// The SID of the template that was chosen, `HX…`; a phone can get another language of it.
     pub template: String,
-    /// Its name, for people.
+    /// The template's name, by which people know the broadcast.
     pub name: String,
-    /// Its variables, filled in.
+    /// What stands for each placeholder of the template: `1` → `Spring launch`.
     pub variables: BTreeMap<String, String>,
     /// How many get none, because they want no messages.
     pub suppressed: u64,
@@ -57,7 +57,7 @@ pub enum BroadcastChange {
     },
 }
 
-/// A broadcast.
+/// A broadcast that goes on, or is over and kept for `relay.retention` with its account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broadcast {
     /// The event of its command: its number for people.
@@ -70,15 +70,15 @@ pub struct Broadcast {
     pub name: String,
     /// How many were to get it, those who want no messages among them.
     pub total: u64,
-    /// What shows how far it is.
+    /// The message that shows how far it is, once there is one.
     pub shown: Option<MessageId>,
     /// When it began.
     pub at: Timestamp,
     /// When it was over.
     pub ended: Option<Timestamp>,
-    /// Who stopped it.
+    /// Who stopped it before its end, a person's id.
     pub stopped: Option<String>,
-    /// How far it is.
+    /// How many of its copies were sent, refused, and so on.
     pub account: Account,
 }
 

@@ -8,7 +8,7 @@ use super::{Ledger, LedgerError, from_json, to_json};
 /// No code is good for so long (Twilio: 24 hours at the most), in milliseconds.
 const OVER: i64 = 24 * 60 * 60 * 1000;
 
-/// A code that is awaited.
+/// A code that was sent to somebody who is to be added once they tell it, within 24 hours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AwaitedCode {
     /// The sender that the member is to be behind, where one was named.

@@ -12,7 +12,7 @@ use super::{Lane, Ledger, LedgerError, Owed, from_json, timestamp};
 /// A delivery that waits in its lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Its number in the ledger.
+    /// Its number in the ledger, which `queue list` shows.
     pub number: i64,
     /// The id that goes along with it.
     pub id: DeliveryId,
@@ -24,7 +24,7 @@ pub struct Delivery {
     pub again: bool,
     /// Something that was said later at its origin went before it: people are told its time.
     pub overtaken: bool,
-    /// What is owed.
+    /// What is to be done, from where to where.
     pub owed: Arc<Owed>,
 }
 

@@ -18,7 +18,7 @@ use super::{LedgerError, Sql, noted};
 use checks::CHECKS;
 use texts::TEXTS;
 
-/// Something that is wrong.
+/// A kind of damage that is in a ledger, as `partyline doctor` tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// What it is, in a sentence.

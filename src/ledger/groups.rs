@@ -35,7 +35,7 @@ impl Group {
 /// Which groups are wanted, and in what order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GroupFilter {
-    /// In this state only.
+    /// Those in this state; `None` for every state.
     pub state: Option<ConversationState>,
     /// With this in the name, the unique name or the description, in whatever case.
     pub search: Option<String>,
@@ -47,7 +47,7 @@ pub struct GroupFilter {
     pub only: Option<Vec<Place>>,
 }
 
-/// An order of groups.
+/// By what a list of groups is ordered; among equals by the conversation's SID.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GroupSort {
     /// By name.

@@ -32,7 +32,7 @@ pub use release::SPEAKERS;
 /// A phone for which something is held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldPhone {
-    /// What is known of its window.
+    /// When its owner was last heard by that sender, and when WhatsApp last refused them free words.
     pub window: Window,
     /// When its owner was invited to open it.
     pub invited: Option<Timestamp>,
@@ -42,10 +42,10 @@ pub struct HeldPhone {
     pub messages: Vec<HeldMessage>,
 }
 
-/// Something that is held.
+/// Something that was said to a group and is kept for a member whose window is closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldMessage {
-    /// The event, in the ledger.
+    /// The number of its event in the ledger.
     pub number: i64,
     /// Whether a receipt says that it did not come.
     pub sure: bool,

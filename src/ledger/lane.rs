@@ -6,7 +6,7 @@ use partyline_core::Place;
 /// nobody waits for an answer behind a backlog.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lane {
-    /// The destination.
+    /// Where what is queued goes to: a conversation, one phone behind a sender, or a room.
     pub place: Place,
     /// Whether it is the one for answers.
     pub answers: bool,

@@ -12,7 +12,7 @@ use super::{Ledger, LedgerError, timestamp};
 /// A link as the ledger keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredLink {
-    /// What is tied to what.
+    /// The conversation and the room that are tied to one another.
     pub link: Link,
     /// Who tied it: a person's id.
     pub by: String,
@@ -20,7 +20,7 @@ pub struct StoredLink {
     pub at: Timestamp,
 }
 
-/// A change of the links.
+/// A change of the links that a command brings; it takes effect in the commit of the command's end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkChange {
     /// Ties a room, which may be tied to nothing else.

@@ -18,10 +18,10 @@ pub const LIVELY: SignedDuration = SignedDuration::from_hours(8 * 24);
 /// The most threads that are known after a start.
 const THREADS: i64 = 16_384;
 
-/// A thread that was spoken in.
+/// A thread of a Slack channel in which something was said within the week: one of those that are read back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LivelyThread {
-    /// The channel.
+    /// The channel that it is in.
     pub channel: Place,
     /// The id of the message that began it.
     pub thread: String,

@@ -14,7 +14,7 @@ const KNOWN: SignedDuration = SignedDuration::from_hours(24);
 /// Somebody who is muted in a group, or was until lately.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Muted {
-    /// The group.
+    /// The conversation in which the mute holds; in others the person is heard.
     pub conversation: Place,
     /// Who, as the key of a contact.
     pub member: String,
@@ -22,7 +22,7 @@ pub struct Muted {
     pub mute: Mute,
 }
 
-/// A change of who is muted.
+/// A change of who is muted, which a command brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MuteChange {
     /// Mutes a member.

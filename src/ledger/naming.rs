@@ -14,7 +14,7 @@ pub struct Unnamed {
     pub group: Group,
     /// Whether they are still to get its name.
     pub name: bool,
-    /// What it is for.
+    /// Whether they are still to get its description, as their topic.
     pub description: bool,
 }
 

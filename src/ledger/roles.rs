@@ -39,7 +39,7 @@ impl Role {
 pub struct StoredRole {
     /// Who has it.
     pub person: PersonId,
-    /// The role.
+    /// Administrator, or manager of one group.
     pub role: Role,
     /// Who granted it: a person's id.
     pub by: String,
@@ -47,7 +47,7 @@ pub struct StoredRole {
     pub at: Timestamp,
 }
 
-/// A change of the roles.
+/// A change of the roles that a command or a new group brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoleChange {
     /// Grants a role; granted already, it stays as it was.

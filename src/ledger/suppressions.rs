@@ -80,9 +80,9 @@ pub struct Suppression {
     pub id: String,
     /// The address; `None` once the person's data was erased.
     pub address: Option<Address>,
-    /// Since when.
+    /// When it was said, by the platform's clock where that is known.
     pub since: Timestamp,
-    /// How it is known.
+    /// By what it is known: their own words, the carrier, WhatsApp, or a note of somebody's.
     pub how: How,
     /// Where it was said: a conversation, or whoever noted it.
     pub source: String,
@@ -114,14 +114,14 @@ impl OptoutWork {
 pub struct Plea {
     /// What they ask for.
     pub what: Wish,
-    /// The answer.
+    /// What they are answered, where the bridge answers: by SMS Twilio can do so itself.
     pub answer: Option<String>,
 }
 
 /// Somebody's place in a group that they are taken out of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Removal {
-    /// The group.
+    /// The conversation of the group.
     pub conversation: Place,
     /// How they are reached there.
     pub address: Address,

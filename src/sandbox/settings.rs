@@ -15,9 +15,9 @@ use crate::config::Config;
 /// A room of a real homeserver that is tied to the group as well.
 #[derive(Clone, Debug)]
 pub struct MatrixRoom {
-    /// The homeserver's address.
+    /// The address of the homeserver's client API, such as `http://127.0.0.1:8008`.
     pub homeserver_url: String,
-    /// The bot's account.
+    /// The whole id of the bot's account, such as `@partyline:hs.test`.
     pub user_id: String,
     /// The account's password.
     pub password: SecretString,

@@ -141,7 +141,7 @@ pub enum Action {
 /// Which part of a longer message: `(2/3)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// From 1.
+    /// Which one this is, from 1 to [`Part::of`].
     pub number: u32,
     /// How many there are.
     pub of: u32,

@@ -258,7 +258,7 @@ pub enum ReceiptStatus {
     Failed,
 }
 
-/// What changed about a member.
+/// What changed about a member of a conversation: Twilio's `onParticipantAdded`, `…Updated`, `…Removed`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MemberChange {
@@ -286,7 +286,7 @@ pub enum ConversationState {
     Removed,
 }
 
-/// What changed about a room.
+/// What changed about a room in Slack or Matrix, or about the bridge's being in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RoomChange {

@@ -24,7 +24,7 @@ pub struct ConversationInfo {
     /// Who made it, from its attributes: a person's id, where the bridge made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<String>,
-    /// Its state.
+    /// Its state at Twilio; what is closed can be written in no more, and cannot be opened again (50377).
     pub state: ConversationState,
     /// When it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,7 +34,7 @@ pub struct ConversationInfo {
     pub updated: Option<Timestamp>,
 }
 
-/// A member of a conversation.
+/// A member of a conversation, as its list of participants has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberInfo {
     /// The participant (`MB…`).
@@ -81,16 +81,16 @@ pub trait Groups: Send + Sync {
 pub struct Fate {
     /// The participant (`MB…`); the address, where it went to that phone alone.
     pub participant: String,
-    /// What became of it.
+    /// How far it came, or that it failed.
     pub status: ReceiptStatus,
     /// Twilio's error code, where it failed.
     pub error: Option<u32>,
 }
 
-/// A page of conversations.
+/// A page of the list of all conversations, at most 100 (Twilio's largest page).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConversationPage {
-    /// The conversations.
+    /// Those of this page, in the platform's order, which says nothing of when they were used.
     pub conversations: Vec<ConversationInfo>,
     /// Names the next page, if there is one; only the bridge takes it apart.
     pub next: Option<String>,
@@ -116,7 +116,7 @@ pub struct ConversationChange {
     pub name: Option<String>,
     /// What it is for; an empty one is taken out.
     pub description: Option<String>,
-    /// Its state.
+    /// Another state; *inactive* can be taken back, *closed* cannot.
     pub state: Option<ConversationState>,
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Address, Failure};
 
-/// A code that was sent.
+/// A code that was sent to somebody's phone; what it says only the platform knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SentCode {
     /// The platform's name of it.
