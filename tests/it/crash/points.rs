@@ -9,7 +9,7 @@ use super::seed;
 /// The tests of what reaches a point, where plain traffic does not.
 fn armed_in(point: &str) -> Option<&'static str> {
     Some(match point.split_once('.')?.0 {
-        "group" => include_str!("../groups.rs"),
+        "group" => include_str!("../groups/killed.rs"),
         "schedule" => include_str!("../schedule.rs"),
         "broadcast" => include_str!("../broadcast.rs"),
         "failed" => include_str!("../faults.rs"),
