@@ -23,7 +23,7 @@ use serde::Serialize;
 use super::threads::compact;
 use super::{Ledger, LedgerError, PendingCommand};
 use find::Person;
-use tables::TABLES;
+use tables::{TABLES, Table};
 pub use told::Told;
 pub use traces::Traces;
 
@@ -76,29 +76,43 @@ impl Ledger {
         let person = self.threads.read(move |connection| Person::of(connection, of)).await?;
         let mut all = Erased::default();
         for table in TABLES {
-            let mut after = None;
-            loop {
-                let who = person.clone();
-                let found = self
-                    .threads
-                    .read(move |connection| table.find(connection, &who, after.as_ref()))
-                    .await?;
-                if !found.keys.is_empty() {
-                    let (who, keys) = (person.clone(), found.keys);
-                    let erase = move |writing: &super::threads::Writing<'_>| {
-                        let mut erased = Erased::default();
-                        for key in &keys {
-                            table.erase(writing, &who, key, own, &mut erased)?;
-                        }
-                        Ok(erased)
-                    };
-                    all.add(&self.threads.write(erase).await?);
-                }
-                let Some(next) = found.next else { break };
-                after = Some(next);
-            }
+            all.add(&self.erase_from(table, &person, own).await?);
+        }
+        // Receipts that came meanwhile of what was sent to them. From here on, those are passed by.
+        for table in TABLES.iter().filter(|table| table.is_of_receipts()) {
+            all.add(&self.erase_from(table, &person, own).await?);
         }
         Ok(all)
+    }
+
+    async fn erase_from(
+        &self,
+        table: &'static Table,
+        person: &Person,
+        own: i64,
+    ) -> Result<Erased, LedgerError> {
+        let mut all = Erased::default();
+        let mut after = None;
+        loop {
+            let who = person.clone();
+            let found = self
+                .threads
+                .read(move |connection| table.find(connection, &who, after.as_ref()))
+                .await?;
+            if !found.keys.is_empty() {
+                let (who, keys) = (person.clone(), found.keys);
+                let erase = move |writing: &super::threads::Writing<'_>| {
+                    let mut erased = Erased::default();
+                    for key in &keys {
+                        table.erase(writing, &who, key, own, &mut erased)?;
+                    }
+                    Ok(erased)
+                };
+                all.add(&self.threads.write(erase).await?);
+            }
+            let Some(next) = found.next else { return Ok(all) };
+            after = Some(next);
+        }
     }
 
     /// Writes the file anew, so that nothing is left in it of what was erased. So long, nothing else is

@@ -12,7 +12,7 @@ use rusqlite::{OptionalExtension, params};
 use super::cursors::place_id;
 use super::members::{Whose, whose};
 use super::threads::Writing;
-use super::{Accepted, Ledger, LedgerError, Sql, broadcasts, held, strays, suppressions};
+use super::{Accepted, Lane, Ledger, LedgerError, Sql, broadcasts, held, strays, suppressions};
 
 /// How long after the first news of a message its tick is looked at, in milliseconds: most members'
 /// receipts come together.
@@ -54,6 +54,9 @@ pub(super) fn take(
     // Of what went to one phone, nobody is named but the phone.
     let phone = event.place.as_phone().map(|(_, address)| address.to_string());
     let participant = participant.as_deref().or(phone.as_deref()).unwrap_or_default();
+    if phone.is_some() && is_nobodys(writing, &event.place)? {
+        return Ok(true);
+    }
     let of = origin(writing, &event.place, message)?;
     let fresh = writing
         .connection
@@ -86,6 +89,21 @@ pub(super) fn take(
     }
     learn(writing, &fate, whose.as_ref(), of.as_ref(), (event.at, now), accepted)?;
     Ok(true)
+}
+
+/// Whether nothing was ever sent to a phone, nor waits for it: whoever it was sent to was erased, and what
+/// is said of it afterwards is not written down.
+fn is_nobodys(writing: &Writing<'_>, phone: &Place) -> Sql<bool> {
+    let lane = Lane::of(phone.clone()).to_string();
+    let known = writing
+        .connection
+        .prepare_cached(
+            "SELECT 1 FROM places WHERE place = ?1
+             UNION ALL SELECT 1 FROM deliveries WHERE state = 0 AND lane = ?2
+             UNION ALL SELECT 1 FROM deliveries WHERE state = 2 AND lane = ?2",
+        )?
+        .exists(params![phone.to_string(), lane])?;
+    Ok(!known)
 }
 
 /// What a receipt says became of a message.

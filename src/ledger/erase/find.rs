@@ -71,6 +71,11 @@ impl Person {
 }
 
 impl Table {
+    /// Whether receipts stand in it, which come whenever a platform has news.
+    pub(super) fn is_of_receipts(&self) -> bool {
+        self.columns.iter().any(|(_, by)| *by == By::Participant)
+    }
+
     /// The rows with somebody in them, behind this one.
     pub(super) fn find(
         &self,

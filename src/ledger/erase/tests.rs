@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use partyline_core::{Event, EventKey, Happening, MessageId, Place, SystemClock};
+use partyline_core::{
+    Address, Event, EventKey, Happening, MessageId, Place, ReceiptStatus, SystemClock,
+};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::super::{Ledger, LedgerError, PendingCommand};
+use super::super::{Entry, Ledger, LedgerError, Order, PendingCommand};
 use super::tables::{By, TABLES};
 use super::*;
 
@@ -246,5 +248,49 @@ async fn whoever_stands_in_every_table_is_told_from_each_and_erased_from_all()
     // Once more, it finds what was left and nothing else.
     let again = ledger.erase(&traces, &command).await?;
     assert_eq!(again, Erased { waiting: 2, ..Erased::default() });
+    Ok(())
+}
+
+/// A receipt can come hours after its receiver was erased: it is read then, say.
+#[tokio::test]
+async fn a_receipt_of_somebody_who_is_erased_is_not_written_down() -> Result<(), LedgerError> {
+    let (_folder, ledger) = ledger();
+    let address: Address = ADDRESS.parse().expect("an address");
+    let sender: Address = "whatsapp:+14155550000".parse().expect("an address");
+    let phone = Place::phone(&sender, &address);
+    let receipt = |key: &str| {
+        let event = Event {
+            key: EventKey::new(key),
+            place: phone.clone(),
+            at: ledger.now(),
+            ordinal: None,
+            happening: Happening::Receipt {
+                message: MessageId::new("SM1"),
+                participant: None,
+                status: ReceiptStatus::Read,
+                error: None,
+            },
+        };
+        Entry::alone(event, "webhook", Order::Arrival)
+    };
+    let known = phone.to_string();
+    ledger
+        .threads
+        .write(move |writing| {
+            let sql = "INSERT INTO places (place) VALUES (?1)";
+            writing.connection.execute(sql, [&known])
+        })
+        .await?;
+    let stands_in = async || {
+        let found = ledger.threads.read(|connection| stands(connection, "4155550101"));
+        found.await
+    };
+    ledger.accept(vec![receipt("before")]).await?;
+    assert_eq!(stands_in().await?, ["places.place", "receipts.participant"]);
+    let event = receipt("command").event;
+    ledger.erase(&Traces::new(&address, []), &PendingCommand { number: 7, event }).await?;
+    assert_eq!(stands_in().await?, [""; 0]);
+    ledger.accept(vec![receipt("after")]).await?;
+    assert_eq!(stands_in().await?, [""; 0]);
     Ok(())
 }
