@@ -26,10 +26,17 @@ impl Company {
         Self { every, suspected: false, others: 0 }
     }
 
-    /// A `hello` came that counts so many sockets; of them, so many are ours.
+    /// A `hello` came that counts so many sockets; of them, so many are ours. One that comes alone stands in the
+    /// place of a socket that was lost, which Slack may count still: it confirms nothing.
     pub(super) fn hello(&mut self, connections: Option<u32>, own: u32) {
         let others = connections.unwrap_or(own).saturating_sub(own);
-        self.others = if self.suspected { others } else { 0 };
+        let alone = own == 1;
+        self.others = match others {
+            0 => 0,
+            _ if alone => self.others,
+            _ if self.suspected => others,
+            _ => 0,
+        };
         self.suspected = others > 0;
     }
 
@@ -72,5 +79,18 @@ mod tests {
         assert_eq!(company.others(), 0, "twice in a row counts");
         company.hello(None, 2);
         assert_eq!(company.others(), 0, "what Slack does not say is nobody");
+    }
+
+    #[test]
+    fn sockets_that_are_lost_one_after_another_are_nobody_else() {
+        let mut company = Company::new(HOUR);
+        for counted in [2, 3, 4] {
+            company.hello(Some(counted), 1);
+            assert_eq!((company.others(), company.next()), (0, SOON), "{counted}");
+        }
+        company.hello(Some(3), 2);
+        assert_eq!(company.others(), 1, "what is there beside both of ours");
+        company.hello(Some(3), 1);
+        assert_eq!(company.others(), 1, "and is not over because ours was lost");
     }
 }
